@@ -1,0 +1,1 @@
+"""The training client: trains, compresses, exchanges, witnesses, applies."""

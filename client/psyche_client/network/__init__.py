@@ -1,0 +1,1 @@
+"""Psyche client: network."""

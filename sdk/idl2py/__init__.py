@@ -1,0 +1,1 @@
+"""Generates a Python client from an Anchor IDL."""
