@@ -1,0 +1,109 @@
+# The front door. `make demo` and `make test` set everything up by themselves.
+#
+#   make setup      .venv with the exact packages of requirements.lock and the `psyche` command
+#   make demo       a whole network on this machine            (ARGS="--rounds 50 --json")
+#   make test       pytest, nothing else                       (ARGS="tests/client -k config")
+#   make check      all else: lint, types, contracts, spelling, Rust, generated files, the program's bytes
+#   make program    compile the program into the package       (needs Rust, see tools/sbf/README.md)
+#   make idl generate golden    rewrite what comes from the Rust sources
+#   make bench docs format lock
+#
+# Everything below runs from a fresh clone on a Debian with python3, its venv module, make and git.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+PROGRAM := sdk/psyche_sdk/_program/coordinator.so
+IDL := idl/coordinator.json
+GENERATED := sdk/psyche_sdk/_generated
+GOLDEN := tests/golden
+RUFF := $(BIN)/ruff
+
+# What a lock file leaves open is the machine's: pip and uv ask whatever index this machine is set up for.
+EXTRAS := client test check build
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types contracts spelling rust unchanged leaks \
+	program idl generate golden bench docs format lock clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.lock tools/bootstrap.lock pyproject.toml tools/make-venv
+	@tools/make-venv "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+demo: setup
+	@$(BIN)/psyche demo $(ARGS)
+
+test: setup
+	$(BIN)/pytest $(ARGS)
+
+check: setup lint types contracts spelling leaks rust unchanged
+
+lint: setup
+	$(RUFF) check
+	$(RUFF) format --check
+
+types: setup
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+contracts: setup
+	$(BIN)/lint-imports
+
+spelling: setup
+	git ls-files | grep -vE '^($(GENERATED)|$(GOLDEN))/|\.lock$$|\.so$$' | xargs $(BIN)/codespell
+
+leaks:
+	tools/check-leaks
+
+rust:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test --workspace --locked
+
+# Works on a copy of the tree, so that a tree with changes of its own can be checked too.
+unchanged: setup
+	tools/check-unchanged $(IDL) $(GENERATED) $(GOLDEN) $(PROGRAM)
+
+program:
+	PATH="$$PATH:$(CURDIR)/tools/sbf" cargo-build-sbf --manifest-path programs/coordinator/Cargo.toml \
+		--sbf-out-dir target/deploy
+	mkdir -p $(dir $(PROGRAM))
+	install -m 644 target/deploy/coordinator.so $(PROGRAM)
+
+idl:
+	cargo run --quiet --locked -p xtask -- idl
+
+golden:
+	cargo run --quiet --locked -p xtask -- golden
+
+generate: setup
+	$(BIN)/python -m idl2py $(IDL) $(GENERATED)
+	$(RUFF) format --quiet $(GENERATED)
+
+bench: setup
+	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: setup
+	$(BIN)/python tools/write_docs.py
+
+format: setup
+	$(RUFF) check --fix --quiet
+	$(RUFF) format
+	cargo fmt --all
+
+# Rewrites the lock from pyproject.toml; versions that still fit are kept.
+lock: setup
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 $(addprefix --extra ,$(EXTRAS)) pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--python-version 3.11 tools/bootstrap.in -o tools/bootstrap.lock
+
+clean:
+	rm -rf $(VENV) target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
