@@ -1,0 +1,165 @@
+"""What a client does next: a pure, total function of what it sees and what it holds.
+
+The node asks `decide` again after every change of the chain, of its peers and of its own work.
+One answer is one step; everything long (training, fetching) runs beside the loop and shows up here
+only as a fact about the client (`Me`). So the whole behaviour of a client is one table that a test
+walks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Phase(Enum):
+    """The phases of a run, numbered as the program stores them."""
+
+    PAUSED = 0
+    WAITING_FOR_MEMBERS = 1
+    WARMUP = 2
+    TRAIN = 3
+    WITNESS = 4
+    COOLDOWN = 5
+    FINISHED = 6
+
+
+class Standing(Enum):
+    """A wallet's place in the roster; NONE: it holds no slot."""
+
+    NONE = "none"
+    JOINED = "joined"
+    READY = "ready"
+    ACTIVE = "active"
+    BEHIND = "behind"
+    EJECTED = "ejected"
+
+
+class VoteStage(Enum):
+    """How far a vote on the parameters is open to this client."""
+
+    CLOSED = "closed"
+    COMMIT = "commit"
+    REVEAL = "reveal"
+
+
+class Step(Enum):
+    """One thing to do."""
+
+    APPLY = "apply the next settled round"
+    RESYNC = "load an agreed state from peers and replay"
+    SAY_BEHIND = "tell the chain that this client cannot follow"
+    JOIN = "take a slot"
+    SAY_READY = "name the state that this client holds"
+    TRAIN = "start training the drawn share"
+    COMMIT = "commit to the payload"
+    ATTEST = "attest the payloads held"
+    VOTE = "send the hidden digest"
+    REVEAL = "open the digest"
+    TICK = "make the transition that is due"
+    LEAVE = "hand the slot back"
+    FINISH = "keep the model and stop"
+    WAIT = "wait for a change"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What the chain shows of the run and of this wallet."""
+
+    phase: Phase
+    standing: Standing = Standing.NONE
+    trains: bool = False
+    """Drawn as a trainer of the current round, with a share that is not empty."""
+    committed: bool = False
+    witnesses: bool = False
+    """Drawn as a witness of the round whose payloads are attested now."""
+    attest_open: bool = False
+    attest_late: bool = False
+    """Half of the time to attest went by: attest what is held."""
+    attestable: frozenset[int] = frozenset()
+    """Slots that committed in the attested round."""
+    attested: frozenset[int] = frozenset()
+    attested_once: bool = False
+    vote: VoteStage = VoteStage.CLOSED
+    voted: bool = False
+    revealed: bool = False
+    due: bool = False
+    """A transition would happen if somebody sent `tick`."""
+    my_turn: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Me:
+    """What this client holds and is doing."""
+
+    synced: bool = False
+    """The parameters hold every settled round."""
+    can_apply: bool = False
+    """The next settled round's accepted payloads are all here."""
+    lost: bool = False
+    """The next settled round can no longer be had from the records on chain."""
+    resyncing: bool = False
+    training: bool = False
+    payload_ready: bool = False
+    held: frozenset[int] = frozenset()
+    """Slots whose committed payload of the attested round is here and of the right form."""
+    vote_ready: bool = False
+    """The digest of the state under vote is known here."""
+    stopping: bool = False
+
+
+def decide(view: View, me: Me) -> Step:
+    """The next step. Total: every view and every state of the client has an answer."""
+    if me.stopping:
+        return Step.FINISH if view.standing in (Standing.NONE, Standing.EJECTED) else Step.LEAVE
+    if view.standing is Standing.EJECTED:
+        return Step.FINISH
+    if me.training and view.phase is Phase.TRAIN:
+        return _work(view, me)  # the parameters must not change under the gradient
+    step = _follow(view, me)
+    if step is not None:
+        return step
+    if view.phase is Phase.FINISHED:
+        return Step.FINISH
+    return _work(view, me)
+
+
+def _follow(view: View, me: Me) -> Step | None:
+    """Membership and keeping up; None once this client may work."""
+    if me.resyncing:
+        return _duty(view) if view.standing is Standing.ACTIVE else Step.WAIT
+    if me.can_apply and not me.training:
+        return Step.APPLY
+    if me.lost and not me.training:
+        return Step.SAY_BEHIND if view.standing is Standing.ACTIVE else Step.RESYNC
+    if view.standing is Standing.NONE and view.phase is not Phase.FINISHED:
+        return Step.JOIN
+    waits = view.standing in (Standing.JOINED, Standing.BEHIND)
+    if waits and me.synced and view.phase not in (Phase.COOLDOWN, Phase.FINISHED):
+        return Step.SAY_READY
+    return None
+
+
+def _work(view: View, me: Me) -> Step:
+    """The duties of a round, most urgent first."""
+    if view.phase is Phase.TRAIN and view.trains and not view.committed:
+        if me.payload_ready:
+            return Step.COMMIT
+        if me.synced and not me.training:
+            return Step.TRAIN
+    if view.witnesses and view.attest_open:
+        ready = me.held & view.attestable
+        complete = ready == view.attestable and bool(ready)
+        news = bool(ready - view.attested) or not view.attested_once
+        if news and (complete or view.attest_late):
+            return Step.ATTEST
+    if me.vote_ready and view.vote is VoteStage.COMMIT and not view.voted:
+        return Step.VOTE
+    if me.vote_ready and view.vote is VoteStage.REVEAL and view.voted and not view.revealed:
+        return Step.REVEAL
+    return _duty(view)
+
+
+def _duty(view: View) -> Step:
+    """What any member owes the run, whatever else it does."""
+    return Step.TICK if view.due and view.my_turn else Step.WAIT
