@@ -1,0 +1,203 @@
+"""run.toml: what is read, what is refused, and in which words."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from psyche_client.config import ConfigError, chain_fields, dump, load, model_fields, parse
+
+SMALLEST = """
+[run]
+id = "tiny"
+
+[rounds]
+total_steps = 40
+
+[data]
+source = "python"
+"""
+
+
+def with_line(section: str, line: str) -> str:
+    """The smallest file with one more line in a section."""
+    head = f"[{section}]"
+    if head in SMALLEST:
+        return SMALLEST.replace(head, f"{head}\n{line}")
+    return f"{SMALLEST}\n{head}\n{line}\n"
+
+
+def refusal(content: str) -> ConfigError:
+    """The error that a file ends in."""
+    with pytest.raises(ConfigError) as caught:
+        parse(content)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def test_a_file_with_the_three_needed_keys_is_enough() -> None:
+    config = parse(SMALLEST)
+
+    assert config.run.id == "tiny"
+    assert config.rounds.total_steps == 40
+    assert config.phases.train_seconds == 30
+
+
+def test_what_is_written_reads_back_as_the_same_tree() -> None:
+    config = parse(with_line("training.update", "topk = 64\nbeta = 0.99\nembedding_rows = true"))
+
+    assert parse(dump(config)) == config
+    assert config.training.update.topk == 64
+
+
+def test_every_written_line_says_what_it_allows() -> None:
+    for line in dump(parse(SMALLEST)).splitlines():
+        assert not line or line.startswith("[") or " # " in line
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "message", "hint"),
+    [
+        (
+            "phases",
+            "trian_seconds = 3",
+            "phases.trian_seconds",
+            "did you mean `phases.train_seconds`",
+        ),
+        ("fases", "train_seconds = 3", "unknown key `fases`", "did you mean `phases`"),
+        (
+            "training.update",
+            "topp = 3",
+            "training.update.topp",
+            "did you mean `training.update.topk`",
+        ),
+        ("run", "zzz = 3", "unknown key `run.zzz`", "known here: admit_anytime"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_name(
+    section: str, line: str, message: str, hint: str
+) -> None:
+    error = refusal(with_line(section, line))
+
+    assert message in str(error)
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "message"),
+    [
+        ("phases", "train_seconds = 1", "`phases.train_seconds` must be a whole number of seconds"),
+        ("phases", "train_seconds = 2.5", "whole number of seconds"),
+        ("phases", "train_seconds = true", "it is true"),
+        ("run", "capacity = 2048", "8 to 1024"),
+        ("run", "admit_anytime = 1", "must be true or false"),
+        ("rounds", "overlap = 2", "0 to 1"),
+        ("witness", 'attestation = "vague"', 'must be one of "exact"'),
+        ("training.update", "beta = nan", "it is nan"),
+        ("training.update", 'beta = "much"', 'it is "much"'),
+        ("data", "vocabulary_tokens = [1]", "it is [1]"),
+        ("training", "model = 3", "`training.model` is a section"),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_refused_with_what_is(
+    section: str, line: str, message: str
+) -> None:
+    assert message in str(refusal(with_line(section, line)))
+
+
+def test_a_number_with_its_unit_is_answered_with_how_to_write_it() -> None:
+    error = refusal(with_line("phases", 'train_seconds = "30s"'))
+
+    assert 'whole number of seconds, 2 to 86400; it is "30s"' in str(error)
+    assert error.hint == (
+        "the unit is in the name: write a bare number, such as `train_seconds = 30`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "names"),
+    [
+        ("run", "init_min_members = 9", ("run.init_min_members", "run.capacity")),
+        ("run", "min_members = 4", ("run.min_members", "run.init_min_members")),
+        ("run", "capacity = 12", ("run.capacity", "multiple of 8")),
+        ("phases", "grace_seconds = 31", ("phases.grace_seconds", "phases.train_seconds")),
+        ("training", "batch_sequences_end = 8", ("batch_sequences_start", "batch_sequences_end")),
+        ("training.schedule", "warmup_steps = 41", ("warmup_steps", "rounds.total_steps")),
+        ("data", "text_bytes_max = 4096", ("vocabulary_tokens", "text_bytes_max")),
+        ("training", "batch_sequences_end = 90000", ("one round takes", "data.text_bytes_max")),
+    ],
+)
+def test_numbers_that_do_not_fit_each_other_are_refused_by_name(
+    section: str, line: str, names: tuple[str, str]
+) -> None:
+    error = refusal(with_line(section, line))
+
+    assert all(name in str(error) for name in names)
+    assert error.hint
+
+
+@pytest.mark.parametrize("key", ["id", "total_steps", "source"])
+def test_a_key_that_must_be_given_is_named_when_it_is_missing(key: str) -> None:
+    error = refusal(re.sub(rf"^{key} = .*$", "", SMALLEST, flags=re.MULTILINE))
+
+    assert f".{key}` is missing" in str(error)
+
+
+def test_a_run_without_its_sections_is_told_the_first_key_that_is_missing() -> None:
+    assert "`run.id` is missing" in str(refusal(""))
+
+
+@pytest.mark.parametrize("name", ["Tiny", "a_b", "", "x" * 33])
+def test_a_run_id_that_no_address_can_hold_is_refused(name: str) -> None:
+    assert "run.id" in str(refusal(SMALLEST.replace('"tiny"', f'"{name}"')))
+
+
+def test_a_file_that_is_no_toml_says_where(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("[run\n")
+
+    with pytest.raises(ConfigError, match="line 1"):
+        load(path)
+
+
+def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file") as caught:
+        load(tmp_path / "none.toml")
+
+    assert caught.value.hint
+
+
+def test_a_file_that_is_no_text_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(ConfigError, match="UTF-8"):
+        load(path)
+
+
+def test_the_program_gets_whole_numbers_by_its_own_names() -> None:
+    fields = chain_fields(parse(with_line("rounds", "overlap = 0")))
+
+    assert fields["overlap"] == 0
+    assert fields["train_seconds"] == 30
+    assert all(isinstance(value, int) for value in fields.values())
+
+
+def test_the_model_gets_only_the_dimensions_that_the_file_changes() -> None:
+    fields = model_fields(parse(with_line("training.model", "hidden_size = 192")))
+
+    assert fields == {"hidden_size": 192, "vocab_size": 2048, "max_position_embeddings": 128}
+
+
+def test_reading_a_configuration_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, psyche_client.config; print({'torch', 'numpy', 'solana'} & set(sys.modules))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "set()"
