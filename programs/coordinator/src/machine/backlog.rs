@@ -1,0 +1,288 @@
+//! Positions to be trained again: a short ascending list of disjoint intervals.
+
+use anchor_lang::prelude::{AnchorDeserialize, AnchorSerialize};
+use bytemuck::{Pod, Zeroable};
+
+/// Entries of the list; at most one less is in use between two calls.
+pub const BACKLOG_ENTRIES: usize = 64;
+/// Pieces that the positions of one round can have.
+pub const SEGMENTS: usize = 8;
+
+/// A half-open interval of positions.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Pod,
+    Zeroable,
+    AnchorSerialize,
+    AnchorDeserialize,
+)]
+#[repr(C)]
+pub struct Interval {
+    /// The first position.
+    pub start: u64,
+    /// One past the last position.
+    pub end: u64,
+}
+
+impl Interval {
+    /// The number of positions.
+    #[must_use]
+    pub const fn positions(&self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+}
+
+/// The list, as it lies in an account: ascending, disjoint, and no two that touch.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable, AnchorSerialize, AnchorDeserialize,
+)]
+#[repr(C)]
+pub struct Backlog {
+    /// The intervals; those from `count` on are zero.
+    pub intervals: [Interval; BACKLOG_ENTRIES],
+    /// How many intervals there are.
+    pub count: u32,
+    /// For later versions; zero.
+    pub reserved: u32,
+}
+
+/// What giving back did to the sums of the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Returned {
+    /// Positions that the backlog gained by joining intervals: they are trained again.
+    pub repeated: u64,
+    /// Positions that the backlog held already: one repetition less.
+    pub overlapped: u64,
+}
+
+/// What a round takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The positions, in order; those from `count` on are zero.
+    pub segments: [Interval; SEGMENTS],
+    /// How many segments there are.
+    pub count: u32,
+    /// Sequences of the round: the sum of the segments, at most what was asked for.
+    pub sequences: u32,
+    /// Those that came from the cursor: it moved by so many.
+    pub fresh: u32,
+}
+
+impl Backlog {
+    /// The intervals in use.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Interval] {
+        self.intervals.get(..self.length()).unwrap_or(&[])
+    }
+
+    /// The number of positions in the list.
+    #[must_use]
+    pub fn positions(&self) -> u64 {
+        self.as_slice().iter().fold(0, |sum: u64, interval| {
+            sum.saturating_add(interval.positions())
+        })
+    }
+
+    /// Takes `batch` positions: the lowest of the list first, then fresh ones from `cursor`.
+    ///
+    /// A round has at most [`SEGMENTS`] pieces, so it may get fewer. Fresh positions that follow
+    /// the last piece directly extend it.
+    pub fn take(&mut self, batch: u32, cursor: &mut u64) -> Taken {
+        let mut taken = Taken::default();
+        let mut wanted = u64::from(batch);
+        let mut emptied = 0_usize;
+        let length = self.length();
+        for (segment, interval) in taken
+            .segments
+            .iter_mut()
+            .zip(self.intervals.iter_mut().take(length))
+        {
+            if wanted == 0 {
+                break;
+            }
+            let end = interval.end.min(interval.start.saturating_add(wanted));
+            *segment = Interval {
+                start: interval.start,
+                end,
+            };
+            taken.count = taken.count.saturating_add(1);
+            wanted = wanted.saturating_sub(segment.positions());
+            interval.start = end;
+            if interval.positions() == 0 {
+                emptied = emptied.saturating_add(1);
+            }
+        }
+        self.remove_first(emptied);
+        let fresh = taken.extend(wanted, *cursor);
+        *cursor = cursor.saturating_add(fresh);
+        let rest = wanted.saturating_sub(fresh);
+        taken.fresh = u32::try_from(fresh).unwrap_or(u32::MAX);
+        taken.sequences = batch.saturating_sub(u32::try_from(rest).unwrap_or(u32::MAX));
+        taken
+    }
+
+    /// Gives back the offsets `first`..`end` of a round's segments.
+    ///
+    /// Neighbouring shares are best given back together. Offsets beyond the segments are ignored.
+    pub fn give_back_share(&mut self, segments: &[Interval], first: u32, end: u32) -> Returned {
+        let mut sum = Returned::default();
+        let (first, end) = (u64::from(first), u64::from(end));
+        let mut offset = 0_u64;
+        for segment in segments {
+            let next = offset.saturating_add(segment.positions());
+            let low = first.max(offset);
+            let high = end.min(next);
+            if low < high {
+                let returned = self.give_back(Interval {
+                    start: segment.start.saturating_add(low.saturating_sub(offset)),
+                    end: segment.start.saturating_add(high.saturating_sub(offset)),
+                });
+                sum.repeated = sum.repeated.saturating_add(returned.repeated);
+                sum.overlapped = sum.overlapped.saturating_add(returned.overlapped);
+            }
+            offset = next;
+        }
+        sum
+    }
+
+    /// Adds an interval: neighbours are merged; if the list is full, its two nearest are joined.
+    pub fn give_back(&mut self, interval: Interval) -> Returned {
+        let mut returned = Returned::default();
+        if interval.positions() == 0 {
+            return returned;
+        }
+        let length = self.length();
+        // Shares come back in ascending order, so look from the end.
+        let mut at = length;
+        while at > 0 && self.start_of(at.saturating_sub(1)) > interval.start {
+            at = at.saturating_sub(1);
+        }
+        let mut merged = interval;
+        let mut first = at;
+        if let Some(before) = at.checked_sub(1).and_then(|index| self.intervals.get(index)) {
+            if before.end >= interval.start {
+                first = at.saturating_sub(1);
+            }
+        }
+        let mut next = first;
+        while let Some(other) = self.as_slice().get(next) {
+            if other.start > merged.end {
+                break;
+            }
+            let low = other.start.max(interval.start);
+            let high = other.end.min(interval.end);
+            returned.overlapped = returned.overlapped.saturating_add(high.saturating_sub(low));
+            merged.start = merged.start.min(other.start);
+            merged.end = merged.end.max(other.end);
+            next = next.saturating_add(1);
+        }
+        self.replace(first, next, merged);
+        returned.repeated = self.join_if_full();
+        returned
+    }
+
+    fn length(&self) -> usize {
+        (self.count as usize).min(BACKLOG_ENTRIES)
+    }
+
+    fn start_of(&self, index: usize) -> u64 {
+        self.intervals.get(index).map_or(0, |interval| interval.start)
+    }
+
+    /// Puts `interval` where those from `first` to before `next` were (or between two).
+    fn replace(&mut self, first: usize, next: usize, interval: Interval) {
+        let length = self.length();
+        if next == first {
+            // One more; the list is never full between two calls.
+            if length < BACKLOG_ENTRIES {
+                self.intervals
+                    .copy_within(first..length, first.saturating_add(1));
+                self.set_length(length.saturating_add(1));
+            }
+        } else {
+            let kept = first.saturating_add(1);
+            self.intervals.copy_within(next..length, kept);
+            let removed = next.saturating_sub(kept);
+            self.clear_from(length.saturating_sub(removed));
+        }
+        if let Some(place) = self.intervals.get_mut(first) {
+            *place = interval;
+        }
+    }
+
+    /// Joins the two intervals with the smallest gap (the lowest such pair) if no entry is free.
+    fn join_if_full(&mut self) -> u64 {
+        if self.length() < BACKLOG_ENTRIES {
+            return 0;
+        }
+        let mut best = 0_usize;
+        let mut gap = u64::MAX;
+        for (index, pair) in self.intervals.windows(2).enumerate() {
+            let [low, high] = pair else { continue };
+            let between = high.start.saturating_sub(low.end);
+            if between < gap {
+                gap = between;
+                best = index;
+            }
+        }
+        let next = best.saturating_add(1);
+        let end = self.intervals.get(next).map_or(0, |interval| interval.end);
+        if let Some(low) = self.intervals.get_mut(best) {
+            low.end = end;
+        }
+        self.intervals
+            .copy_within(next.saturating_add(1).., next);
+        self.clear_from(BACKLOG_ENTRIES.saturating_sub(1));
+        gap
+    }
+
+    fn remove_first(&mut self, removed: usize) {
+        if removed > 0 {
+            let length = self.length();
+            self.intervals.copy_within(removed.min(length)..length, 0);
+            self.clear_from(length.saturating_sub(removed));
+        }
+    }
+
+    fn clear_from(&mut self, length: usize) {
+        let old = self.length();
+        if let Some(unused) = self.intervals.get_mut(length..old) {
+            unused.fill(Interval::default());
+        }
+        self.set_length(length);
+    }
+
+    fn set_length(&mut self, length: usize) {
+        self.count = u32::try_from(length).unwrap_or(0);
+    }
+}
+
+impl Taken {
+    /// Adds `wanted` positions from `cursor` if there is room for them; says how many.
+    fn extend(&mut self, wanted: u64, cursor: u64) -> u64 {
+        let index = self.count as usize;
+        let last = index.checked_sub(1).and_then(|last| self.segments.get_mut(last));
+        if let Some(last) = last {
+            if wanted > 0 && last.end == cursor {
+                last.end = cursor.saturating_add(wanted);
+                return wanted;
+            }
+        }
+        match self.segments.get_mut(index) {
+            Some(segment) if wanted > 0 => {
+                *segment = Interval {
+                    start: cursor,
+                    end: cursor.saturating_add(wanted),
+                };
+                self.count = self.count.saturating_add(1);
+                wanted
+            }
+            _ => 0,
+        }
+    }
+}

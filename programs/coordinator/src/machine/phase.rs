@@ -1,0 +1,340 @@
+//! The transition table: from what is known about a run to what is due.
+
+/// The states of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    /// The owner stopped it, or has not started it yet.
+    Paused = 0,
+    /// Too few members to start an epoch.
+    WaitingForMembers = 1,
+    /// Members load the model.
+    Warmup = 2,
+    /// Trainers train and commit.
+    Train = 3,
+    /// Witnesses attest; at its end the target settles.
+    Witness = 4,
+    /// The epoch is over: members agree on what came out.
+    Cooldown = 5,
+    /// All steps were trained.
+    Finished = 6,
+}
+
+impl Phase {
+    /// The phase of a stored byte, if it is one.
+    #[must_use]
+    pub const fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            0 => Self::Paused,
+            1 => Self::WaitingForMembers,
+            2 => Self::Warmup,
+            3 => Self::Train,
+            4 => Self::Witness,
+            5 => Self::Cooldown,
+            6 => Self::Finished,
+            _ => return None,
+        })
+    }
+}
+
+/// A moment, by the chain's clock and by its slots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// Unix seconds.
+    pub time: i64,
+    /// The chain's slot.
+    pub chain_slot: u64,
+}
+
+impl Moment {
+    /// Whether `seconds` went by from `self` to `now`, on the clock and by counted slots.
+    ///
+    /// A healthy chain makes 2.5 slots a second; a halted chain or a jumping clock expires nothing.
+    #[must_use]
+    pub fn passed(self, seconds: u32, now: Self) -> bool {
+        now.time >= self.time.saturating_add(i64::from(seconds))
+            && now.chain_slot >= self.chain_slot.saturating_add(u64::from(seconds))
+    }
+}
+
+/// What the table looks at; fields of other phases than the present one may hold anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PhaseView {
+    /// When it is.
+    pub now: Moment,
+    /// When the phase began, or its deadline was set anew (second witness draw).
+    pub started: Moment,
+    /// Seconds that the phase may take, from the configuration (`waiting_seconds` to
+    /// `cooldown_seconds`).
+    pub seconds: u32,
+    /// Whether the entropy is stored that the next transition needs: for Warmup E(-1); for Witness
+    /// the target's and the one for the next round's roles.
+    pub entropy_stored: bool,
+    /// WaitingForMembers: members (Joined, Ready, Active and Behind).
+    pub members: u32,
+    /// WaitingForMembers: `init_min_members`.
+    pub init_min_members: u32,
+    /// WaitingForMembers: the number of slots.
+    pub capacity: u32,
+    /// WaitingForMembers: when `members` last rose to `init_min_members`.
+    pub enough_since: Moment,
+    /// Warmup: members that are Ready.
+    pub ready: u32,
+    /// Warmup: `min_members`.
+    pub min_members: u32,
+    /// Warmup: members that joined before it began and are not Ready.
+    pub awaited: u32,
+    /// Warmup: warmups that failed in a row before this one.
+    pub failed_warmups: u32,
+    /// Train: trainers with a share that did not commit and are still in the run.
+    pub uncommitted: u32,
+    /// Train: when the condition of [`grace_begins`] was first met.
+    pub grace_since: Option<Moment>,
+    /// Train: seconds of grace from then on, see [`grace_length`].
+    pub grace_length: u32,
+    /// Witness: commitments of the target, 0 if there is no target.
+    pub commitments: u32,
+    /// Witness: witnesses elected for the target.
+    pub elected: u32,
+    /// Witness: those that attested.
+    pub attested: u32,
+    /// Witness: those that did not attest and are still in the run.
+    pub unattested: u32,
+    /// Witness: whether the present witnesses are the second draw.
+    pub second_draw: bool,
+    /// Cooldown: whether the digest is agreed (and, once there are any, a checkpoint confirmed).
+    pub agreed: bool,
+    /// Cooldown: whether the owner asked for a pause.
+    pub pause_asked: bool,
+    /// Cooldown: rounds started over the run's life.
+    pub step: u64,
+    /// Cooldown: `total_steps`.
+    pub total_steps: u64,
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// WaitingForMembers -> Warmup; E(-1) is noted.
+    StartWarmup,
+    /// Warmup -> Train of round 0; who joined before and is not Ready becomes Dropped.
+    StartEpoch,
+    /// Warmup -> WaitingForMembers; who is not Ready becomes Dropped.
+    FailWarmup,
+    /// Warmup -> Paused, the third failure in a row; who is not Ready becomes Dropped.
+    GiveUp,
+    /// Train -> Witness; the round's entropy is noted.
+    CloseTrain,
+    /// Witness goes on with a second draw and a new deadline.
+    RedrawWitnesses,
+    /// The target settles, then [`after_settle`]. With `failed` it settles empty, nobody gets a
+    /// miss, and the epoch ends.
+    Settle {
+        /// Whether two witness draws failed.
+        failed: bool,
+    },
+    /// Cooldown -> the named phase; the epoch's records are cleared.
+    EndEpoch(Phase),
+}
+
+/// Failed warmups in a row that pause the run.
+pub const WARMUPS_MAX: u32 = 3;
+
+/// The transition that is due in `phase`, if any.
+#[must_use]
+pub fn due(phase: Phase, view: &PhaseView) -> Option<Transition> {
+    match phase {
+        Phase::Paused | Phase::Finished => None,
+        Phase::WaitingForMembers => due_waiting(view),
+        Phase::Warmup => due_warmup(view),
+        Phase::Train => due_train(view),
+        Phase::Witness => due_witness(view),
+        Phase::Cooldown => due_cooldown(view),
+    }
+}
+
+fn due_waiting(view: &PhaseView) -> Option<Transition> {
+    let enough = view.members >= view.init_min_members;
+    let full = view.members >= view.capacity;
+    let waited = view.enough_since.passed(view.seconds, view.now);
+    (enough && (full || waited)).then_some(Transition::StartWarmup)
+}
+
+fn due_warmup(view: &PhaseView) -> Option<Transition> {
+    let timed_out = view.started.passed(view.seconds, view.now);
+    if view.ready >= view.min_members {
+        let complete = view.awaited == 0 || timed_out;
+        return (complete && view.entropy_stored).then_some(Transition::StartEpoch);
+    }
+    if !timed_out {
+        return None;
+    }
+    if view.failed_warmups.saturating_add(1) >= WARMUPS_MAX {
+        Some(Transition::GiveUp)
+    } else {
+        Some(Transition::FailWarmup)
+    }
+}
+
+fn due_train(view: &PhaseView) -> Option<Transition> {
+    let timed_out = view.started.passed(view.seconds, view.now);
+    let grace_over = view
+        .grace_since
+        .is_some_and(|since| since.passed(view.grace_length, view.now));
+    (view.uncommitted == 0 || timed_out || grace_over).then_some(Transition::CloseTrain)
+}
+
+fn due_witness(view: &PhaseView) -> Option<Transition> {
+    if !view.entropy_stored {
+        return None;
+    }
+    if view.commitments == 0 {
+        return Some(Transition::Settle { failed: false });
+    }
+    let timed_out = view.started.passed(view.seconds, view.now);
+    if view.unattested > 0 && !timed_out {
+        return None;
+    }
+    if super::tally::Tally::new(view.elected, view.attested).valid {
+        Some(Transition::Settle { failed: false })
+    } else if view.second_draw {
+        Some(Transition::Settle { failed: true })
+    } else {
+        Some(Transition::RedrawWitnesses)
+    }
+}
+
+fn due_cooldown(view: &PhaseView) -> Option<Transition> {
+    if !view.agreed && !view.started.passed(view.seconds, view.now) {
+        return None;
+    }
+    Some(Transition::EndEpoch(if view.step >= view.total_steps {
+        Phase::Finished
+    } else if view.pause_asked {
+        Phase::Paused
+    } else {
+        Phase::WaitingForMembers
+    }))
+}
+
+/// Whether grace begins: trainers with two thirds of the weight and half of the number committed.
+///
+/// Counted are trainers with a share that committed or are still in the run; a trainer's weight is
+/// the length of its share, in sequences.
+#[must_use]
+pub fn grace_begins(trainers: u32, committed: u32, weight: u64, committed_weight: u64) -> bool {
+    committed > 0
+        && committed_weight.saturating_mul(3) >= weight.saturating_mul(2)
+        && committed.saturating_mul(2) >= trainers
+}
+
+/// Seconds of grace: `grace_seconds`, at least half of the time since Train began, rounded up.
+#[must_use]
+pub fn grace_length(started: i64, now: i64, grace_seconds: u32) -> u32 {
+    let spent = now.saturating_sub(started).max(0);
+    let half = (spent >> 1).saturating_add(spent & 1);
+    u32::try_from(half).unwrap_or(u32::MAX).max(grace_seconds)
+}
+
+/// What decides how an epoch goes on after a round has settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SettledView {
+    /// The number of the round whose Witness phase ends.
+    pub round: u32,
+    /// 0 or 1.
+    pub overlap: u8,
+    /// R, the number of training rounds, if it is fixed already.
+    pub training_rounds: Option<u32>,
+    /// `epoch_rounds`.
+    pub epoch_rounds: u32,
+    /// Rounds started over the run's life.
+    pub step: u64,
+    /// `total_steps`.
+    pub total_steps: u64,
+    /// Whether the owner asked for a pause.
+    pub pause_asked: bool,
+    /// Active members, after drops.
+    pub active: u32,
+    /// `min_members`.
+    pub min_members: u32,
+    /// Whether two witness draws failed.
+    pub draws_failed: bool,
+}
+
+/// What follows a settled round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Ready members are admitted, and the next round trains.
+    Train,
+    /// A drain round: it begins in Witness and trains nothing.
+    Drain,
+    /// The epoch is over.
+    Cooldown,
+}
+
+/// What follows, and R (the epoch's number of training rounds) once it is fixed.
+#[must_use]
+pub fn after_settle(view: &SettledView) -> (Next, Option<u32>) {
+    let next = view.round.saturating_add(1);
+    let ends = next >= view.epoch_rounds
+        || view.step >= view.total_steps
+        || view.pause_asked
+        || view.active < view.min_members
+        || view.draws_failed;
+    let training_rounds = view.training_rounds.or(ends.then_some(next));
+    let follows = match training_rounds {
+        None => Next::Train,
+        Some(rounds) if next < rounds => Next::Train,
+        Some(rounds) if next < rounds.saturating_add(u32::from(view.overlap)) => Next::Drain,
+        Some(_) => Next::Cooldown,
+    };
+    (follows, training_rounds)
+}
+
+/// What an owner's `pause` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// The run is Paused at once.
+    Now,
+    /// It is noted; the run pauses after draining and Cooldown.
+    Flagged,
+    /// There is nothing to pause.
+    AlreadyPaused,
+}
+
+/// What `pause` does in `phase`.
+#[must_use]
+pub const fn pause(phase: Phase) -> Pause {
+    match phase {
+        Phase::WaitingForMembers | Phase::Warmup | Phase::Finished => Pause::Now,
+        Phase::Train | Phase::Witness | Phase::Cooldown => Pause::Flagged,
+        Phase::Paused => Pause::AlreadyPaused,
+    }
+}
+
+/// The phase that `resume` leads to from Paused; `None` from any other.
+#[must_use]
+pub const fn resume(phase: Phase, step: u64, total_steps: u64) -> Option<Phase> {
+    match phase {
+        Phase::Paused if step >= total_steps => Some(Phase::Finished),
+        Phase::Paused => Some(Phase::WaitingForMembers),
+        _ => None,
+    }
+}
+
+/// Lengths of a phase that must go by after its deadline before the owner may abort.
+const ABORT_LENGTHS: u32 = 10;
+
+/// Whether the owner may abort: ten times the phase's length went by since its deadline.
+///
+/// Only phases with a deadline can hang; the others can be paused at once.
+#[must_use]
+pub fn abort_due(phase: Phase, started: Moment, seconds: u32, now: Moment) -> bool {
+    match phase {
+        Phase::Warmup | Phase::Train | Phase::Witness | Phase::Cooldown => {
+            let lengths = ABORT_LENGTHS.saturating_add(1);
+            started.passed(seconds.saturating_mul(lengths), now)
+        }
+        Phase::Paused | Phase::WaitingForMembers | Phase::Finished => false,
+    }
+}
