@@ -1,0 +1,77 @@
+"""The update rule with all its numbers, as it stands in model.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+
+from psyche_client.optim.errors import RuleError
+from psyche_client.optim.schedule import Schedule, check_whole, exact_fields
+
+MICRO = 1_000_000
+#: A group's indices never outnumber its coefficients.
+TOPK_MAX = 4_096
+EMBEDDINGS = ("block", "row")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateRule:
+    """What `generate`, `aggregate` and `apply` do, in whole numbers only.
+
+    Numbers that end in `_micro` are millionths. A shorter selection group than 4,096
+    coefficients sends its share of `topk`, rounded up.
+
+        UpdateRule(topk=32, schedule=Schedule(peak=rate_units("0.001")))
+    """
+
+    #: Momentum kept from one round to the next: 950_000 is .95.
+    beta_micro: int = 950_000
+    #: Most coefficients sent by a selection group of 4,096.
+    topk: int = 32
+    #: Largest sum of votes a coefficient, either way; 0 leaves sums as they are.
+    vote_cap: int = 1
+    #: Gradients with a larger global norm are scaled down to it; 0 never scales.
+    clip_micro: int = 1_000_000
+    #: Parameters shrink by learning rate times this; 1-D tensors and embeddings do not.
+    weight_decay_micro: int = 0
+    #: Gradients (1) or local optimizer steps (more) a round.
+    local_steps: int = 1
+    #: Transform shape of embedding and output head: "block" as any matrix, or "row".
+    embeddings: str = "block"
+    schedule: Schedule = field(default_factory=lambda: Schedule(peak=1_099_511_628))
+
+    def __post_init__(self) -> None:
+        """Check every number once.
+
+        Raises:
+            RuleError: a number is out of its range.
+        """
+        check_whole("beta_micro", self.beta_micro, MICRO - 1)
+        check_whole("topk", self.topk, TOPK_MAX, 1)
+        check_whole("vote_cap", self.vote_cap, 1 << 15)
+        check_whole("clip_micro", self.clip_micro, MICRO * MICRO)
+        check_whole("weight_decay_micro", self.weight_decay_micro, MICRO)
+        check_whole("local_steps", self.local_steps, 10_000, 1)
+        if self.embeddings not in EMBEDDINGS:
+            raise RuleError(f"embeddings ({self.embeddings!r}) must be block or row")
+
+    def to_value(self) -> dict[str, object]:
+        """The rule as a JSON value, all fields written out."""
+        value = {item.name: getattr(self, item.name) for item in fields(self)}
+        value["schedule"] = self.schedule.to_value()
+        return value
+
+    @classmethod
+    def from_value(cls, value: object) -> UpdateRule:
+        """Reads a JSON value; every field must be there and no other.
+
+        Raises:
+            RuleError: a key is unknown or missing, or a number is not valid.
+        """
+        found = exact_fields(value, {item.name for item in fields(cls)}, "update rule")
+        found["schedule"] = Schedule.from_value(found["schedule"])
+        return cls(**found)  # type: ignore[arg-type]  # __post_init__ checks each
+
+    def to_json(self) -> str:
+        """The rule in canonical JSON: sorted keys, no spaces, ASCII."""
+        return json.dumps(self.to_value(), sort_keys=True, separators=(",", ":"))
