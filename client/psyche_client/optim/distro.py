@@ -1,0 +1,266 @@
+"""DisTrO: `generate` a selection, `aggregate` selections to signs, `apply` signs. No I/O.
+
+Selections come from gradients whose momentum lives in the transform's domain. What the chain does
+not accept of them goes back into it. Aggregation is whole-number arithmetic from the votes to the
+sign, so that every client moves its parameters by the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from psyche_client.optim.codec import GROUP_SIZE, Selection
+from psyche_client.optim.errors import LayoutError
+from psyche_client.optim.layout import Layout, check_exactness
+from psyche_client.optim.momentum import InFlight, RoundKey, pack_state, unpack_state
+from psyche_client.optim.rule import MICRO, UpdateRule
+from psyche_client.optim.schedule import RATE_MAX, rate_float32
+from psyche_client.optim.transform import Transform, gather, matrix, subtract, tiles
+
+#: Groups whose largest coefficients are looked for at once: 4 MiB of magnitudes.
+_GROUPS_AT_ONCE = 256
+
+
+class DisTrO:
+    """The update rule over one layout. Holds the momentum and what is in flight.
+
+    Example:
+        optimizer = DisTrO(layout, rule, members_max=16)
+        selection = optimizer.generate(gradients, (epoch, round))
+        signs = optimizer.aggregate(selections_in_slot_order)
+        optimizer.apply(parameters, signs, rule.schedule.lr_at(step))
+        optimizer.settled((epoch, round), accepted=True)
+    """
+
+    def __init__(self, layout: Layout, rule: UpdateRule, *, members_max: int = 1024) -> None:
+        """Start with a momentum of zeros.
+
+        Raises:
+            LayoutError: the layout was not built with the rule's `embeddings`.
+            ExactnessError: the votes of so many members could make sums that round.
+        """
+        if layout.embeddings != rule.embeddings:
+            raise LayoutError(f"the layout has embeddings by {layout.embeddings}")
+        check_exactness(members_max, layout, rule)
+        self.layout, self.rule, self.members_max = layout, rule, members_max
+        self.form = layout.form(rule.topk)
+        self._tiles = tiles(layout)
+        self._transforms = {
+            (b.edge_rows, b.edge_columns): Transform(b.edge_rows, b.edge_columns)
+            for b in layout.buffers
+        }
+        self._longest = max(tile.end - tile.start for tile in self._tiles)
+        self._momentum = torch.zeros(layout.coefficients)
+        self._in_flight: dict[RoundKey, InFlight] = {}
+
+    @property
+    def momentum(self) -> Tensor:
+        """float32 [coefficients], in the transform's domain. Do not change it."""
+        return self._momentum
+
+    @property
+    def in_flight(self) -> tuple[RoundKey, ...]:
+        """Rounds whose selections are neither accepted nor given back, oldest first."""
+        return tuple(self._in_flight)
+
+    # One round of a trainer
+
+    @torch.no_grad()
+    def generate(self, gradients: Mapping[str, Tensor], round_key: RoundKey) -> Selection:
+        """M <- beta M + DCT(gradients); takes the largest of each group out of M.
+
+        Gradients (or pseudo-gradients) are scaled down to the rule's norm first. Gradients that
+        hold a NaN or an infinity count as zero as a whole: one bad batch must not poison the
+        momentum. Zeros and non-finite numbers are never selected.
+
+        Raises:
+            LayoutError: a tensor is missing or has another shape.
+            ValueError: this round's selection is already in flight.
+        """
+        if round_key in self._in_flight:
+            raise ValueError(f"round {round_key} is already in flight")
+        self._accumulate(self._matrices(gradients))
+        counts, positions, values = self._select()
+        for flight in self._in_flight.values():
+            flight.decays += 1
+        self._in_flight[round_key] = InFlight(positions, values)
+        return Selection(
+            counts.numpy().astype("u2"),
+            (positions % GROUP_SIZE).numpy().astype("u2"),
+            values.sign().numpy().astype("i1"),
+        )
+
+    def settled(self, round_key: RoundKey, *, accepted: bool) -> None:
+        """The chain decided on this member's payload of a round; unknown rounds are ignored.
+
+        A refused payload returns to the momentum as if it had never been taken out:
+        M[index] += beta^(decays since) * value.
+        """
+        flight = self._in_flight.pop(round_key, None)
+        if flight is None or accepted:
+            return
+        faded = flight.values * math.prod([self.rule.beta_micro / MICRO] * flight.decays)
+        self._momentum[flight.positions] += faded
+
+    def give_back(self, round_key: RoundKey) -> None:
+        """The same as `settled(round_key, accepted=False)`."""
+        self.settled(round_key, accepted=False)
+
+    def reset(self) -> None:
+        """Momentum zero, nothing in flight: what a member has after a resync."""
+        self._momentum.zero_()
+        self._in_flight.clear()
+
+    # What every client does alike
+
+    @torch.no_grad()
+    def aggregate(self, selections: Sequence[Selection]) -> Tensor | None:
+        """The sign of the inverse transform of the clamped votes; None without any payload.
+
+        Args:
+            selections: the accepted set's, decoded, in slot order (votes are whole numbers, so
+                another order gives the same bits).
+
+        Returns:
+            int8 [coefficients], each -1, 0 or +1, in block order of the layout.
+        """
+        if not selections:
+            return None
+        if len(selections) > self.members_max:
+            raise ValueError(f"{len(selections)} payloads of at most {self.members_max} members")
+        cap = self.rule.vote_cap
+        peak = min(cap, len(selections)) if cap else len(selections)
+        votes = [
+            (torch.from_numpy(s.positions()), torch.from_numpy(s.signs).float())
+            for s in selections
+        ]
+        edges = torch.tensor([tile.end for tile in self._tiles])
+        bounds = [torch.searchsorted(where, edges).tolist() for where, _ in votes]
+        row = torch.empty(self._longest)
+        signs = torch.empty(self.layout.coefficients, dtype=torch.int8)
+        for number, tile in enumerate(self._tiles):
+            tally = row[: tile.end - tile.start].zero_()
+            for (where, sign), bound in zip(votes, bounds, strict=True):
+                part = slice(bound[number - 1] if number else 0, bound[number])
+                tally.index_add_(0, where[part] - tile.start, sign[part])
+            if cap and len(selections) > cap:
+                tally.clamp_(-cap, cap)
+            transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
+            signs[tile.start : tile.end] = transform.inverse_sums(tally, peak).sign_()
+        return signs
+
+    @torch.no_grad()
+    def apply(self, parameters: Mapping[str, Tensor], signs: Tensor | None, rate: int) -> None:
+        """p <- fl(p * c), then p <- fl(p - lr * s), in place; no signs, no change.
+
+        c = fl(1 - lr * weight decay). The two steps are separate kernels on purpose: a fused
+        multiply-add rounds once and would not agree with machines that have none.
+
+        Args:
+            parameters: float32 masters by name.
+            signs: what `aggregate` gave.
+            rate: learning rate in units of 2^-40, from the schedule.
+
+        Raises:
+            LayoutError: a parameter is missing, not float32, or has another shape.
+        """
+        if signs is None:
+            return
+        matrices = self._matrices(parameters)
+        if any(m.dtype != torch.float32 for m in matrices.values()):
+            raise LayoutError("parameters must be float32")
+        shrink = decay_factor(rate, self.rule.weight_decay_micro)
+        if shrink != 1.0:
+            for name, place in self.layout.placements.items():
+                if place.decays:
+                    matrices[name].mul_(shrink)
+        rate_value = float(rate_float32(rate))
+        row = torch.empty(self._longest)
+        for tile in self._tiles:
+            # A float32 rate times -1, 0 or +1 is exact.
+            step = row[: tile.end - tile.start].copy_(signs[tile.start : tile.end])
+            subtract(step.mul_(rate_value), matrices, tile)
+
+    # State
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Momentum and what is in flight as tensors alone, exact, fit for safetensors."""
+        return pack_state(self._momentum, self._in_flight, self.layout.digest())
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Takes back what `state_dict` gave.
+
+        Raises:
+            LayoutError: the state is another layout's, or damaged. Nothing is changed then.
+        """
+        momentum, flights = unpack_state(state, self.layout)
+        self._momentum = momentum
+        self._in_flight = flights
+
+    # Parts of generate
+
+    def _matrices(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        places = self.layout.placements
+        if tensors.keys() != places.keys():
+            odd = sorted(tensors.keys() ^ places.keys())
+            raise LayoutError(f"tensors missing or not in the layout: {', '.join(odd[:5])}")
+        return {name: matrix(tensors[name], place) for name, place in places.items()}
+
+    def _accumulate(self, matrices: dict[str, Tensor]) -> None:
+        beta = self.rule.beta_micro / MICRO
+        scale = self._scale(matrices)
+        if scale == 0.0:
+            self._momentum.mul_(beta)
+            return
+        row = torch.empty(self._longest)
+        for tile in self._tiles:
+            part = row[: tile.end - tile.start]
+            gather(part, matrices, tile)
+            transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
+            momentum = self._momentum[tile.start : tile.end]
+            momentum.mul_(beta).add_(transform.forward(part), alpha=scale)
+
+    def _scale(self, matrices: dict[str, Tensor]) -> float:
+        """What the gradients are multiplied by: 1, the clip over their norm, or 0 if not finite."""
+        parts = [matrix.float() for matrix in matrices.values()]
+        norm = float(torch.stack(torch._foreach_norm(parts)).double().norm())
+        if not math.isfinite(norm):
+            return 0.0
+        clip = self.rule.clip_micro / MICRO
+        return clip / norm if clip and norm > clip else 1.0
+
+    def _select(self) -> tuple[Tensor, Tensor, Tensor]:
+        """counts [groups], rising positions and their values [sum of counts]; M is zeroed there."""
+        counts, positions, values = [], [], []
+        full = self.layout.coefficients // GROUP_SIZE
+        spans = [(at, min(at + _GROUPS_AT_ONCE, full)) for at in range(0, full, _GROUPS_AT_ONCE)]
+        pieces = [(a * GROUP_SIZE, b * GROUP_SIZE, GROUP_SIZE) for a, b in spans]
+        if last := self.layout.coefficients - full * GROUP_SIZE:
+            pieces.append((full * GROUP_SIZE, self.layout.coefficients, last))
+        for start, end, size in pieces:
+            part = self._momentum[start:end]
+            limit = -(-size * self.rule.topk // GROUP_SIZE)
+            index = part.view(-1, size).abs().topk(limit, sorted=False).indices
+            where = index.sort().values.add_(torch.arange(0, end - start, size)[:, None])
+            value = part[where]
+            # Whatever is not finite leaves the momentum and is not sent.
+            part[where] = 0.0
+            sendable = value.isfinite() & (value != 0)
+            counts.append(sendable.sum(1))
+            positions.append((where + start)[sendable])
+            values.append(value[sendable])
+        return torch.cat(counts), torch.cat(positions), torch.cat(values)
+
+
+def decay_factor(rate: int, weight_decay_micro: int) -> float:
+    """c = 1 - lr * weight decay, rounded to float64 and then to float32.
+
+    Both are whole numbers over powers of two and ten, so the quotient's rounding is exact.
+    """
+    whole = RATE_MAX * MICRO
+    quotient = (whole - rate * weight_decay_micro) / whole
+    return float(torch.tensor(quotient, dtype=torch.float32))
