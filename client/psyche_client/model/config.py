@@ -22,15 +22,18 @@ _FIXED_HF: Final[dict[str, tuple[object, ...]]] = {
     "quantization_config": (None,),
 }
 #: Keys that say nothing about a dense model's forward pass (mixture of experts, generation, files).
-_IGNORED_HF: Final[frozenset[str]] = frozenset(
-    "architectures auto_map aux_loss_alpha bos_token_id chunk_size_feed_forward dtype ep_size "
-    "head_dim id2label initializer_range is_encoder_decoder label2id moe_intermediate_size "
-    "moe_layer_freq n_group n_routed_experts n_shared_experts norm_topk_prob num_experts_per_tok "
-    "num_key_value_heads num_mtp_layers num_nextn_predict_layers output_attentions "
-    "output_hidden_states output_router_logits pad_token_id pretraining_tp problem_type "
-    "qk_head_dim return_dict routed_scaling_factor scoring_func seq_aux topk_group topk_method "
-    "torch_dtype transformers_version use_cache _name_or_path".split()
-)
+# fmt: off
+_IGNORED_HF: Final = frozenset((
+    "architectures", "auto_map", "aux_loss_alpha", "bos_token_id", "chunk_size_feed_forward",
+    "dtype", "ep_size", "head_dim", "id2label", "initializer_range", "is_encoder_decoder",
+    "label2id", "moe_intermediate_size", "moe_layer_freq", "n_group", "n_routed_experts",
+    "n_shared_experts", "norm_topk_prob", "num_experts_per_tok", "num_key_value_heads",
+    "num_mtp_layers", "num_nextn_predict_layers", "output_attentions", "output_hidden_states",
+    "output_router_logits", "pad_token_id", "pretraining_tp", "problem_type", "qk_head_dim",
+    "return_dict", "routed_scaling_factor", "scoring_func", "seq_aux", "topk_group",
+    "topk_method", "torch_dtype", "transformers_version", "use_cache", "_name_or_path",
+))
+# fmt: on
 _OWN_HF: Final = frozenset({"rope_theta", "rope_parameters", "first_k_dense_replace"})
 #: Above any model we can name; keeps sums of hostile numbers small.
 _DIMENSION_MAX: Final = 1 << 24

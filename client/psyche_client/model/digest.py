@@ -10,14 +10,14 @@ import math
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import ManifestError
 
-type Parameters = Mapping[str, npt.NDArray[np.float32]]
+Parameters: TypeAlias = Mapping[str, npt.NDArray[np.float32]]
 
 MAGIC: Final = b"PSYM"
 VERSION: Final = 1
@@ -100,7 +100,7 @@ def digest_of(parameters: Parameters, step: int) -> bytes:
 def pieces(array: npt.NDArray[np.float32]) -> Iterator[memoryview]:
     """The little-endian bytes of `array` in pieces of 4 MiB, the last one shorter."""
     flat = np.ascontiguousarray(array, dtype="<f4").reshape(-1)
-    raw = memoryview(flat).cast("B")
+    raw = flat.view(np.uint8).data
     for start in range(0, len(raw), PIECE_BYTES):
         yield raw[start : start + PIECE_BYTES]
 

@@ -25,6 +25,7 @@ def generate(
     tokenizer: TextCodec,
     prompt: str,
     tokens: int,
+    *,
     seed: int = 0,
     temperature: float = 0.8,
 ) -> str:

@@ -145,7 +145,9 @@ class Attention(nn.Module):
         """Decoding's way: the expansion is moved into the queries, so latents suffice."""
         config = self.config
         weight = self.kv_b_proj.weight.view(config.num_attention_heads, -1, config.kv_lora_rank)
-        up_key_hnl, up_value_hvl = weight.split((config.qk_nope_head_dim, config.v_head_dim), dim=1)
+        up_key_hnl, up_value_hvl = torch.split(
+            weight, [config.qk_nope_head_dim, config.v_head_dim], dim=1
+        )
         query_bhtl = torch.einsum("bhtn,hnl->bhtl", nope, up_key_hnl)
         scores = torch.einsum("bhtl,bsl->bhts", query_bhtl, latent_bsl)
         scores = (scores + torch.einsum("bhtr,bsr->bhts", rot, key_bsr)) * self.scale
