@@ -1,0 +1,69 @@
+"""How a command fails: one line, a hint, an exit code."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from enum import IntEnum
+
+
+class Code(IntEnum):
+    """Exit codes; docs/cli.md lists them for scripts."""
+
+    OK = 0
+    INTERNAL = 1
+    USAGE = 2
+    CHAIN = 3
+    REFUSED = 4
+    FUNDS = 5
+    DATA = 6
+    NETWORK = 7
+    DESYNC = 8
+    INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """A command cannot do what was asked; shown as one line and a hint."""
+
+    def __init__(self, message: str, *, hint: str = "", code: Code = Code.USAGE) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.code = code
+
+
+CODES: dict[str, Code] = {
+    "psyche_client._sections.ConfigError": Code.USAGE,
+}
+"""Exit codes of the errors of other packages, by full class name: no import for a table."""
+
+
+def code_of(error: BaseException) -> Code:
+    """The exit code of any error: its own, that of its class or a base class, or INTERNAL."""
+    if isinstance(error, CommandError):
+        return error.code
+    if isinstance(error, KeyboardInterrupt):
+        return Code.INTERRUPTED
+    for kind in type(error).__mro__:
+        found = CODES.get(f"{kind.__module__}.{kind.__qualname__}")
+        if found is not None:
+            return found
+    if isinstance(error, OSError):
+        return Code.NETWORK if error.errno == errno.EADDRINUSE else Code.DATA
+    return Code.INTERNAL
+
+
+def show(error: BaseException) -> Code:
+    """Writes an error to stderr, as one line and a hint, and returns its exit code."""
+    code = code_of(error)
+    if code is Code.INTERRUPTED:
+        sys.stderr.write("interrupted\n")
+        return code
+    message = " ".join(str(error).split()) or type(error).__name__
+    hint = getattr(error, "hint", "")
+    if code is Code.INTERNAL:
+        message = f"{type(error).__name__}: {message}"
+        hint = "this is a fault of the program; run it again with --debug to see where"
+    sys.stderr.write(f"error: {message}\n")
+    if hint:
+        sys.stderr.write(f"\nhint: {hint}\n")
+    return code

@@ -1,0 +1,96 @@
+"""`psyche demo`, `psyche localnet`, `psyche join`: commands that run until they are done."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from psyche_client.cli.errors import CommandError
+from psyche_client.cli.settings import Url, WalletFile, endpoint, wallet_path
+from psyche_client.options import DemoOptions, JoinOptions
+
+DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
+"""Whether --debug stands anywhere in the command line."""
+
+
+def demo(
+    *,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on stdout; no live view.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep models, payloads and accounts in this folder."),
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, max=100_000, help="Rounds to train.")] = None,
+    clients: Annotated[int, typer.Option(min=2, max=16, help="Clients that start.")] = 3,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Fixes parameters, data order and faults.")
+    ] = 0,
+    overlap: Annotated[
+        int, typer.Option(min=0, max=1, help="Rounds that a payload may lag behind.")
+    ] = 1,
+    faults: Annotated[
+        bool, typer.Option("--faults/--no-faults", help="Kill a client, let another join.")
+    ] = True,
+) -> None:
+    """Train a small model with a whole network on this machine, and watch it."""
+    from psyche_client.demo import main  # noqa: PLC0415 - a page of help needs no network
+
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise CommandError(f"{out} is not an empty folder", hint="name a new one with --out")
+    main(
+        DemoOptions(
+            json=json,
+            out=out,
+            rounds=rounds,
+            clients=clients,
+            seed=seed,
+            overlap=overlap,
+            faults=faults,
+            debug=DEBUG.get(),
+        )
+    )
+
+
+def join(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's address, or CREATOR/ID.")],
+    *,
+    url: Url = None,
+    wallet: WalletFile = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Prepared data, where the run's is local.")
+    ] = None,
+    home: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="This client's folder [~/.local/share/psyche/RUN]."),
+    ] = None,
+    network: Annotated[
+        str,
+        typer.Option(metavar="direct|n0", help="Addresses from the chain alone, or relays too."),
+    ] = "n0",
+    name: Annotated[str, typer.Option(help="What people call this client.")] = "",
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Train in a run until it is finished. Ctrl-C hands the batch back and leaves."""
+    if network not in ("direct", "n0"):
+        raise CommandError(f"no network is called `{network}`", hint="choose direct or n0")
+    from psyche_client.node import main  # noqa: PLC0415 - it imports torch
+
+    folder = home or Path.home() / ".local" / "share" / "psyche" / run.replace("/", "-")
+    main(
+        JoinOptions(
+            run=run,
+            url=endpoint(url),
+            wallet=wallet_path(wallet),
+            data=data,
+            home=folder,
+            network=network,
+            name=name,
+            parent=parent,
+            debug=DEBUG.get(),
+        )
+    )

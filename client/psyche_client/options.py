@@ -1,0 +1,58 @@
+"""What commands hand to the parts that do the work: plain values, checked before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """A whole network on this machine.
+
+    Attributes:
+        json: print one JSON object on stdout and nothing else there; no live view.
+        out: folder for everything that a replay needs; None keeps nothing.
+        rounds: the run's total steps.
+        clients: how many start; one more joins on the way unless `faults` is off.
+        seed: fixes the initial parameters, the order of the data and the faults, not the timing.
+        overlap: rounds that a payload may lag behind, 0 or 1.
+        faults: kill a client and let another join.
+        debug: show tracebacks and the clients' logs.
+    """
+
+    json: bool = False
+    out: Path | None = None
+    rounds: int | None = None
+    clients: int = 3
+    seed: int = 0
+    overlap: int = 1
+    faults: bool = True
+    debug: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinOptions:
+    """One client of a run.
+
+    Attributes:
+        run: the run's address, or CREATOR/ID.
+        url: the RPC endpoint.
+        wallet: file of the key that signs and pays.
+        data: folder of the prepared data; None where the run's data comes from peers.
+        home: the client's own folder: payloads, agreed states, event log.
+        network: `direct` (addresses from the chain alone) or `n0` (public discovery and relays).
+        name: what people call this client; the wallet's address where empty.
+        parent: process id whose end ends this client; None for a client that a person started.
+        debug: show tracebacks.
+    """
+
+    run: str
+    url: str
+    wallet: Path
+    home: Path
+    data: Path | None = None
+    network: str = "n0"
+    name: str = ""
+    parent: int | None = None
+    debug: bool = False
