@@ -99,12 +99,17 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """A struct; `zero_copy` says that its bytes are its C layout (`packed`: without alignment)."""
+    """A struct.
+
+    `zero_copy`: accounts hold it in its C layout; `c_layout`: its fields are laid out as in C,
+    so it may stand in a zero-copy struct; `packed`: as in C, but without alignment.
+    """
 
     name: str
     docs: tuple[str, ...]
     fields: tuple[Field, ...]
     zero_copy: bool
+    c_layout: bool
     packed: bool
 
 

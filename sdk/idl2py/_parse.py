@@ -121,11 +121,11 @@ def _type_def(raw: Any) -> TypeDef:
     if item.get("generics"):
         raise UnsupportedIdlError(f"{where}: generics")
     body = _object(item.get("type"), where)
-    zero_copy, packed = _representation(item, where)
+    zero_copy, c_layout, packed = _representation(item, where)
     match body.get("kind"):
         case "struct":
             fields = _fields(body.get("fields", []), where)
-            return Struct(name, _docs(item), fields, zero_copy, packed)
+            return Struct(name, _docs(item), fields, zero_copy, c_layout, packed)
         case "enum":
             if zero_copy:
                 raise UnsupportedIdlError(f"{where}: an enum in a zero-copy layout")
@@ -137,21 +137,21 @@ def _type_def(raw: Any) -> TypeDef:
             raise UnsupportedIdlError(f"{where}: kind {kind!r}")
 
 
-def _representation(item: Mapping[str, Any], where: str) -> tuple[bool, bool]:
-    """Return (zero copy, packed)."""
+def _representation(item: Mapping[str, Any], where: str) -> tuple[bool, bool, bool]:
+    """Return (zero copy, C layout, packed)."""
     serialization = item.get("serialization", "borsh")
     representation = _object(item.get("repr", {}), where)
+    c_layout = representation.get("kind") in ("c", "transparent") and not representation.get(
+        "align"
+    )
+    packed = bool(representation.get("packed", False))
     if serialization == "borsh":
-        return False, False
+        return False, c_layout, packed
     if serialization not in ("bytemuck", "bytemuckunsafe"):
         raise UnsupportedIdlError(f"{where}: serialization {serialization!r}")
-    if representation.get("kind") not in ("c", "transparent"):
-        raise UnsupportedIdlError(
-            f"{where}: zero copy with representation {representation.get('kind')!r}"
-        )
-    if representation.get("align") is not None:
-        raise UnsupportedIdlError(f"{where}: zero copy with an alignment of its own")
-    return True, bool(representation.get("packed", False))
+    if not c_layout:
+        raise UnsupportedIdlError(f"{where}: zero copy with the representation {representation}")
+    return True, True, packed
 
 
 def _fields(raw: Any, where: str) -> tuple[Field, ...]:

@@ -111,8 +111,8 @@ def dtype(idl: Idl, type_: Type, where: str) -> tuple[str, tuple[int, ...], int,
             return code, (count, *shape), count * size, alignment
         case Defined(name):
             definition = idl.types[name]
-            if not isinstance(definition, Struct) or not definition.zero_copy:
-                raise UnsupportedIdlError(f"{where}: {name} is not zero-copy")
+            if not isinstance(definition, Struct) or not definition.c_layout:
+                raise UnsupportedIdlError(f"{where}: {name} has no C layout")
             size, alignment = layout(idl, definition)
             return scream(name), (), size, alignment
         case _:

@@ -138,24 +138,25 @@ def test_a_value_that_does_not_fit_names_the_argument(
 
 
 def test_zero_copy_accounts_read_at_their_c_offsets(client: Client) -> None:
-    data = bytes([3, 0, 0, 0, 0, 0, 0, 3]) + bytes(range(104))
+    data = bytes([3, 0, 0, 0, 0, 0, 0, 3]) + bytes(range(88))
     shop = client.layouts.decode_shop(data)
-    assert client.layouts.SHOP.itemsize == 80
+    assert client.layouts.SHOP.itemsize == 88
     assert shop["version"] == 0
     assert shop["count"] == 0x07060504
     assert bytes(shop["owner"]) == bytes(range(8, 40))
     assert shop["sizes"].tolist() == [0x2928, 0x2B2A, 0x2D2C, 0x2F2E]
     assert shop["shelves"]["weight"][1] == int.from_bytes(bytes(range(64, 72)), "little")
     assert shop["shelves"]["flags"].shape == (2, 2, 2)
+    assert shop["hours"]["closes"] == 0x57565554
 
 
 def test_dtypes_are_what_a_c_compiler_lays_out(client: Client) -> None:
-    for name in ("SHOP", "SHELF"):
+    for name in ("SHOP", "SHELF", "HOURS"):
         dtype = getattr(client.layouts, name)
         assert np.dtype(dtype.descr, align=True).itemsize == dtype.itemsize
 
 
-@pytest.mark.parametrize("data", [b"", bytes(8), bytes([3, 0, 0, 0, 0, 0, 0, 3]) + bytes(79)])
+@pytest.mark.parametrize("data", [b"", bytes(8), bytes([3, 0, 0, 0, 0, 0, 0, 3]) + bytes(87)])
 def test_bytes_that_are_no_such_account_are_refused(client: Client, data: bytes) -> None:
     with pytest.raises(ValueError, match=r"bytes|discriminator"):
         client.layouts.decode_shop(data)

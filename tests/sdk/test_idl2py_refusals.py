@@ -59,11 +59,11 @@ UNSUPPORTED: dict[str, tuple[Change, str]] = {
     ),
     "a borsh struct in a layout": (
         lambda idl: _field(idl, "Shop", 1).update(type={"defined": {"name": "Item"}}),
-        "Item is not zero-copy",
+        "Item has no C layout",
     ),
     "a layout in Rust's own order": (
         lambda idl: _type(idl, "Shop").update(repr={"kind": "rust"}),
-        "representation 'rust'",
+        "the representation {'kind': 'rust'}",
     ),
     "recursion": (
         lambda idl: _field(idl, "Item", 0).update(type={"vec": {"defined": {"name": "Item"}}}),

@@ -107,9 +107,12 @@ _IDL: dict[str, Any] = {
             owner="pubkey",
             sizes={"array": ["u16", 4]},
             shelves={"array": [_defined("Shelf"), 2]},
+            hours=_defined("Hours"),
         )
         | {"docs": ["A shop's books."]},
         _zero_copy("Shelf", weight="i64", open="u32", flags={"array": [{"array": ["u8", 2]}, 2]}),
+        # Sent in borsh and stored as it is: the same bytes, because nothing is padded.
+        _struct("Hours", opens="u32", closes="u32") | {"repr": {"kind": "c"}},
         _struct("Till", version="u8", holder="pubkey", cash={"vec": "u64"}),
         _struct("OpenArgs", name="string", open="bool", ratio="f64", limit={"option": "u128"}),
         _struct("Item", id="u32", kind=_defined("Kind"), tags="bytes"),
