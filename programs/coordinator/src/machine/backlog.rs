@@ -3,23 +3,12 @@
 use anchor_lang::prelude::{AnchorDeserialize, AnchorSerialize};
 use bytemuck::{Pod, Zeroable};
 
-/// Entries of the list; at most one less is in use between two calls.
-pub const BACKLOG_ENTRIES: usize = 64;
 /// Pieces that the positions of one round can have.
 pub const SEGMENTS: usize = 8;
 
 /// A half-open interval of positions.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Pod,
-    Zeroable,
-    AnchorSerialize,
-    AnchorDeserialize,
+    Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable, AnchorSerialize, AnchorDeserialize,
 )]
 #[repr(C)]
 pub struct Interval {
@@ -37,18 +26,15 @@ impl Interval {
     }
 }
 
-/// The list, as it lies in an account: ascending, disjoint, and no two that touch.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable, AnchorSerialize, AnchorDeserialize,
-)]
-#[repr(C)]
-pub struct Backlog {
-    /// The intervals; those from `count` on are zero.
-    pub intervals: [Interval; BACKLOG_ENTRIES],
-    /// How many intervals there are.
-    pub count: u32,
-    /// For later versions; zero.
-    pub reserved: u32,
+/// The list, where it lies in an account: ascending, disjoint, and no two that touch.
+///
+/// At most one entry less than there are is in use between two calls.
+#[derive(Debug)]
+pub struct Backlog<'a> {
+    /// All entries; those from `count` on are zero.
+    pub intervals: &'a mut [Interval],
+    /// How many are in use.
+    pub count: &'a mut u32,
 }
 
 /// What giving back did to the sums of the run.
@@ -73,7 +59,7 @@ pub struct Taken {
     pub fresh: u32,
 }
 
-impl Backlog {
+impl Backlog<'_> {
     /// The intervals in use.
     #[must_use]
     pub fn as_slice(&self) -> &[Interval] {
@@ -129,7 +115,12 @@ impl Backlog {
     /// Gives back the offsets `first`..`end` of a round's segments.
     ///
     /// Neighbouring shares are best given back together. Offsets beyond the segments are ignored.
-    pub fn give_back_share(&mut self, segments: &[Interval], first: u32, end: u32) -> Returned {
+    pub fn give_back_share(
+        &mut self,
+        segments: impl Iterator<Item = Interval>,
+        first: u32,
+        end: u32,
+    ) -> Returned {
         let mut sum = Returned::default();
         let (first, end) = (u64::from(first), u64::from(end));
         let mut offset = 0_u64;
@@ -164,7 +155,10 @@ impl Backlog {
         }
         let mut merged = interval;
         let mut first = at;
-        if let Some(before) = at.checked_sub(1).and_then(|index| self.intervals.get(index)) {
+        if let Some(before) = at
+            .checked_sub(1)
+            .and_then(|index| self.intervals.get(index))
+        {
             if before.end >= interval.start {
                 first = at.saturating_sub(1);
             }
@@ -187,11 +181,13 @@ impl Backlog {
     }
 
     fn length(&self) -> usize {
-        (self.count as usize).min(BACKLOG_ENTRIES)
+        (*self.count as usize).min(self.intervals.len())
     }
 
     fn start_of(&self, index: usize) -> u64 {
-        self.intervals.get(index).map_or(0, |interval| interval.start)
+        self.intervals
+            .get(index)
+            .map_or(0, |interval| interval.start)
     }
 
     /// Puts `interval` where those from `first` to before `next` were (or between two).
@@ -199,7 +195,7 @@ impl Backlog {
         let length = self.length();
         if next == first {
             // One more; the list is never full between two calls.
-            if length < BACKLOG_ENTRIES {
+            if length < self.intervals.len() {
                 self.intervals
                     .copy_within(first..length, first.saturating_add(1));
                 self.set_length(length.saturating_add(1));
@@ -217,7 +213,7 @@ impl Backlog {
 
     /// Joins the two intervals with the smallest gap (the lowest such pair) if no entry is free.
     fn join_if_full(&mut self) -> u64 {
-        if self.length() < BACKLOG_ENTRIES {
+        if self.length() < self.intervals.len() {
             return 0;
         }
         let mut best = 0_usize;
@@ -235,9 +231,8 @@ impl Backlog {
         if let Some(low) = self.intervals.get_mut(best) {
             low.end = end;
         }
-        self.intervals
-            .copy_within(next.saturating_add(1).., next);
-        self.clear_from(BACKLOG_ENTRIES.saturating_sub(1));
+        self.intervals.copy_within(next.saturating_add(1).., next);
+        self.clear_from(self.length().saturating_sub(1));
         gap
     }
 
@@ -258,7 +253,7 @@ impl Backlog {
     }
 
     fn set_length(&mut self, length: usize) {
-        self.count = u32::try_from(length).unwrap_or(0);
+        *self.count = u32::try_from(length).unwrap_or(0);
     }
 }
 
@@ -266,7 +261,9 @@ impl Taken {
     /// Adds `wanted` positions from `cursor` if there is room for them; says how many.
     fn extend(&mut self, wanted: u64, cursor: u64) -> u64 {
         let index = self.count as usize;
-        let last = index.checked_sub(1).and_then(|last| self.segments.get_mut(last));
+        let last = index
+            .checked_sub(1)
+            .and_then(|last| self.segments.get_mut(last));
         if let Some(last) = last {
             if wanted > 0 && last.end == cursor {
                 last.end = cursor.saturating_add(wanted);

@@ -31,8 +31,7 @@ pub const ATTESTATION_EXACT: u8 = 0;
 /// Everything about a run that its owner chooses and that changes only while it is paused.
 ///
 /// Stored as it is in the account and sent as it is in instructions; there is no padding.
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[derive(AnchorSerialize, AnchorDeserialize, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Pod, Zeroable, AnchorSerialize, AnchorDeserialize, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct RunConfig {
     /// Training rounds of the run's life; the run is finished when so many were started.
@@ -353,7 +352,7 @@ impl RunConfig {
 
 fn check_capacity(capacity: u32) -> Result<(), ConfigError> {
     need(
-        (MIN_CAPACITY..=MAX_CAPACITY).contains(&capacity) && capacity % MIN_CAPACITY == 0,
+        (MIN_CAPACITY..=MAX_CAPACITY).contains(&capacity) && capacity & 7 == 0,
         ConfigError::Capacity,
     )
 }

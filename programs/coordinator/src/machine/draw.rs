@@ -49,8 +49,9 @@ impl Words {
         loop {
             let word = u64::from(self.word());
             if word < limit {
+                let number = word.checked_rem(n).unwrap_or(0);
                 #[allow(clippy::cast_possible_truncation)] // Below n, which is a u32.
-                return (word % n) as u32;
+                return number as u32;
             }
         }
     }

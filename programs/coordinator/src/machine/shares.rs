@@ -11,7 +11,9 @@ const BUCKETS: usize = 32;
 /// The effective weight that a member begins with: min(declared, median of the Active).
 #[must_use]
 pub fn first_weight(declared: u16, median: Option<u16>) -> u16 {
-    median.map_or(declared, |median| declared.min(median)).max(1)
+    median
+        .map_or(declared, |median| declared.min(median))
+        .max(1)
 }
 
 /// The effective weight after an accepted round: doubled, at most what was declared.
