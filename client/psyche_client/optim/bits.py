@@ -67,9 +67,7 @@ def unpack_planes(data: NDArray[np.uint8], widths: NDArray[np.int64]) -> NDArray
     return values
 
 
-def _wider(
-    values: NDArray[np.int64], widths: NDArray[np.int64], bit: int
-) -> NDArray[np.int64]:
+def _wider(values: NDArray[np.int64], widths: NDArray[np.int64], bit: int) -> NDArray[np.int64]:
     there = widths > bit
     return values if there.all() else values[there]
 

@@ -135,8 +135,7 @@ class DisTrO:
         cap = self.rule.vote_cap
         peak = min(cap, len(selections)) if cap else len(selections)
         votes = [
-            (torch.from_numpy(s.positions()), torch.from_numpy(s.signs).float())
-            for s in selections
+            (torch.from_numpy(s.positions()), torch.from_numpy(s.signs).float()) for s in selections
         ]
         edges = torch.tensor([tile.end for tile in self._tiles])
         bounds = [torch.searchsorted(where, edges).tolist() for where, _ in votes]

@@ -81,9 +81,7 @@ def schedule_vectors() -> list[dict[str, object]]:
         Schedule(kind="linear", peak=peak, final=final, warmup_steps=10, total_steps=103),
         Schedule(kind="cosine", peak=peak, final=0, total_steps=1000),
         Schedule(kind="cosine", peak=peak, final=final, warmup_steps=20, total_steps=777),
-        Schedule(
-            kind="wsd", peak=peak, final=0, warmup_steps=5, total_steps=200, decay_steps=40
-        ),
+        Schedule(kind="wsd", peak=peak, final=0, warmup_steps=5, total_steps=200, decay_steps=40),
     ]
     steps = [0, 1, 4, 5, 6, 7, 9, 10, 19, 20, 50, 99, 102, 103, 159, 160, 161, 199, 200]
     steps += [388, 398, 499, 500, 501, 776, 777, 999, 1000, 1001, 1_000_000]

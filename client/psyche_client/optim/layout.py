@@ -27,6 +27,8 @@ EMBEDDING_SUFFIXES = ("embed_tokens.weight", "lm_head.weight")
 EXACT_BELOW = 1 << 53
 COEFFICIENTS_MAX = 1 << 40
 _MATRIX_DIMENSIONS = 2
+_DIMENSIONS_MAX = 255
+_NAME_BYTES_MAX = 65_535
 
 
 def edge_of(size: int) -> int:
@@ -162,7 +164,8 @@ class Layout:
 
 
 def _place(name: str, shape: tuple[int, ...], embeddings: str, embedding: bool) -> Placement:
-    if any(size < 1 for size in shape) or len(shape) > 0xFF or len(name.encode()) > 0xFFFF:
+    fits = len(shape) <= _DIMENSIONS_MAX and len(name.encode()) <= _NAME_BYTES_MAX
+    if not fits or any(size < 1 for size in shape):
         raise LayoutError(f"parameter {name!r} has a shape that is not supported: {shape}")
     rows, columns = 1, 1
     for size in shape[:-1]:

@@ -75,7 +75,7 @@ def unpack_state(
     flights = {
         (epoch, round_): InFlight(where.clone(), value.clone(), decays)
         for (epoch, round_, decays, _), where, value in zip(
-            rounds.tolist(), positions.split(sizes), values.split(sizes), strict=True
+            rounds.tolist(), torch.split(positions, sizes), torch.split(values, sizes), strict=True
         )
     }
     return momentum.clone(), flights

@@ -165,8 +165,6 @@ def exact_fields(value: object, names: set[str], what: str) -> dict[str, object]
 
 
 def check_whole(name: str, value: object, most: int, least: int = 0) -> None:
+    """Raises `RuleError` unless the value is a whole number from least to most."""
     if type(value) is not int or not least <= value <= most:
         raise RuleError(f"{name} ({value!r}) must be a whole number from {least} to {most}")
-
-
-

@@ -149,7 +149,10 @@ class Transform:
             float64 row of the same length (float32 where that is exact too), every number a
             whole one, equal in every bit on every machine: no partial sum can round.
         """
-        narrow = peak * self.columns * self._across_peak < EXACT_FLOAT32_BELOW
+        narrow = (
+            peak * self.columns * self._across_peak < EXACT_FLOAT32_BELOW
+            and torch.get_float32_matmul_precision() == "highest"
+        )
         if narrow:
             out = (votes.view(-1, self.columns) @ self._across32).double()
         else:
