@@ -1,0 +1,203 @@
+"""The parameters of one client: train a share, apply what the chain accepted, say their digest.
+
+Everything here is synchronous and runs on one worker thread; the node never touches the
+parameters itself. No network and no chain: arrays and payload bytes in, the same out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from psyche_client.model.digest import digest, manifest
+from psyche_client.model.document import ModelDocument
+from psyche_client.model.init import initial_parameters
+from psyche_client.model.mla import build, load, parameters_of
+from psyche_client.optim import selftest
+from psyche_client.optim.codec import Expectation, PayloadHeader, Selection, decode, encode
+from psyche_client.optim.distro import DisTrO
+from psyche_client.optim.errors import PayloadError
+from psyche_client.optim.layout import Layout
+from psyche_client.optim.rule import UpdateRule
+
+Parameters = dict[str, npt.NDArray[np.float32]]
+MICRO_BATCH = 8
+"""Sequences a backward pass: bounds the memory of activations."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadKey:
+    """Whose payload of which round."""
+
+    epoch: int
+    round: int
+    slot: int
+    member_id: int
+
+    @property
+    def round_key(self) -> tuple[int, int]:
+        """(epoch, round)."""
+        return self.epoch, self.round
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A trained share.
+
+    Attributes:
+        loss: mean next-token cross entropy of the share, nats.
+        seconds: of forward, backward and generate.
+    """
+
+    payload: bytes
+    loss: float
+    tokens: int
+    coefficients: int
+    seconds: float
+
+
+class Trainer:
+    """Model, optimizer and payload form of one run."""
+
+    def __init__(
+        self, document: ModelDocument, *, instance: bytes, members_max: int, payload_bytes_max: int
+    ) -> None:
+        """Builds the model from the run's init seed.
+
+        Raises:
+            ExactnessError: this machine does not compute the exact inverse transform.
+        """
+        selftest.check()
+        self.rule = UpdateRule.from_value(
+            {**document.update_rule, "schedule": dict(document.schedule)}
+        )
+        self._document = document
+        shapes = document.architecture.parameter_shapes()
+        layout = Layout.from_shapes(shapes, embeddings=self.rule.embeddings)
+        self.optimizer = DisTrO(layout, self.rule, members_max=members_max)
+        self.form = self.optimizer.form
+        self.layout_digest = layout.digest()
+        self.instance, self.payload_bytes_max = instance, payload_bytes_max
+        self.model = build(
+            document.architecture, initial_parameters(document.architecture, document.init_seed)
+        )
+        self._by_name = dict(self.model.named_parameters())
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of parameters."""
+        return sum(p.numel() for p in self._by_name.values())
+
+    def parameters(self) -> Parameters:
+        """A copy of the parameters by name."""
+        return {name: np.array(value) for name, value in parameters_of(self.model).items()}
+
+    def load(self, parameters: Mapping[str, npt.NDArray[np.float32]]) -> None:
+        """Takes other parameters; the momentum starts at zero, for it belonged to the old ones."""
+        load(self.model, parameters)
+        self.optimizer.reset()
+
+    def load_initial(self) -> None:
+        """Back to the parameters that the run's init seed gives."""
+        seed, architecture = self._document.init_seed, self._document.architecture
+        self.load(initial_parameters(architecture, seed))
+
+    def manifest(self, step: int) -> bytes:
+        """The manifest of the parameters as they are; its sha256 is their digest."""
+        return manifest(parameters_of(self.model), step)
+
+    def digest(self, step: int) -> bytes:
+        """The digest of the parameters as they are."""
+        return digest(self.manifest(step))
+
+    def train(self, sequences: npt.NDArray[np.int64], key: PayloadKey) -> Trained:
+        """Gradient of the mean loss over `sequences` [n, tokens + 1], and its payload."""
+        started = time.perf_counter()
+        loss = self._backward(sequences)
+        gradients = {name: p.grad for name, p in self._by_name.items() if p.grad is not None}
+        self.optimizer.give_back(key.round_key)  # a share that is trained again after a restart
+        selection = self.optimizer.generate(gradients, key.round_key)
+        payload = encode(
+            PayloadHeader(
+                instance=self.instance,
+                epoch=key.epoch,
+                round=key.round,
+                slot=key.slot,
+                member_id=key.member_id,
+                layout_digest=self.layout_digest,
+            ),
+            selection,
+            self.form,
+        )
+        return Trained(
+            payload=payload,
+            loss=loss,
+            tokens=int(sequences.shape[0] * (sequences.shape[1] - 1)),
+            coefficients=len(selection.indices),
+            seconds=time.perf_counter() - started,
+        )
+
+    def _backward(self, sequences: npt.NDArray[np.int64]) -> float:
+        self.model.zero_grad(set_to_none=True)
+        total = 0.0
+        for start in range(0, len(sequences), MICRO_BATCH):
+            part = torch.from_numpy(sequences[start : start + MICRO_BATCH])
+            loss = self.model.loss(part) * (len(part) / len(sequences))
+            torch.autograd.backward(loss)
+            total += loss.item()
+        return total
+
+    def read(self, payload: bytes, key: PayloadKey) -> Selection | None:
+        """The selection in a payload, or None if it fails the form check."""
+        expect = Expectation(
+            instance=self.instance,
+            epoch=key.epoch,
+            round=key.round,
+            slot=key.slot,
+            member_id=key.member_id,
+            layout_digest=self.layout_digest,
+            form=self.form,
+            bytes_max=self.payload_bytes_max,
+        )
+        try:
+            return decode(payload, expect)
+        except PayloadError:
+            return None
+
+    def settle(
+        self,
+        round_key: tuple[int, int],
+        step: int,
+        payloads: Sequence[tuple[PayloadKey, bytes]],
+        mine: int | None,
+    ) -> None:
+        """Applies a settled round: exactly these payloads, in slot order.
+
+        Args:
+            round_key: (epoch, round).
+            step: the round's start number, which drives the learning rate.
+            payloads: the accepted ones. One that fails the form check contributes nothing.
+            mine: this client's slot in that round; None if it did not train there.
+        """
+        keys = [key.slot for key, _ in payloads]
+        assert keys == sorted(keys)
+        selections = [self.read(payload, key) for key, payload in payloads]
+        signs = self.optimizer.aggregate([s for s in selections if s is not None])
+        rate = self.rule.schedule.lr_at(step)
+        with torch.no_grad():
+            self.optimizer.apply({n: p.data for n, p in self._by_name.items()}, signs, rate)
+        self.optimizer.settled(round_key, accepted=mine in keys)
+
+    @torch.no_grad()
+    def validation_loss(self, sequences: npt.NDArray[np.int64]) -> float:
+        """Mean next-token cross entropy over `sequences`, nats; nothing is changed."""
+        total = 0.0
+        for start in range(0, len(sequences), MICRO_BATCH):
+            part = torch.from_numpy(sequences[start : start + MICRO_BATCH])
+            total += float(self.model.loss(part)) * len(part)
+        return total / max(1, len(sequences))
