@@ -31,6 +31,7 @@ def root(
 
 
 app.command("demo")(local.demo)
+app.command("localnet")(local.localnet)
 app.command("join")(local.join)
 app.add_typer(wallet.app, name="wallet")
 app.command("doctor")(doctor.doctor)

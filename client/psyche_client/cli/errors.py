@@ -58,7 +58,7 @@ def show(error: BaseException) -> Code:
     if code is Code.INTERRUPTED:
         sys.stderr.write("interrupted\n")
         return code
-    message = " ".join(str(error).split()) or type(error).__name__
+    message = _one_line(error)
     hint = getattr(error, "hint", "")
     if code is Code.INTERNAL:
         message = f"{type(error).__name__}: {message}"
@@ -67,3 +67,10 @@ def show(error: BaseException) -> Code:
     if hint:
         sys.stderr.write(f"\nhint: {hint}\n")
     return code
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(text.split()) or type(error).__name__

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from psyche_client.cli.errors import CommandError
+from psyche_client.cli.output import put_json, say
 from psyche_client.cli.settings import Url, WalletFile, endpoint, wallet_path
 from psyche_client.options import DemoOptions, JoinOptions
+
+if TYPE_CHECKING:
+    from psyche_sdk.localnet import Localnet, LocalnetConfig
+    from solders.pubkey import Pubkey
 
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
 """Whether --debug stands anywhere in the command line."""
@@ -54,6 +61,47 @@ def demo(
             debug=DEBUG.get(),
         )
     )
+
+
+def localnet(
+    *,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_534, help="JSON-RPC; subscriptions have the next one.")
+    ] = 8_899,
+    slot_ms: Annotated[int, typer.Option(min=1, max=60_000, help="Length of a slot.")] = 400,
+    state: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Go on from this file, and save to it.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Say where it is as JSON on stdout.")
+    ] = False,
+) -> None:
+    """Run a Solana chain on this machine, with the program on it, until Ctrl-C."""
+    from psyche_sdk.localnet import (  # noqa: PLC0415 - a page of help needs no chain
+        LocalnetConfig,
+        packaged_program,
+    )
+
+    programs: dict[Pubkey, str | Path | bytes] = {**packaged_program()}
+    config = LocalnetConfig(port=port, slot_ms=slot_ms, state=state, programs=programs)
+    asyncio.run(_serve(config, json=json))
+
+
+async def _serve(config: LocalnetConfig, *, json: bool) -> None:
+    from psyche_sdk.localnet import serve  # noqa: PLC0415 - as above
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    def ready(chain: Localnet) -> None:
+        if json:
+            put_json({"url": chain.url, "ws_url": chain.ws_url, "slot": chain.slot})
+        say(f"a chain at {chain.url}, subscriptions at {chain.ws_url}; Ctrl-C stops it")
+        for program in chain.config.programs:
+            say(f"the program is {program}")
+
+    await serve(config, ready=ready, stop=stop)
 
 
 def join(

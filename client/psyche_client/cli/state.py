@@ -1,0 +1,194 @@
+"""What the live view shows, as plain values: folded from events, so that it can be replayed.
+
+A state is a dict with these keys (all optional; the view leaves out what is not there):
+
+    run, phase, deadline (unix seconds), epoch, round, step, total_steps, seconds (since the start)
+    members      list of {slot, name, role, state, misses, tokens_per_second, note}
+    losses       list of [step, loss], one a round that was applied
+    validation   list of [step, loss]
+    payload_bytes (sum), payloads (count), fetched_bytes (sum), dense_bytes, bits_per_coefficient
+    chain        {transactions, lamports_spent, lamports_rent, compute_units {name: max}}
+    training_seconds, waiting_seconds (sums over the clients)
+    peers        list of {name, path, bytes_per_second}
+    log          the last few lines of what happened
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+State = dict[str, Any]
+
+LOG_LINES = 5
+SUMS = {"training_seconds": "seconds", "waiting_seconds": "seconds"}
+
+
+def new_state(run: str = "", total_steps: int = 0) -> State:
+    """The state before anything happened."""
+    return {
+        "run": run,
+        "phase": "",
+        "epoch": 0,
+        "round": 0,
+        "step": 0,
+        "total_steps": total_steps,
+        "members": [],
+        "losses": [],
+        "validation": [],
+        "payload_bytes": 0,
+        "payloads": 0,
+        "fetched_bytes": 0,
+        "chain": {"transactions": 0, "lamports_spent": 0, "compute_units": {}},
+        "training_seconds": 0.0,
+        "waiting_seconds": 0.0,
+        "peers": [],
+        "log": [],
+    }
+
+
+def fold(state: State, client: str, event: Mapping[str, Any]) -> None:
+    """Brings one event of one client into the state; what it does not know changes nothing."""
+    name = event.get("event", "")
+    handler = HANDLERS.get(name)
+    if handler is not None:
+        handler(state, client, event)
+    if name in SUMS and isinstance(event.get(SUMS[name]), int | float):
+        state[name] += event[SUMS[name]]
+    state["seconds"] = max(state.get("seconds", 0.0), _since_start(state, event))
+
+
+def note(state: State, line: str) -> None:
+    """Adds a line to what happened."""
+    state["log"] = [*state["log"], line][-LOG_LINES:]
+
+
+def member(state: State, name: str) -> dict[str, Any]:
+    """The entry of a client, made if it is new."""
+    for entry in state["members"]:
+        if entry.get("name") == name:
+            return entry  # type: ignore[no-any-return]  # entries are dicts
+    entry = {"name": name, "slot": None, "role": "", "state": "starting", "misses": 0}
+    state["members"].append(entry)
+    return entry
+
+
+def _since_start(state: State, event: Mapping[str, Any]) -> float:
+    state.setdefault("start", event.get("t", 0.0))
+    return float(event.get("t", 0.0)) - float(state["start"])
+
+
+def _start(state: State, client: str, event: Mapping[str, Any]) -> None:
+    member(state, client)["state"] = "starting"
+    if event.get("run") and not state["run"]:
+        state["run"] = event["run"]
+
+
+def _joined(state: State, client: str, event: Mapping[str, Any]) -> None:
+    member(state, client).update(slot=event.get("slot"), state="joined")
+    note(state, f"{client} joined in slot {event.get('slot')}")
+
+
+def _ready(state: State, client: str, event: Mapping[str, Any]) -> None:
+    del event
+    member(state, client)["state"] = "ready"
+
+
+def _phase(state: State, client: str, event: Mapping[str, Any]) -> None:
+    del client
+    for key in ("phase", "epoch", "round", "deadline"):
+        if key in event:
+            state[key] = event[key]
+
+
+def _roles(state: State, client: str, event: Mapping[str, Any]) -> None:
+    member(state, client).update(role=event.get("role", ""), state="active")
+
+
+def _committed(state: State, client: str, event: Mapping[str, Any]) -> None:
+    state["payload_bytes"] += event.get("bytes", 0)
+    state["payloads"] += 1
+    entry = member(state, client)
+    if event.get("tokens") and event.get("milliseconds"):
+        entry["tokens_per_second"] = event["tokens"] * 1_000 / event["milliseconds"]
+
+
+def _fetched(state: State, client: str, event: Mapping[str, Any]) -> None:
+    del client
+    state["fetched_bytes"] += event.get("bytes", 0)
+
+
+def _round(state: State, client: str, event: Mapping[str, Any]) -> None:
+    del client
+    step, loss = event.get("step"), event.get("loss")
+    if not isinstance(step, int):
+        return
+    state["step"] = max(state["step"], step + 1)
+    last = state["losses"][-1][0] if state["losses"] else -1
+    if isinstance(loss, int | float) and step > last:  # the first client to apply it speaks
+        state["losses"].append([step, float(loss)])
+
+
+def _validation(state: State, client: str, event: Mapping[str, Any]) -> None:
+    del client
+    step, loss = event.get("step"), event.get("loss")
+    last = state["validation"][-1][0] if state["validation"] else -1
+    if isinstance(step, int) and isinstance(loss, int | float) and step > last:
+        state["validation"].append([step, float(loss)])
+
+
+def _chain(state: State, client: str, event: Mapping[str, Any]) -> None:
+    del client
+    chain = state["chain"]
+    chain["transactions"] += 1
+    chain["lamports_spent"] += event.get("lamports", 0)
+    name, units = event.get("instruction"), event.get("compute_units")
+    if isinstance(name, str) and isinstance(units, int):
+        chain["compute_units"][name] = max(units, chain["compute_units"].get(name, 0))
+
+
+def _peers(state: State, client: str, event: Mapping[str, Any]) -> None:
+    others = [peer for peer in state["peers"] if peer.get("of") != client]
+    state["peers"] = others + [dict(peer, of=client) for peer in event.get("peers", [])]
+
+
+def _members(state: State, client: str, event: Mapping[str, Any]) -> None:
+    del client
+    for seen in event.get("members", []):
+        entry = next((m for m in state["members"] if m.get("slot") == seen.get("slot")), None)
+        if entry is None:
+            entry = member(state, seen.get("name") or f"slot {seen.get('slot')}")
+        entry.update({key: value for key, value in seen.items() if key != "name"})
+
+
+def _resync(state: State, client: str, event: Mapping[str, Any]) -> None:
+    member(state, client)["state"] = "catching up"
+    note(state, f"{client} catches up from round {event.get('round', '?')}")
+
+
+def _error(state: State, client: str, event: Mapping[str, Any]) -> None:
+    note(state, f"{client}: {event.get('message', 'an error')}")
+
+
+def _stop(state: State, client: str, event: Mapping[str, Any]) -> None:
+    member(state, client).update(state="stopped", role="")
+    note(state, f"{client} stopped: {event.get('reason', 'done')}")
+
+
+HANDLERS = {
+    "start": _start,
+    "joined": _joined,
+    "ready": _ready,
+    "phase": _phase,
+    "roles": _roles,
+    "committed": _committed,
+    "fetched": _fetched,
+    "round": _round,
+    "validation": _validation,
+    "chain": _chain,
+    "peers": _peers,
+    "members": _members,
+    "resync": _resync,
+    "error": _error,
+    "stop": _stop,
+}

@@ -1,0 +1,334 @@
+"""The live view: plain values (state.py) become what a terminal shows. Pure but for `LiveView`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from psyche_client.cli.output import count_bytes, sol
+from psyche_client.cli.plot import bar, curve
+from psyche_client.cli.state import State
+
+WIDTH_MAX = 110
+TALL_LINES = 36
+LOG_TALL, LOG_LOW = 5, 3
+REFRESH_PER_SECOND = 4
+ROLES = {"trainer+witness": "both", "train+witness": "both", "trainer": "train"}
+BAD_STATES = ("stopped", "killed", "dropped", "ejected", "behind")
+GOOD_STATES = ("active", "ready")
+
+
+def render(
+    state: State, *, now: float, width: int = 80, height: int = 24, plain: bool = False
+) -> RenderableType:
+    """The whole picture; what is least needed gives way where the terminal is low.
+
+    Args:
+        state: as in state.py.
+        now: unix seconds, against which the phase's deadline is shown.
+        width: characters of a line of the terminal.
+        height: lines of the terminal.
+        plain: use ASCII alone.
+    """
+    width = min(width, WIDTH_MAX)
+    left = width * 11 // 20
+    right = width - left
+    tall = height >= TALL_LINES
+    loss = Text("\n".join(_loss_lines(state, right - 4, 8 if tall else 5, plain)))
+    grid = Table.grid()
+    grid.add_row(_box("members", members_table(state), left), _box("loss", loss, right))
+    grid.add_row(
+        _box("wire", _facts(wire_facts(state)), left),
+        _box("chain", _facts(chain_facts(state)), right),
+    )
+    parts: list[RenderableType] = [headline(state, now=now, width=width), grid]
+    if tall and state.get("peers"):
+        parts.append(_box("peers", peers_table(state), width))
+    lines = state.get("log", [])[-(LOG_TALL if tall else LOG_LOW) :]
+    parts += [Text(f"  {line}", style="dim", no_wrap=True, overflow="ellipsis") for line in lines]
+    return Group(*parts)
+
+
+def headline(state: State, *, now: float, width: int) -> Text:
+    """One line: run, epoch, round, phase, time left, and how far the run is."""
+    total, step = state.get("total_steps") or 0, state.get("step", 0)
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(f" {state.get('run') or 'run'} ", style="bold reverse")
+    line.append(f" epoch {state.get('epoch', 0)} round {state.get('round', 0)}  ")
+    line.append(state.get("phase") or "starting", style="bold cyan")
+    left = seconds_left(state, now=now)
+    if left is not None:
+        line.append(f", {left} s left")
+    if total:
+        line.append(f"  [{bar(step / total, width=max(8, min(24, width - 64)))}] {step}/{total}")
+    return line
+
+
+def seconds_left(state: State, *, now: float) -> int | None:
+    """Whole seconds to the phase's deadline, 0 once it is over; None where there is none."""
+    deadline = state.get("deadline")
+    return max(0, int(deadline - now)) if isinstance(deadline, int | float) and deadline else None
+
+
+def members_table(state: State) -> Table:
+    """Slot, name, role, state, speed and misses in a row of each member."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("", "name", "role", "state"):
+        table.add_column(name, no_wrap=True, style="" if name else "dim")
+    table.add_column("tok/s", justify="right", no_wrap=True)
+    table.add_column("missed", justify="right", no_wrap=True)
+    for entry in sorted(state.get("members", []), key=_member_order):
+        word, role = str(entry.get("state", "")), str(entry.get("role", ""))
+        style = "red" if word in BAD_STATES else "green" if word in GOOD_STATES else "yellow"
+        speed, slot = entry.get("tokens_per_second"), entry.get("slot")
+        table.add_row(
+            "" if slot is None else str(slot),
+            str(entry.get("name", "")),
+            ROLES.get(role, role),
+            Text(word, style=style),
+            "" if speed is None else f"{speed:.0f}",
+            str(entry.get("misses") or ""),
+        )
+    return table
+
+
+def peers_table(state: State) -> Table:
+    """Who talks to whom, by which path, how fast."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    for name in ("client", "peer", "path"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("throughput", justify="right", no_wrap=True)
+    for peer in state.get("peers", []):
+        speed = peer.get("bytes_per_second")
+        table.add_row(
+            str(peer.get("of", "")),
+            str(peer.get("name", peer.get("slot", ""))),
+            str(peer.get("path", "")),
+            "" if speed is None else f"{count_bytes(speed)}/s",
+        )
+    return table
+
+
+def wire_facts(state: State) -> list[tuple[str, str]]:
+    """Bytes of payloads against dense float32 gradients, and where the time goes."""
+    facts = []
+    count, dense = state.get("payloads", 0), state.get("dense_bytes")
+    if count:
+        mean = state.get("payload_bytes", 0) / count
+        facts.append(("a payload", count_bytes(mean)))
+        if dense and mean:
+            facts.append(("dense float32", f"{count_bytes(dense)} ({dense / mean:.0f} x)"))
+    if state.get("bits_per_coefficient"):
+        facts.append(("bits a number", f"{state['bits_per_coefficient']:.2f}"))
+    facts.append(("fetched", count_bytes(state.get("fetched_bytes", 0))))
+    share = training_share(state)
+    if share is not None:
+        facts.append(("training", f"{share:.0%} of the time"))
+    return facts
+
+
+def chain_facts(state: State) -> list[tuple[str, str]]:
+    """Transactions, what they cost, and the largest compute units of each instruction."""
+    chain = state.get("chain", {})
+    facts = [
+        ("transactions", f"{chain.get('transactions', 0)}"),
+        ("fees", sol(chain.get("lamports_spent", 0))),
+    ]
+    if chain.get("lamports_rent"):
+        facts.append(("rent, comes back", sol(chain["lamports_rent"])))
+    units = chain.get("compute_units", {})
+    for name in sorted(units, key=lambda one: -units[one])[:4]:
+        facts.append((name, f"{units[name]:,} units"))
+    return facts
+
+
+def training_share(state: State) -> float | None:
+    """Part of the clients' time that was training, 0 to 1; None before there is any."""
+    trained, waited = state.get("training_seconds", 0.0), state.get("waiting_seconds", 0.0)
+    return trained / (trained + waited) if trained + waited > 0 else None
+
+
+def plain_line(state: State, *, now: float) -> str:
+    """The state in one line of a log, for where there is no terminal."""
+    losses = state.get("losses", [])
+    parts = [
+        f"epoch {state.get('epoch', 0)} round {state.get('round', 0)}",
+        f"step {state.get('step', 0)}/{state.get('total_steps') or '?'}",
+        state.get("phase") or "starting",
+        f"{sum(m.get('state') in GOOD_STATES for m in state.get('members', []))} members",
+    ]
+    left = seconds_left(state, now=now)
+    if left is not None:
+        parts[2] += f" ({left} s left)"
+    if losses:
+        parts.append(f"loss {losses[-1][1]:.3f}")
+    if state.get("payloads"):
+        parts.append(f"{count_bytes(state['payload_bytes'] / state['payloads'])} a payload")
+    return "  ".join(parts)
+
+
+def summary(result: dict[str, Any], state: State, *, width: int = 80) -> RenderableType:
+    """What a run came to: loss curve, figures, and text that the model wrote.
+
+    Args:
+        result: the demo's JSON object.
+        state: the last state, for the curve.
+    """
+    width = min(width, WIDTH_MAX)
+    parts: list[RenderableType] = [
+        _box("loss", Text("\n".join(_loss_lines(state, width - 4, 10, plain=False))), width),
+        _box("what it came to", _facts(result_facts(result)), width),
+    ]
+    if result.get("sample"):
+        parts.append(_box("what the model writes", Text(str(result["sample"]).rstrip()), width))
+    return Group(*parts)
+
+
+def result_facts(result: dict[str, Any]) -> list[tuple[str, str]]:
+    """The figures of a finished demo, in words."""
+    facts = []
+    for label, first, last in (
+        ("loss", "first_loss", "last_loss"),
+        ("held-out loss", "validation_loss_first", "validation_loss_last"),
+    ):
+        if isinstance(result.get(first), int | float) and isinstance(result.get(last), int | float):
+            facts.append((label, f"{result[first]:.3f} -> {result[last]:.3f}"))
+    payload, dense = result.get("payload_bytes_mean"), result.get("dense_bytes")
+    if payload and dense:
+        facts.append(
+            (
+                "a payload",
+                f"{count_bytes(payload)}; dense float32: {dense / payload:.0f} times as much",
+            )
+        )
+    digests = result.get("digests") or {}
+    if digests:
+        same = len(set(digests.values())) == 1
+        shown = next(iter(digests.values()))[:16]
+        words = f"all {len(digests)} equal, {shown}..." if same else "DIFFERENT"
+        facts.append(("parameters", words))
+    if "lamports_spent" in result:
+        facts.append(
+            (
+                "fees",
+                f"{sol(result['lamports_spent'])} in {result.get('transactions', 0)} transactions",
+            )
+        )
+    if "lamports_rent" in result:
+        facts.append(("rent, comes back", sol(result["lamports_rent"])))
+    for label, key in (("killed", "killed"), ("joined on the way", "joined")):
+        if result.get(key):
+            facts.append((label, ", ".join(result[key])))
+    if isinstance(result.get("training_share"), int | float):
+        facts.append(("training", f"{result['training_share']:.0%} of the time"))
+    if isinstance(result.get("seconds"), int | float):
+        facts.append(("time", f"{result['seconds']:.0f} s"))
+    return facts
+
+
+class LiveView:
+    """Shows a state again and again: a picture on a terminal, a line now and then elsewhere.
+
+    Example:
+        with LiveView() as view:
+            while running:
+                view.show(state)
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, every_seconds: float = 5.0) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        self.console = Console(file=self._stream)
+        self.live = self.console.is_terminal and not self.console.is_dumb_terminal
+        self.plain = not (self.console.encoding or "").lower().startswith("utf")
+        self._every_seconds = every_seconds
+        self._last = 0.0
+        self._shown = ""
+        self._screen: Live | None = None
+
+    def __enter__(self) -> Self:
+        """Takes the terminal."""
+        if self.live:
+            self._screen = Live(
+                console=self.console, auto_refresh=False, transient=True, vertical_overflow="crop"
+            )
+            self._screen.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Gives the terminal back as it was."""
+        self.close()
+
+    def close(self) -> None:
+        """Takes the picture away; later lines appear where it was."""
+        if self._screen is not None:
+            self._screen.stop()
+            self._screen = None
+            self.live = False
+
+    def show(self, state: State) -> None:
+        """Shows the state, if the last time was long enough ago."""
+        now = time.time()
+        if self._screen is not None:
+            if now - self._last >= 1 / REFRESH_PER_SECOND:
+                picture = render(
+                    state,
+                    now=now,
+                    width=self.console.width,
+                    height=self.console.height,
+                    plain=self.plain,
+                )
+                self._screen.update(picture, refresh=True)
+                self._last = now
+        elif now - self._last >= self._every_seconds:
+            line = plain_line(state, now=now)
+            if line != self._shown:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+                self._shown = line
+            self._last = now
+
+    def finish(self, result: dict[str, Any], state: State) -> None:
+        """Writes the summary in place of the picture."""
+        self.close()
+        self.console.print(summary(result, state, width=self.console.width))
+
+
+def _box(title: str, inside: RenderableType, width: int) -> Panel:
+    return Panel(inside, title=title, title_align="left", width=width, border_style="dim")
+
+
+def _facts(facts: list[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(no_wrap=True)
+    for name, value in facts:
+        table.add_row(name, value)
+    return table
+
+
+def _loss_lines(state: State, width: int, height: int, plain: bool) -> list[str]:
+    losses = [(float(step), float(loss)) for step, loss in state.get("losses", [])]
+    lines = curve([losses], width=width, height=height, plain=plain)
+    if losses:
+        held_out = state.get("validation", [])
+        end = f", held out {held_out[-1][1]:.3f}" if held_out else ""
+        lines.append(f"now {losses[-1][1]:.3f}, at first {losses[0][1]:.3f}{end}")
+    return lines
+
+
+def _member_order(entry: dict[str, Any]) -> tuple[int, str]:
+    slot = entry.get("slot")
+    return (slot if isinstance(slot, int) else 1 << 16, str(entry.get("name", "")))
