@@ -8,6 +8,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 import struct
 import tempfile
@@ -136,8 +137,10 @@ def _atomic(path: Path) -> Iterator[Path]:
 
 def _write_error(path: Path, error: Exception) -> CheckpointError:
     # safetensors reports the disk's errors as text, not as OSError.
-    full = getattr(error, "errno", None) in _FULL or "No space left" in str(error)
-    if full:
+    code = getattr(error, "errno", None)
+    if code is None and (found := re.search(r"os error (\d+)", str(error))):
+        code = int(found[1])
+    if code in _FULL:
         return CheckpointError(
             f"{path}: the disk is full, the checkpoint was not written",
             hint="free some space; the checkpoint before this one is untouched",

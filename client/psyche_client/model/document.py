@@ -81,7 +81,7 @@ class ModelDocument:
         body = _parse(data)
         names = {"architecture", "data", "init_seed", "schedule", "tokenizer_sha256"}
         _exact_keys(body, names | {"update_rule", "version"}, "model.json")
-        if body["version"] != VERSION or isinstance(body["version"], bool):
+        if type(body["version"]) is not int or body["version"] != VERSION:
             raise DocumentError(f"model.json has version {body['version']!r}, not {VERSION}")
         return cls(
             architecture=_architecture(_table(body, "architecture")),

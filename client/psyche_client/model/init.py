@@ -57,8 +57,8 @@ def normal_like(seed: bytes, name: str, count: int, deviation: float) -> npt.NDA
     for start in range(0, count, _CHUNK):
         size = min(_CHUNK, count - start)
         first = start * _TERMS // 8
-        halves = philox(key, first, -(-size * _TERMS // 8)).view("<u2")[: size * _TERMS]
-        sums = halves.reshape(size, _TERMS).sum(axis=1, dtype=np.int64)
+        words = philox(key, first, -(-size * _TERMS // 8)).reshape(-1)
+        sums = words.view("<u2")[: size * _TERMS].reshape(size, _TERMS).sum(axis=1, dtype=np.int64)
         values[start : start + size] = (2 * sums - _CENTRE).astype(np.float32) * scale
     return values
 

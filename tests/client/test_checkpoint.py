@@ -1,0 +1,170 @@
+"""Checkpoints are whole or absent, and never trusted unread."""
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from psyche_client.model import checkpoint
+from psyche_client.model.checkpoint import export_hf, load, load_tensors, save, save_tensors
+from psyche_client.model.config import ModelConfig, preset
+from psyche_client.model.digest import digest_of
+from psyche_client.model.errors import CheckpointError
+from psyche_client.model.init import initial_parameters
+
+CHAIN_HASH = b"\x11" * 32
+PARAMETERS = initial_parameters(preset("tiny"), bytes(32))
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "folder" / "model.safetensors"
+    save(path, PARAMETERS, step=12, chain_hash=CHAIN_HASH)
+    return path
+
+
+def test_a_checkpoint_reads_back_in_every_bit(saved: Path) -> None:
+    found = load(saved, expected_digest=digest_of(PARAMETERS, 12))
+    assert (found.step, found.chain_hash) == (12, CHAIN_HASH)
+    assert found.digest == digest_of(PARAMETERS, 12)
+    assert list(found.parameters) == sorted(PARAMETERS)
+    assert all(np.array_equal(found.parameters[name], PARAMETERS[name]) for name in PARAMETERS)
+
+
+def test_saving_leaves_no_other_file(saved: Path) -> None:
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_parameters_in_another_memory_layout_are_saved_as_they_read(tmp_path: Path) -> None:
+    turned = {"w": np.arange(6, dtype=np.float32).reshape(2, 3).T}
+    save(tmp_path / "x", turned, step=0, chain_hash=CHAIN_HASH)
+    assert np.array_equal(load(tmp_path / "x").parameters["w"], turned["w"])
+
+
+def test_one_flipped_bit_is_found(saved: Path) -> None:
+    raw = bytearray(saved.read_bytes())
+    raw[-1] ^= 1
+    saved.write_bytes(raw)
+    with pytest.raises(CheckpointError, match="digest") as caught:
+        load(saved)
+    assert caught.value.hint
+
+
+def test_another_step_than_the_digest_says_is_found(saved: Path) -> None:
+    saved.write_bytes(saved.read_bytes().replace(b'"step":"12"', b'"step":"13"'))
+    with pytest.raises(CheckpointError, match="digest"):
+        load(saved)
+
+
+def test_a_whole_checkpoint_of_another_digest_is_refused(saved: Path) -> None:
+    with pytest.raises(CheckpointError, match="digest"):
+        load(saved, expected_digest=bytes(32))
+
+
+@pytest.mark.parametrize("kept", [0, 5, 8, 100, 5_000, -1])
+def test_a_truncated_checkpoint_is_refused(saved: Path, kept: int) -> None:
+    saved.write_bytes(saved.read_bytes()[:kept])
+    with pytest.raises(CheckpointError, match="not a whole"):
+        load(saved)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\xff" * 100,
+        (2).to_bytes(8, "little") + b"[]",
+        (60_000).to_bytes(8, "little") + b"[" * 60_000,
+        (20).to_bytes(8, "little") + b'{"__metadata__":[1]}',
+    ],
+    ids=range(4),
+)
+def test_bytes_of_another_kind_are_refused(saved: Path, raw: bytes) -> None:
+    saved.write_bytes(raw)
+    with pytest.raises(CheckpointError):
+        load(saved)
+
+
+def test_a_missing_checkpoint_says_so(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        load(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {"step": "x", "digest": "00" * 32, "chain_hash": "00" * 32},
+        {"step": "-1", "digest": "00" * 32, "chain_hash": "00" * 32},
+        {"step": "1", "digest": "00", "chain_hash": "00" * 32},
+        {"step": "9" * 9000, "digest": "00" * 32, "chain_hash": "00" * 32},
+    ],
+    ids=range(5),
+)
+def test_a_file_without_proper_metadata_is_no_checkpoint(
+    tmp_path: Path, metadata: dict[str, str]
+) -> None:
+    save_tensors(tmp_path / "x", PARAMETERS, metadata)
+    with pytest.raises(CheckpointError, match="step, digest or chain hash"):
+        load(tmp_path / "x")
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(checkpoint, "_sync", full)
+    with pytest.raises(CheckpointError, match="disk is full") as caught:
+        save(saved, PARAMETERS, step=13, chain_hash=CHAIN_HASH)
+    monkeypatch.undo()
+    assert caught.value.hint
+    assert load(saved).step == 12
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_a_write_that_the_system_stops_half_way_is_reported_as_a_full_disk(saved: Path) -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(CheckpointError, match="disk is full"):
+            save(saved, PARAMETERS, step=13, chain_hash=CHAIN_HASH)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert load(saved).step == 12
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_a_path_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(CheckpointError, match="cannot write"):
+        save(tmp_path / "file" / "x", PARAMETERS, step=1, chain_hash=CHAIN_HASH)
+
+
+def test_a_folder_in_the_way_is_an_error_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError):
+        load(tmp_path)
+
+
+def test_other_tensors_keep_their_type_and_metadata(tmp_path: Path) -> None:
+    tensors = {"momentum": np.arange(4, dtype=np.int64), "a": np.ones(2, dtype=np.float32)}
+    save_tensors(tmp_path / "x", tensors, {"round": "3"})
+    found, metadata = load_tensors(tmp_path / "x")
+    assert metadata == {"round": "3"}
+    assert list(found) == ["a", "momentum"]
+    assert found["momentum"].dtype == np.int64
+
+
+def test_an_export_holds_what_transformers_looks_for(tmp_path: Path) -> None:
+    tokenizer = tmp_path / "tokenizer.json"
+    tokenizer.write_text("{}")
+    export_hf(tmp_path / "out", preset("tiny"), PARAMETERS, tokenizer=tokenizer)
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["config.json", "model.safetensors", "tokenizer.json"]
+    import json  # noqa: PLC0415
+
+    values = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert ModelConfig.from_hf(values) == preset("tiny")

@@ -1,0 +1,175 @@
+"""The model against transformers' own DeepSeek-V3, against itself, and its text."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from psyche_client.data.tokenizer import Tokenizer
+from psyche_client.model.checkpoint import export_hf, load_tensors
+from psyche_client.model.config import ModelConfig, preset
+from psyche_client.model.errors import ModelError
+from psyche_client.model.generate import generate
+from psyche_client.model.init import initial_parameters
+from psyche_client.model.mla import CausalLM, LatentCache, build, load, parameters_of
+
+TINY = preset("tiny")
+SHAPES = {
+    "queries compressed": TINY,
+    "queries not compressed": replace(TINY, q_lora_rank=None),
+    "head tied": replace(TINY, tie_word_embeddings=True),
+    "value wider than key": replace(TINY, v_head_dim=48, rms_norm_eps=1e-5, rope_theta=500.0),
+}
+
+
+def model_of(config: ModelConfig, deviation: float = 0.3) -> CausalLM:
+    # Larger than a real start, so that attention is far from uniform and mistakes show.
+    return build(
+        config, initial_parameters(replace(config, initializer_range=deviation), bytes(32))
+    )
+
+
+def tokens_of(config: ModelConfig, batch: int, length: int) -> torch.Tensor:
+    return torch.from_numpy(
+        np.random.default_rng(0).integers(0, config.vocab_size, (batch, length))
+    )
+
+
+@pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES.keys())
+def test_parameter_names_and_shapes_follow_from_the_config_alone(config: ModelConfig) -> None:
+    with torch.device("meta"):
+        model = CausalLM(config)
+    found = {name: tuple(tensor.shape) for name, tensor in model.named_parameters()}
+    assert found == config.parameter_shapes()
+
+
+@pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_transformers_opens_an_export_and_gives_the_same_logits(
+    config: ModelConfig, tmp_path: Path
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    model = model_of(config)
+    export_hf(tmp_path, config, parameters_of(model))
+    other, report = transformers.DeepseekV3ForCausalLM.from_pretrained(
+        tmp_path, output_loading_info=True, dtype=torch.float32
+    )
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    assert not report["mismatched_keys"]
+    tokens = tokens_of(config, 2, 37)
+    with torch.no_grad():
+        ours, theirs = model(tokens), other(tokens).logits
+    assert ours.dtype == torch.float32
+    assert ours.std() > 0.1
+    assert (ours - theirs).abs().max() < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_checkpoint_saved_by_transformers_opens_here(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    other = transformers.DeepseekV3ForCausalLM(transformers.DeepseekV3Config(**TINY.to_hf()))
+    other.save_pretrained(tmp_path)
+    config = ModelConfig.from_hf(other.config.to_dict())
+    tensors, _ = load_tensors(tmp_path / "model.safetensors")
+    model = build(config, tensors)
+    tokens = tokens_of(config, 1, 16)
+    with torch.no_grad():
+        assert (model(tokens) - other(tokens).logits).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES.keys())
+def test_decoding_by_latents_equals_the_full_forward_pass(config: ModelConfig) -> None:
+    model, tokens = model_of(config, 0.15), tokens_of(config, 2, 24)
+    cache = LatentCache()
+    with torch.no_grad():
+        whole = model(tokens)
+        parts = [model(tokens[:, :9], cache), model(tokens[:, 9:13], cache)]
+        parts += [model(tokens[:, at : at + 1], cache) for at in range(13, 24)]
+    assert cache.length == 24
+    assert cache.latents[0].shape == (2, 24, config.kv_lora_rank)
+    assert (torch.cat(parts, dim=1) - whole).abs().max() < 1e-5
+
+
+def test_no_token_sees_a_later_one() -> None:
+    model, tokens = model_of(TINY), tokens_of(TINY, 1, 20)
+    changed = tokens.clone()
+    changed[0, 12] = (changed[0, 12] + 1) % TINY.vocab_size
+    with torch.no_grad():
+        before, after = model(tokens), model(changed)
+    assert torch.equal(before[0, :12], after[0, :12])
+    assert not torch.equal(before[0, 12:], after[0, 12:])
+
+
+def test_loss_is_the_mean_of_next_token_surprise() -> None:
+    model, sequences = model_of(TINY), tokens_of(TINY, 3, 11)
+    with torch.no_grad():
+        surprise = -model(sequences)[:, :-1].log_softmax(-1)
+        by_hand = surprise.gather(-1, sequences[:, 1:, None]).mean()
+        assert abs(float(model.loss(sequences)) - float(by_hand)) < 1e-5
+
+
+def test_an_untrained_model_guesses_evenly() -> None:
+    config = preset("demo")
+    model = build(config, initial_parameters(config, bytes(32)))
+    with torch.no_grad():
+        loss = float(model.loss(tokens_of(config, 2, 65)))
+    assert abs(loss - np.log(config.vocab_size)) < 0.2
+
+
+def test_gradients_are_equal_in_every_bit_when_computed_again() -> None:
+    found = []
+    for _ in range(2):
+        model = model_of(TINY)
+        model.loss(tokens_of(TINY, 4, 33)).backward()
+        found.append([tensor.grad for tensor in model.parameters()])
+    assert all(torch.equal(first, second) for first, second in zip(*found, strict=True))
+    assert all(bool((grad != 0).any()) for grad in found[0])
+
+
+def test_too_many_tokens_are_refused() -> None:
+    model = build(TINY, initial_parameters(TINY, bytes(32)))
+    with pytest.raises(ModelError, match="max_position_embeddings"):
+        model(torch.zeros(1, TINY.max_position_embeddings + 1, dtype=torch.long))
+
+
+def test_parameters_of_another_shape_are_refused() -> None:
+    parameters = initial_parameters(TINY, bytes(32))
+    model = build(TINY, parameters)
+    with pytest.raises(ModelError, match=r"lm_head\.weight"):
+        load(model, {k: v for k, v in parameters.items() if k != "lm_head.weight"})
+    with pytest.raises(ModelError, match=r"model\.norm\.weight"):
+        load(model, parameters | {"model.norm.weight": np.ones(3, dtype=np.float32)})
+
+
+def test_a_built_model_does_not_share_memory_with_its_source() -> None:
+    parameters = initial_parameters(TINY, bytes(32))
+    model = build(TINY, parameters)
+    parameters["model.norm.weight"][:] = 7
+    assert parameters_of(model)["model.norm.weight"].max() == 1
+
+
+def test_generation_repeats_with_its_seed_and_differs_with_another() -> None:
+    model, tokenizer = model_of(TINY), Tokenizer.train(["def f(x): return x"] * 3, 300)
+    first = generate(model, tokenizer, "def", 12, seed=5)
+    assert first == generate(model, tokenizer, "def", 12, seed=5)
+    assert first != generate(model, tokenizer, "def", 12, seed=6)
+    assert first.startswith("def")
+
+
+def test_generation_at_temperature_zero_takes_the_likeliest_token() -> None:
+    model, tokenizer = model_of(TINY), Tokenizer.train([], 257)
+    ids = tokenizer.encode("abc")
+    with torch.no_grad():
+        likeliest = int(model(torch.tensor([ids]))[0, -1].argmax())
+    text = generate(model, tokenizer, "abc", 1, seed=1, temperature=0)
+    assert text == "abc" + tokenizer.decode([likeliest] if likeliest else [])
+
+
+def test_generation_ends_where_positions_end() -> None:
+    config = replace(TINY, max_position_embeddings=8)
+    model, tokenizer = model_of(config), Tokenizer.train([], 257)
+    generate(model, tokenizer, "a prompt longer than all positions", 40, seed=0)
