@@ -5,9 +5,10 @@
 A transaction is executed when it arrives, so processed, confirmed and finalized are one.
 """
 
+from psyche_sdk.localnet._config import LocalnetConfig
 from psyche_sdk.localnet._main import main, packaged_program, run, serve
 from psyche_sdk.localnet._process import LocalnetProcess
-from psyche_sdk.localnet._server import Localnet, LocalnetConfig
+from psyche_sdk.localnet._server import Localnet
 from psyche_sdk.localnet.errors import (
     LocalnetError,
     NotManual,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from solders.account import Account
-from solders.message import Message, MessageV0
+from solders.message import Message, MessageV0, MessageV1
 from solders.pubkey import Pubkey
 from solders.system_program import ID as SYSTEM_PROGRAM
 
@@ -21,6 +21,7 @@ from psyche_sdk.localnet.errors import (
     invalid_params,
 )
 
+AnyMessage = Message | MessageV0 | MessageV1
 BASE58_BYTES_MAX = 128
 EMPTY_ACCOUNT = Account(0, b"", SYSTEM_PROGRAM, False, 0)
 _ACCOUNT_ENCODINGS = frozenset({"binary", "base58", "base64", "jsonParsed"})
@@ -149,7 +150,7 @@ def _transaction(record: Record, encoding: str) -> Any:
     return {"signatures": [str(s) for s in record.transaction.signatures], "message": body}
 
 
-def _raw_message(message: Message | MessageV0) -> dict[str, Any]:
+def _raw_message(message: AnyMessage) -> dict[str, Any]:
     header = message.header
     body: dict[str, Any] = {
         "header": {
@@ -181,7 +182,7 @@ def _raw_message(message: Message | MessageV0) -> dict[str, Any]:
     return body
 
 
-def _parsed_message(message: Message | MessageV0, record: Record) -> dict[str, Any]:
+def _parsed_message(message: AnyMessage, record: Record) -> dict[str, Any]:
     # No program's instructions are parsed here; nodes answer such ones in this form as well.
     keys = record.keys.all
     signers = message.header.num_required_signatures

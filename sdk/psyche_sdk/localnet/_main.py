@@ -16,8 +16,9 @@ from pathlib import Path
 
 from solders.pubkey import Pubkey
 
+from psyche_sdk.localnet._config import SLOT_MS_DEFAULT, LocalnetConfig
 from psyche_sdk.localnet._lifeline import end_with_parent, raise_file_limit, watch_parent
-from psyche_sdk.localnet._server import SLOT_MS_DEFAULT, Localnet, LocalnetConfig
+from psyche_sdk.localnet._server import Localnet
 from psyche_sdk.localnet.errors import LocalnetError, PortInUse, ProgramError
 
 EXIT_FAILED = 1

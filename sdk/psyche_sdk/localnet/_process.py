@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from solders.pubkey import Pubkey
 
-from psyche_sdk.localnet._server import SLOT_MS_DEFAULT
+from psyche_sdk.localnet._config import SLOT_MS_DEFAULT
 from psyche_sdk.localnet.errors import LocalnetError, PortInUse, RpcError
 
 _EXIT_PORT_IN_USE = 3

@@ -13,13 +13,14 @@ from solders.pubkey import Pubkey
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from psyche_sdk.localnet._accounts import read_filters
 from psyche_sdk.localnet._bank import Bank
 from psyche_sdk.localnet._encode import EMPTY_ACCOUNT, AccountForm
-from psyche_sdk.localnet._methods import Method, dispatch, read_filters
 from psyche_sdk.localnet._params import Params, pubkey
 from psyche_sdk.localnet._records import Record
+from psyche_sdk.localnet._rpc import Method, Methods, dispatch, error_answer, parse
 from psyche_sdk.localnet._subscriptions import SUBSCRIPTIONS_MAX, Client, Subscription, TooSlow
-from psyche_sdk.localnet.errors import INVALID_REQUEST, PARSE_ERROR, RpcError, invalid_params
+from psyche_sdk.localnet.errors import INVALID_REQUEST, RpcError, invalid_params
 
 _LOG = logging.getLogger(__name__)
 
@@ -97,13 +98,11 @@ class PubSub:
 
     def _answer(self, client: Client, message: str | bytes) -> dict[str, Any] | None:
         try:
-            request = json.loads(message)
-        except (ValueError, RecursionError):
-            error = RpcError(PARSE_ERROR, "Parse error").to_object()
-            return {"jsonrpc": "2.0", "error": error, "id": None}
-        return dispatch(self._bank, self._methods(client), request)
+            return dispatch(self._bank, self._methods(client), parse(message))
+        except RpcError as error:
+            return error_answer(error)
 
-    def _methods(self, client: Client) -> dict[str, Method]:
+    def _methods(self, client: Client) -> Methods:
         def adding(read: Callable[[Client, Params], Subscription]) -> Method:
             def method(_bank: Bank, params: Params) -> int:
                 if len(client.subscriptions) >= SUBSCRIPTIONS_MAX:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from solders.litesvm import LiteSVM
-from solders.message import Message
+from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
@@ -90,7 +90,7 @@ def keys_of(svm: LiteSVM, transaction: VersionedTransaction) -> Keys:
         for index, key in enumerate(static)
         if index < signed - header.num_readonly_signed_accounts or signed <= index < readonly_from
     ]
-    if isinstance(message, Message):
+    if not isinstance(message, MessageV0):
         return Keys(static, (), (), tuple(writable))
     loaded_writable: list[Pubkey] = []
     loaded_readonly: list[Pubkey] = []

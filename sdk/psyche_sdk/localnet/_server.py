@@ -4,80 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import logging
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_sdk.localnet import _state
 from psyche_sdk.localnet._bank import Bank
+from psyche_sdk.localnet._config import SLOT_MS_DEFAULT, LocalnetConfig
 from psyche_sdk.localnet._http import HttpServer
-from psyche_sdk.localnet._methods import METHODS, dispatch
+from psyche_sdk.localnet._methods import METHODS
 from psyche_sdk.localnet._params import Params
 from psyche_sdk.localnet._pubsub import PubSub
+from psyche_sdk.localnet._rpc import answer_body
 from psyche_sdk.localnet._slots import SlotsStart
 from psyche_sdk.localnet.errors import (
-    INVALID_REQUEST,
-    PARSE_ERROR,
     LocalnetError,
     NotManual,
     PortInUse,
-    RpcError,
     StateError,
     invalid_params,
 )
 
 _LOG = logging.getLogger(__name__)
 
-BATCH_MAX = 256
-BATCH_ANSWER_BYTES_MAX = 48 * 2**20
-SLOT_MS_DEFAULT = 400
-SLOT_MS_MIN = 10  # the work of a slot takes some 0.3 ms
 SAVE_SECONDS = 30.0
 _PORT_TRIES = 50  # for a free port whose next one, the websocket's, is free too
-_PORT_MAX = 65_534
 _CATCH_UP_MAX = 64  # slots made up for at once; after a longer sleep the rest is left out
 _ADVANCE_MAX = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class LocalnetConfig:
-    """How to run a chain.
-
-    Attributes:
-        port: of JSON-RPC; the websocket has the next one. 0 takes a free pair.
-        host: the address to listen on.
-        slot_ms: length of a slot in milliseconds; 0 means that only `advance` moves slots.
-        programs: program id -> file or bytes of the program.
-        state: file to go on from and to save to; None keeps nothing.
-        unix_seconds: time at the start of a chain whose slots do not follow the clock.
-        seed: makes blockhashes repeatable: at most 32 bytes; None takes random ones.
-    """
-
-    port: int = 0
-    host: str = "127.0.0.1"
-    slot_ms: int = SLOT_MS_DEFAULT
-    programs: Mapping[Pubkey, str | Path | bytes] = field(default_factory=dict)
-    state: Path | None = None
-    unix_seconds: float | None = None
-    seed: bytes | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for values out of range."""
-        if not 0 <= self.port <= _PORT_MAX:
-            raise ValueError(f"port is 0 to {_PORT_MAX}: the websocket has the next one")
-        if self.slot_ms != 0 and self.slot_ms < SLOT_MS_MIN:
-            raise ValueError(f"slot_ms is 0 or at least {SLOT_MS_MIN}")
-        if self.seed is not None and len(self.seed) > 32:  # noqa: PLR2004
-            raise ValueError("seed has at most 32 bytes")
 
 
 class Localnet:
@@ -293,40 +252,7 @@ class Localnet:
         return bank.slots.slot
 
     async def _handle(self, body: bytes) -> bytes:
-        try:
-            request = json.loads(body)
-        except (ValueError, RecursionError):
-            return _encode(_error(RpcError(PARSE_ERROR, "Parse error")))
-        bank = self._started()
-        if not isinstance(request, list):
-            answer = dispatch(bank, self._methods, request)
-            return b"" if answer is None else _encode(answer)
-        if not 0 < len(request) <= BATCH_MAX:
-            text = f"a batch holds 1 to {BATCH_MAX} requests"
-            return _encode(_error(RpcError(INVALID_REQUEST, text)))
-        return await self._handle_batch(bank, request)
-
-    async def _handle_batch(self, bank: Bank, requests: list[Any]) -> bytes:
-        answers: list[bytes] = []
-        room = BATCH_ANSWER_BYTES_MAX
-        for request in requests:
-            answer = dispatch(bank, self._methods, request)
-            if answer is not None:
-                answers.append(_encode(answer))
-                room -= len(answers[-1])
-            if room < 0:
-                text = f"the answers are longer than {BATCH_ANSWER_BYTES_MAX} bytes together"
-                return _encode(_error(RpcError(INVALID_REQUEST, text)))
-            await asyncio.sleep(0)  # lets slots and other clients in between
-        return b"[" + b",".join(answers) + b"]" if answers else b""
-
-
-def _encode(answer: dict[str, Any]) -> bytes:
-    return json.dumps(answer, separators=(",", ":")).encode()
-
-
-def _error(error: RpcError) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "error": error.to_object(), "id": None}
+        return await answer_body(self._started(), self._methods, body)
 
 
 def _port_error(error: BaseException, port: int) -> BaseException:

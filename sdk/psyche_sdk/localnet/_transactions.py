@@ -20,6 +20,7 @@ from psyche_sdk.localnet._bank import (
 from psyche_sdk.localnet._encode import AccountForm
 from psyche_sdk.localnet._messages import transaction_error_text
 from psyche_sdk.localnet._params import Config, Params, encoded_transaction, pubkey
+from psyche_sdk.localnet._rpc import with_context
 from psyche_sdk.localnet._slots import BLOCKHASH_AGE_MAX
 from psyche_sdk.localnet.errors import PREFLIGHT_FAILURE, RpcError, invalid_params
 
@@ -74,7 +75,7 @@ def simulate_transaction(bank: Bank, params: Params) -> dict[str, Any]:
             "blockhash": str(bank.slots.blockhash),
             "lastValidBlockHeight": height,
         }
-    return {"context": {"slot": bank.slots.slot, "apiVersion": "4.0.0"}, "value": result}
+    return with_context(bank.slots.slot, result)
 
 
 def request_airdrop(bank: Bank, params: Params) -> str:
