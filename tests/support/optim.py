@@ -42,9 +42,7 @@ def random_tensors(
 ) -> dict[str, Tensor]:
     """Normal numbers by name."""
     generator = torch.Generator().manual_seed(seed)
-    return {
-        name: torch.randn(shape, generator=generator) * scale for name, shape in shapes.items()
-    }
+    return {name: torch.randn(shape, generator=generator) * scale for name, shape in shapes.items()}
 
 
 def random_selection(seed: int, form: Form, counts: Iterable[int] | None = None) -> Selection:

@@ -42,5 +42,5 @@ def train_dense(
         nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
         optimizer.zero_grad()
-        losses.append(float(value))
+        losses.append(float(value.detach()))
     return losses

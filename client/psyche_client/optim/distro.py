@@ -103,7 +103,7 @@ class DisTrO:
         flight = self._in_flight.pop(round_key, None)
         if flight is None or accepted:
             return
-        faded = flight.values * math.prod([self.rule.beta_micro / MICRO] * flight.decays)
+        faded = flight.values * (self.rule.beta_micro / MICRO) ** flight.decays
         self._momentum[flight.positions] += faded
 
     def give_back(self, round_key: RoundKey) -> None:

@@ -69,7 +69,7 @@ def unpack_state(
     if momentum.shape != (layout.coefficients,) or rounds.shape[1:] != (_COLUMNS,):
         raise LayoutError("saved momentum has another size")
     sizes = rounds[:, 3].tolist()
-    fits = positions.shape == values.shape == (sum(sizes),) and min(sizes, default=0) >= 0
+    fits = positions.shape == values.shape == (sum(sizes),) and bool((rounds >= 0).all())
     if not fits or ((positions < 0) | (positions >= layout.coefficients)).any():
         raise LayoutError("saved in-flight coefficients do not fit the layout")
     flights = {
