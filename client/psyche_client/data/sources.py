@@ -1,6 +1,7 @@
 """Where text comes from: files, folders, and Python's own standard library."""
 
 import hashlib
+import os
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,13 +30,16 @@ class Source:
 def stdlib_sources() -> list[Source]:
     """Python's own standard library in the order of names, without tests and tables."""
     root = Path(sysconfig.get_path("stdlib"))
-    found = [
-        Source(path.relative_to(root).as_posix(), path)
-        for path in root.rglob("*.py")
-        if not _STDLIB_SKIPPED & set(path.relative_to(root).parts)
-        and path.is_file()
-        and not path.is_symlink()
-    ]
+    found = []
+    for folder, below, names in os.walk(root):
+        # Pruned on the way: installed packages would be walked for seconds.
+        below[:] = [name for name in below if name not in _STDLIB_SKIPPED]
+        paths = (Path(folder, name) for name in names if name.endswith(".py"))
+        found.extend(
+            Source(path.relative_to(root).as_posix(), path)
+            for path in paths
+            if path.is_file() and not path.is_symlink()
+        )
     if not found:
         raise DataError(
             f"Python's standard library has no text at {root}",
