@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from psyche_client.optim import (
     Expectation,
     Form,
@@ -140,7 +141,7 @@ def test_a_selection_without_the_form_is_never_encoded(
     selection = Selection(
         np.array(counts, np.uint16), np.array(indices, np.uint16), np.array(signs, np.int8)
     )
-    with pytest.raises(ValueError, match="selection|sign|indices"):
+    with pytest.raises(ValueError, match=r"selection|sign|indices"):
         encode(HEADER, selection, FORM)
 
 

@@ -9,6 +9,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
+
 from psyche_client.optim import Layout, LayoutError, Selection, rate_float32
 from psyche_client.optim.distro import DisTrO, decay_factor
 from support.optim import (
@@ -18,7 +20,6 @@ from support.optim import (
     reference_signs,
     small_rule,
 )
-from torch import Tensor
 
 RATE = small_rule().schedule.peak
 

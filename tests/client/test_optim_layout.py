@@ -7,16 +7,17 @@ import sys
 
 import numpy as np
 import pytest
+
 from psyche_client.optim import ExactnessError, Layout, LayoutError, check_exactness
 from psyche_client.optim.layout import edge_of
 from support.optim import SHAPES, small_rule
 
 
-@pytest.mark.parametrize(
-    ("size", "edge"),
-    [(64, 64), (128, 64), (80, 40), (96, 48), (192, 64), (2048, 64), (67, 34), (33, 33)]
-    + [(31, 31), (1, 1), (100, 50), (65, 33), (127, 64), (1000, 50)],
-)
+EDGES = {64: 64, 128: 64, 80: 40, 96: 48, 192: 64, 2048: 64, 67: 34, 33: 33, 31: 31, 1: 1}
+EDGES |= {100: 50, 65: 33, 127: 64, 1000: 50}
+
+
+@pytest.mark.parametrize(("size", "edge"), EDGES.items())
 def test_an_edge_divides_its_dimension_or_pads_it_least(size: int, edge: int) -> None:
     assert edge_of(size) == edge
 

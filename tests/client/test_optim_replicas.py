@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 
 import torch
+from torch import Tensor, nn
+
 from psyche_client.optim import Layout, PayloadHeader, Schedule, decode, encode, rate_units
 from psyche_client.optim.adamw import train_dense
 from psyche_client.optim.distro import DisTrO
 from support.optim import expectation_for, small_rule
-from torch import Tensor, nn
 
 MEMBERS, ROUNDS = 3, 60
 

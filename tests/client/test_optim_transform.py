@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+
 from psyche_client.optim import ExactnessError, Layout, selftest, table
 from psyche_client.optim.golden import table_bytes
 from psyche_client.optim.transform import Transform, gather, subtract, tiles

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+
 from psyche_client.optim import RuleError, Schedule, UpdateRule, rate_float32, rate_units
 from support.optim import small_rule
 
@@ -37,7 +39,7 @@ def test_a_schedule_climbs_to_its_peak_then_falls_to_its_end_and_stays(kind: str
     rates = [schedule.lr_at(step) for step in range(120)]
     assert rates[:10] == [PEAK * (step + 1) // 10 for step in range(10)]
     assert rates[10] == max(rates) == PEAK
-    assert all(after <= before for before, after in zip(rates[10:], rates[11:], strict=False))
+    assert all(after <= before for before, after in pairwise(rates[10:]))
     assert rates[100:] == [7] * 20
 
 

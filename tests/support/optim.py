@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+
 from psyche_client.optim import (
     Expectation,
     Form,
@@ -18,7 +20,6 @@ from psyche_client.optim import (
     rate_units,
 )
 from psyche_client.optim.table import BASIS
-from torch import Tensor
 
 #: Every kind of tensor: divided evenly, padded, shorter than an edge, 1-D, an embedding.
 SHAPES: dict[str, tuple[int, ...]] = {
