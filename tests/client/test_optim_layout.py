@@ -12,7 +12,6 @@ from psyche_client.optim import ExactnessError, Layout, LayoutError, check_exact
 from psyche_client.optim.layout import edge_of
 from support.optim import SHAPES, small_rule
 
-
 EDGES = {64: 64, 128: 64, 80: 40, 96: 48, 192: 64, 2048: 64, 67: 34, 33: 33, 31: 31, 1: 1}
 EDGES |= {100: 50, 65: 33, 127: 64, 1000: 50}
 

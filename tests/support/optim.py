@@ -91,7 +91,9 @@ def expectation_for(header: PayloadHeader, form: Form) -> Expectation:
     )
 
 
-def reference_signs(layout: Layout, selections: list[Selection], cap: int) -> dict[str, NDArray]:
+def reference_signs(
+    layout: Layout, selections: list[Selection], cap: int
+) -> dict[str, NDArray[np.int64]]:
     """Signs by tensor name: whole numbers, one block after the other, as docs/payload.md says."""
     votes = np.zeros(layout.coefficients, np.int64)
     for selection in selections:
