@@ -22,3 +22,6 @@ pub mod phase;
 pub mod shares;
 pub mod tally;
 pub mod vote;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! Each rule, by examples and by its properties.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::unwrap_used,
+    clippy::float_arithmetic,
+    clippy::cast_precision_loss,
+    clippy::cast_lossless,
+    clippy::indexing_slicing
+)]
+
+mod backlog;
+mod config;
+mod draw;
+mod hash;
+mod permutation;
+mod phase;
+mod shares;
+mod tally;
+mod vote;

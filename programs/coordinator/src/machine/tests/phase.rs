@@ -1,0 +1,401 @@
+use proptest::prelude::*;
+
+use crate::machine::phase::{
+    abort_due, after_settle, due, grace_begins, grace_length, pause, resume, Moment, Next, Pause,
+    Phase, PhaseView, SettledView, Transition,
+};
+
+const STARTED: Moment = Moment {
+    time: 1_000,
+    chain_slot: 5_000,
+};
+
+/// So many seconds later, with 2.5 slots a second.
+fn after(seconds: u32) -> Moment {
+    Moment {
+        time: STARTED.time + i64::from(seconds),
+        chain_slot: STARTED.chain_slot + u64::from(seconds) * 5 / 2,
+    }
+}
+
+/// A view in which the clock makes nothing due.
+fn quiet() -> PhaseView {
+    PhaseView {
+        now: after(1),
+        started: STARTED,
+        seconds: 10,
+        entropy_stored: true,
+        ..PhaseView::default()
+    }
+}
+
+fn late(view: PhaseView) -> PhaseView {
+    PhaseView {
+        now: after(10),
+        ..view
+    }
+}
+
+/// One row of the table: what is seen, and what is due.
+type Row = (&'static str, PhaseView, Option<Transition>);
+
+fn check(phase: Phase, rows: &[Row]) {
+    for (name, view, expected) in rows {
+        assert_eq!(due(phase, view), *expected, "{phase:?}: {name}");
+    }
+}
+
+#[test]
+fn nothing_is_due_while_paused_or_finished() {
+    check(Phase::Paused, &[("late", late(quiet()), None)]);
+    check(Phase::Finished, &[("late", late(quiet()), None)]);
+}
+
+#[test]
+fn waiting_ends_with_enough_members_in_time_or_a_full_run() {
+    let enough = PhaseView {
+        members: 3,
+        init_min_members: 3,
+        capacity: 8,
+        enough_since: STARTED,
+        ..quiet()
+    };
+    let few = PhaseView {
+        members: 2,
+        ..enough
+    };
+    let full = PhaseView {
+        members: 8,
+        ..enough
+    };
+    let start = Some(Transition::StartWarmup);
+    check(
+        Phase::WaitingForMembers,
+        &[
+            ("enough, early", enough, None),
+            ("enough, in time", late(enough), start),
+            ("too few", late(few), None),
+            ("full", full, start),
+        ],
+    );
+}
+
+#[test]
+fn warmup_starts_an_epoch_or_fails() {
+    let all = PhaseView {
+        ready: 3,
+        min_members: 2,
+        ..quiet()
+    };
+    let some = PhaseView { awaited: 1, ..all };
+    let blind = PhaseView {
+        entropy_stored: false,
+        ..all
+    };
+    let few = PhaseView { ready: 1, ..some };
+    let third = PhaseView {
+        failed_warmups: 2,
+        ..few
+    };
+    check(
+        Phase::Warmup,
+        &[
+            ("all are ready", all, Some(Transition::StartEpoch)),
+            ("one is awaited", some, None),
+            ("one is late", late(some), Some(Transition::StartEpoch)),
+            ("no entropy", blind, None),
+            ("no entropy, late", late(blind), None),
+            ("too few", few, None),
+            ("too few, late", late(few), Some(Transition::FailWarmup)),
+            ("the third time", late(third), Some(Transition::GiveUp)),
+        ],
+    );
+}
+
+#[test]
+fn train_closes_when_all_committed_or_time_or_grace_is_over() {
+    let waiting = PhaseView {
+        uncommitted: 1,
+        ..quiet()
+    };
+    let grace = PhaseView {
+        now: after(5),
+        grace_since: Some(after(2)),
+        grace_length: 3,
+        ..waiting
+    };
+    let still = PhaseView {
+        now: after(4),
+        ..grace
+    };
+    let close = Some(Transition::CloseTrain);
+    check(
+        Phase::Train,
+        &[
+            ("all committed", quiet(), close),
+            ("one is awaited", waiting, None),
+            ("time is over", late(waiting), close),
+            ("grace is over", grace, close),
+            ("grace goes on", still, None),
+        ],
+    );
+}
+
+#[test]
+fn witness_settles_redraws_or_fails() {
+    let open = PhaseView {
+        commitments: 3,
+        elected: 3,
+        attested: 2,
+        unattested: 1,
+        ..quiet()
+    };
+    let all = PhaseView {
+        attested: 3,
+        unattested: 0,
+        ..open
+    };
+    let silent = PhaseView {
+        attested: 1,
+        unattested: 2,
+        ..open
+    };
+    let gone = PhaseView {
+        attested: 1,
+        unattested: 0,
+        ..open
+    };
+    let nobody = PhaseView {
+        elected: 0,
+        attested: 0,
+        unattested: 0,
+        ..open
+    };
+    let empty = PhaseView {
+        commitments: 0,
+        ..open
+    };
+    let second = PhaseView {
+        second_draw: true,
+        ..silent
+    };
+    let blind = PhaseView {
+        entropy_stored: false,
+        ..all
+    };
+    let settle = Some(Transition::Settle { failed: false });
+    let failed = Some(Transition::Settle { failed: true });
+    let redraw = Some(Transition::RedrawWitnesses);
+    check(
+        Phase::Witness,
+        &[
+            ("one is awaited", open, None),
+            ("two thirds in time", late(open), settle),
+            ("all attested", all, settle),
+            ("too few in time", late(silent), redraw),
+            ("the others left", gone, redraw),
+            ("nobody is eligible", nobody, redraw),
+            ("nothing to attest", empty, settle),
+            ("second draw, early", second, None),
+            ("second draw, late", late(second), failed),
+            ("no entropy", blind, None),
+            ("no entropy, late", late(blind), None),
+        ],
+    );
+}
+
+#[test]
+fn cooldown_ends_in_agreement_or_in_time() {
+    let open = PhaseView {
+        step: 5,
+        total_steps: 9,
+        ..quiet()
+    };
+    let agreed = PhaseView {
+        agreed: true,
+        ..open
+    };
+    let asked = PhaseView {
+        pause_asked: true,
+        ..agreed
+    };
+    let done = PhaseView { step: 9, ..asked };
+    let to = |phase| Some(Transition::EndEpoch(phase));
+    check(
+        Phase::Cooldown,
+        &[
+            ("no agreement yet", open, None),
+            ("none in time", late(open), to(Phase::WaitingForMembers)),
+            ("agreement", agreed, to(Phase::WaitingForMembers)),
+            ("a pause was asked for", asked, to(Phase::Paused)),
+            ("all steps were trained", done, to(Phase::Finished)),
+        ],
+    );
+}
+
+#[test]
+fn a_halted_chain_or_a_jumping_clock_expires_nothing() {
+    let jumped = Moment {
+        time: STARTED.time + 1_000_000,
+        chain_slot: STARTED.chain_slot + 9,
+    };
+    let halted = Moment {
+        time: STARTED.time + 9,
+        chain_slot: STARTED.chain_slot + 1_000_000,
+    };
+    assert!(!STARTED.passed(10, jumped));
+    assert!(!STARTED.passed(10, halted));
+    let both = Moment {
+        time: STARTED.time + 10,
+        chain_slot: STARTED.chain_slot + 10,
+    };
+    assert!(STARTED.passed(10, both));
+}
+
+#[test]
+fn grace_needs_two_thirds_of_weight_and_half_of_number() {
+    assert!(grace_begins(4, 2, 90, 60));
+    assert!(!grace_begins(4, 2, 90, 59));
+    assert!(!grace_begins(4, 1, 90, 80));
+    assert!(!grace_begins(0, 0, 0, 0));
+}
+
+#[test]
+fn grace_lasts_half_of_the_time_in_train_at_least() {
+    assert_eq!(grace_length(100, 121, 5), 11);
+    assert_eq!(grace_length(100, 104, 5), 5);
+    assert_eq!(grace_length(100, 90, 5), 5);
+}
+
+/// The phases that an epoch of three rounds goes through, by round.
+fn epoch(overlap: u8, ends_in: Option<u32>) -> Vec<Next> {
+    let mut training_rounds = None;
+    let mut seen = Vec::new();
+    for round in 0..10 {
+        let view = SettledView {
+            round,
+            overlap,
+            training_rounds,
+            epoch_rounds: 3,
+            total_steps: 100,
+            pause_asked: ends_in == Some(round),
+            active: 3,
+            min_members: 2,
+            ..SettledView::default()
+        };
+        let (next, rounds) = after_settle(&view);
+        training_rounds = rounds;
+        seen.push(next);
+        if next == Next::Cooldown {
+            break;
+        }
+    }
+    seen
+}
+
+#[test]
+fn with_overlap_an_epoch_drains_one_round() {
+    use Next::{Cooldown, Drain, Train};
+    assert_eq!(epoch(0, None), [Train, Train, Cooldown]);
+    assert_eq!(epoch(1, None), [Train, Train, Drain, Cooldown]);
+    assert_eq!(epoch(0, Some(0)), [Cooldown]);
+    assert_eq!(epoch(1, Some(0)), [Drain, Cooldown]);
+    // An end condition that is met while draining changes nothing.
+    assert_eq!(epoch(1, Some(3)), [Train, Train, Drain, Cooldown]);
+}
+
+#[test]
+fn each_end_condition_ends_an_epoch() {
+    let going = SettledView {
+        round: 0,
+        epoch_rounds: 10,
+        step: 1,
+        total_steps: 10,
+        active: 3,
+        min_members: 3,
+        ..SettledView::default()
+    };
+    assert_eq!(after_settle(&going), (Next::Train, None));
+    let ends = [
+        SettledView {
+            epoch_rounds: 1,
+            ..going
+        },
+        SettledView { step: 10, ..going },
+        SettledView {
+            pause_asked: true,
+            ..going
+        },
+        SettledView { active: 2, ..going },
+        SettledView {
+            draws_failed: true,
+            ..going
+        },
+    ];
+    for view in ends {
+        assert_eq!(after_settle(&view), (Next::Cooldown, Some(1)));
+    }
+}
+
+#[test]
+fn owners_pause_resume_and_abort_where_they_may() {
+    use Phase::{Cooldown, Finished, Paused, Train, WaitingForMembers, Warmup, Witness};
+    let all = [
+        Paused,
+        WaitingForMembers,
+        Warmup,
+        Train,
+        Witness,
+        Cooldown,
+        Finished,
+    ];
+    for phase in all {
+        let expected = match phase {
+            Paused => Pause::AlreadyPaused,
+            WaitingForMembers | Warmup | Finished => Pause::Now,
+            Train | Witness | Cooldown => Pause::Flagged,
+        };
+        assert_eq!(pause(phase), expected);
+        let hangs = matches!(phase, Warmup | Train | Witness | Cooldown);
+        assert!(!abort_due(phase, STARTED, 10, after(109)));
+        assert_eq!(abort_due(phase, STARTED, 10, after(110)), hangs);
+        assert_eq!(Phase::from_byte(phase as u8), Some(phase));
+        assert_eq!(resume(phase, 1, 2).is_some(), phase == Paused);
+    }
+    assert_eq!(Phase::from_byte(7), None);
+    assert_eq!(resume(Paused, 1, 2), Some(WaitingForMembers));
+    assert_eq!(resume(Paused, 2, 2), Some(Finished));
+}
+
+proptest! {
+    #[test]
+    fn an_epoch_trains_its_rounds_and_drains_what_overlaps(
+        overlap in 0_u8..=1,
+        epoch_rounds in 1_u32..20,
+        left in 1_u64..20,
+    ) {
+        let (mut trained, mut drained, mut training_rounds) = (1_u64, 0_u8, None);
+        for round in 0.. {
+            let view = SettledView {
+                round,
+                overlap,
+                training_rounds,
+                epoch_rounds,
+                step: trained,
+                total_steps: left,
+                active: 1,
+                min_members: 1,
+                ..SettledView::default()
+            };
+            let (next, rounds) = after_settle(&view);
+            training_rounds = rounds;
+            match next {
+                Next::Train => trained += 1,
+                Next::Drain => drained += 1,
+                Next::Cooldown => break,
+            }
+        }
+        prop_assert_eq!(trained, u64::from(epoch_rounds).min(left));
+        prop_assert_eq!(drained, overlap);
+    }
+}
