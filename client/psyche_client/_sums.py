@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from psyche_client._sections import ConfigError
+from psyche_client.model.config import ModelConfig, preset
+from psyche_client.model.errors import ModelError
 
 if TYPE_CHECKING:
     from psyche_client.config import Config
@@ -17,7 +20,6 @@ def check(config: Config, *, source: str = "run.toml") -> None:
         ConfigError: with the two names and their values.
     """
     run, rounds, phases, training = config.run, config.rounds, config.phases, config.training
-    schedule = training.schedule
     if run.capacity % 8:
         raise ConfigError(
             f"{source}: `run.capacity` must be a multiple of 8; it is {run.capacity}",
@@ -38,12 +40,6 @@ def check(config: Config, *, source: str = "run.toml") -> None:
             "training.batch_sequences_end",
             training.batch_sequences_end,
         ),
-        (
-            "training.schedule.warmup_steps + decay_steps",
-            schedule.warmup_steps + schedule.decay_steps,
-            "rounds.total_steps",
-            rounds.total_steps,
-        ),
     )
     for low_name, low, high_name, high in pairs:
         if low > high:
@@ -51,7 +47,54 @@ def check(config: Config, *, source: str = "run.toml") -> None:
                 f"{source}: `{low_name}` ({low}) is above `{high_name}` ({high})",
                 "lower the first or raise the second",
             )
+    if rounds.snapshot_rounds == 1:
+        raise ConfigError(
+            f"{source}: `rounds.snapshot_rounds` is 1, which leaves no time for the vote",
+            "write 0 for none, or at least 2",
+        )
+    _check_schedule(config, source=source)
     check_vocabulary(config, source=source)
+    model_config(config, source=source)
+
+
+def model_config(config: Config, *, source: str = "run.toml") -> ModelConfig:
+    """The model that the file describes.
+
+    Dimensions that the file leaves at 0 are the preset's; the vocabulary and the longest sequence
+    follow from the data.
+
+    Raises:
+        ConfigError: no model has these dimensions.
+    """
+    model = asdict(config.training.model)
+    name = model.pop("preset")
+    model.pop("init_seed")
+    try:
+        return replace(
+            preset(name),
+            **{key: size for key, size in model.items() if size},
+            vocab_size=config.data.vocabulary_tokens,
+            max_position_embeddings=config.training.sequence_tokens,
+        )
+    except ModelError as error:
+        raise ConfigError(f"{source}: training.model: {error}", error.hint) from error
+
+
+def _check_schedule(config: Config, *, source: str) -> None:
+    schedule, total = config.training.schedule, config.rounds.total_steps
+    path = "training.schedule"
+    if (schedule.kind == "wsd") != (schedule.decay_steps > 0):
+        raise ConfigError(
+            f"{source}: `{path}.decay_steps` is {schedule.decay_steps} with "
+            f'`{path}.kind` = "{schedule.kind}"',
+            'kind "wsd" needs it, the others take none',
+        )
+    if schedule.kind != "constant" and schedule.warmup_steps + schedule.decay_steps >= total:
+        raise ConfigError(
+            f"{source}: `{path}.warmup_steps` ({schedule.warmup_steps}) and `decay_steps` "
+            f"({schedule.decay_steps}) leave no step of `rounds.total_steps` ({total})",
+            "lower them or raise the total",
+        )
 
 
 def check_vocabulary(config: Config, *, source: str) -> None:

@@ -1,15 +1,16 @@
 """A run's file, `run.toml`: one frozen tree, checked before anything is sent.
 
-`load` reads it, `dump` writes it, `chain_fields` and its neighbours hand the parts on as plain
-values: to the program's configuration, to the model, to the update rule and to its schedule.
+`load` reads it, `dump` writes it; `chain_fields`, `model_config` and `update_fields` hand its parts
+to the program, to the model and to the update rule. No torch and no numpy here.
 """
 
 from __future__ import annotations
 
 import tomllib
 from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from psyche_client._sections import (
     ConfigError,
@@ -21,7 +22,7 @@ from psyche_client._sections import (
     write,
     yes_no,
 )
-from psyche_client._sums import check
+from psyche_client._sums import check, model_config
 
 __all__ = [
     "Config",
@@ -34,17 +35,38 @@ __all__ = [
     "Schedule",
     "Training",
     "Update",
-    "Verification",
     "Witness",
     "chain_fields",
     "dump",
     "load",
-    "model_fields",
+    "model_config",
     "parse",
+    "seed_bytes",
+    "update_fields",
 ]
 
-DAY_SECONDS = 86_400
-STEPS_MAX = 1 << 31
+SECONDS_MAX = 30 * 86_400
+ROUNDS_MAX = 1_000_000
+STEPS_MAX = (1 << 32) - 1
+SEED_MAX = (1 << 63) - 1
+RATE_BITS = 40
+MICRO = 1_000_000
+COMMITTEE_SIZE = 15
+BLOOM_PPM = 10_000
+FIXED = (
+    "attestation_kind",
+    "bond_lamports",
+    "slash_points",
+    "points_per_sequence",
+    "points_per_attestation",
+    "points_per_verdict",
+    "verification_percent",
+    "jaccard_min_permille",
+    "hamming_max_permille",
+    "manhattan_max_permille",
+    "alignment_min_permille",
+)
+"""Fields of the program's configuration that this version fixes at 0."""
 DIMENSION_MAX = 1 << 24
 
 
@@ -65,13 +87,13 @@ class Run:
 class Phases:
     """How long each phase lasts at most."""
 
-    waiting_seconds: int = whole(2, DAY_SECONDS, "seconds", 10)
-    warmup_seconds: int = whole(2, DAY_SECONDS, "seconds", 60)
-    train_seconds: int = whole(2, DAY_SECONDS, "seconds", 30)
-    grace_seconds: int = whole(2, DAY_SECONDS, "seconds", 5)
-    witness_seconds: int = whole(2, DAY_SECONDS, "seconds", 15)
-    cooldown_seconds: int = whole(2, DAY_SECONDS, "seconds", 60)
-    ready_seconds: int = whole(2, 30 * DAY_SECONDS, "seconds", 120)
+    waiting_seconds: int = whole(2, SECONDS_MAX, "seconds", 10)
+    warmup_seconds: int = whole(2, SECONDS_MAX, "seconds", 60)
+    train_seconds: int = whole(2, SECONDS_MAX, "seconds", 30)
+    grace_seconds: int = whole(2, SECONDS_MAX, "seconds", 5)
+    witness_seconds: int = whole(2, SECONDS_MAX, "seconds", 15)
+    cooldown_seconds: int = whole(2, SECONDS_MAX, "seconds", 60)
+    ready_seconds: int = whole(2, SECONDS_MAX, "seconds", 120)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +101,8 @@ class Rounds:
     """How the run is divided."""
 
     total_steps: int = whole(1, STEPS_MAX, "steps over the run's life")
-    epoch_rounds: int = whole(1, STEPS_MAX, "rounds in an epoch", 100)
-    snapshot_rounds: int = whole(1, STEPS_MAX, "rounds from one snapshot to the next", 20)
+    epoch_rounds: int = whole(1, ROUNDS_MAX, "rounds in an epoch", 100)
+    snapshot_rounds: int = whole(0, ROUNDS_MAX, "rounds between snapshots (0: none)", 20)
     overlap: int = whole(0, 1, "rounds that a payload may lag behind", 1)
 
 
@@ -89,7 +111,7 @@ class Model:
     """What is trained: a preset, or a preset with some of its dimensions changed (0 keeps it)."""
 
     preset: str = choice("demo", "tiny", "small", "medium", "40b")
-    init_seed: int = whole(0, (1 << 63) - 1, "(any seed)", 0)
+    init_seed: int = whole(0, SEED_MAX, "(any seed)", 0)
     hidden_size: int = whole(0, DIMENSION_MAX, "numbers in a hidden state", 0)
     intermediate_size: int = whole(0, DIMENSION_MAX, "numbers in the feed-forward layer", 0)
     num_hidden_layers: int = whole(0, 1_024, "layers", 0)
@@ -106,22 +128,22 @@ class Update:
     """How gradients become payloads, and payloads an update."""
 
     topk: int = whole(1, 4_096, "coefficients sent of each 4,096", 32)
-    beta: float = real(0.0, 0.9999, "decay of the momentum a round", 0.95)
-    vote_cap: int = whole(1, 1_024, "votes that count for one coefficient", 1)
-    weight_decay: float = real(0.0, 1.0, "weight decay", 0.1)
-    gradient_norm_max: float = real(0.0, 1e6, "largest gradient norm (0: no clipping)", 1.0)
-    embedding_rows: bool = yes_no(False)
+    beta: float = real(0.0, 0.999999, "momentum kept from round to round", 0.95)
+    vote_cap: int = whole(0, 1 << 15, "votes that count for one coefficient (0: all)", 1)
+    weight_decay: float = real(0.0, 1.0, "weight decay", 0.0)
+    gradient_norm_max: float = real(0.0, 1e6, "largest gradient norm (0: any)", 1.0)
+    embeddings: str = choice("block", "row")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """The learning rate over the run."""
 
-    kind: str = choice("warmup_stable_decay", "cosine", "linear", "constant")
+    kind: str = choice("cosine", "linear", "wsd", "constant")
     learning_rate: float = real(1e-9, 1.0, "the highest learning rate", 1e-3)
-    final_percent: int = whole(0, 100, "per cent of the rate that remain at the end", 10)
-    warmup_steps: int = whole(0, STEPS_MAX, "steps", 10)
-    decay_steps: int = whole(0, STEPS_MAX, "last steps of the run", 0)
+    final_percent: int = whole(0, 100, "per cent of it that remain at the end", 10)
+    warmup_steps: int = whole(0, STEPS_MAX, "steps", 0)
+    decay_steps: int = whole(0, STEPS_MAX, "last steps of the run (wsd alone)", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +153,7 @@ class Training:
     sequence_tokens: int = whole(8, 1 << 20, "tokens in a sequence", 128)
     batch_sequences_start: int = whole(1, 1 << 20, "sequences in the first round", 32)
     batch_sequences_end: int = whole(1, 1 << 20, "sequences in a round after the ramp", 32)
-    batch_ramp_steps: int = whole(1, STEPS_MAX, "steps from the first size to the last", 1)
+    batch_ramp_steps: int = whole(0, STEPS_MAX, "steps from the first size to the last", 0)
     model: Model = field(default_factory=Model)
     update: Update = field(default_factory=Update)
     schedule: Schedule = field(default_factory=Schedule)
@@ -145,7 +167,7 @@ class Data:
     vocabulary_tokens: int = whole(256, 1 << 20, "tokens in the vocabulary", 2_048)
     text_bytes_max: int = whole(1 << 10, 1 << 50, "bytes of text to take", 4_000_000)
     held_out_percent: int = whole(1, 50, "per cent of the files, kept for validation", 5)
-    order_seed: int = whole(0, (1 << 63) - 1, "(any seed)", 0)
+    order_seed: int = whole(0, SEED_MAX, "(any seed)", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,14 +176,6 @@ class Witness:
 
     attestation: str = choice("exact")
     witness_count: int = whole(1, 32, "witnesses a round", 4)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
-    """Who checks that payloads are honest work."""
-
-    verification_percent: int = whole(0, 100, "per cent of the members", 0)
-    committee_size: int = whole(3, 64, "members of a committee", 15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +188,6 @@ class Config:
     training: Training = field(default_factory=Training)
     data: Data = field(default_factory=Data)
     witness: Witness = field(default_factory=Witness)
-    verification: Verification = field(default_factory=Verification)
 
 
 def load(path: Path) -> Config:
@@ -213,42 +226,66 @@ def dump(config: Config) -> str:
     return write(config) + "\n"
 
 
-def chain_fields(config: Config) -> dict[str, int | bool]:
-    """What goes into the program's configuration, by the program's own names.
+def chain_fields(config: Config) -> dict[str, int | bytes]:
+    """The program's `RunConfig`, by its own names, but for two.
 
-    The facts of the prepared data (`data_sequences`) and of the coded payload
-    (`payload_bytes_max`) are not in the file; who creates the run adds them.
+    `data_sequences` follows from the prepared data and `payload_bytes_max` from the model and the
+    update rule; who creates the run adds them. What this version of the program fixes is 0 here.
     """
     training = config.training
     return {
-        "capacity": config.run.capacity,
-        "init_min_members": config.run.init_min_members,
-        "min_members": config.run.min_members,
-        "admit_anytime": config.run.admit_anytime,
-        "misses_max": config.run.misses_max,
-        "share_percent_max": config.run.share_percent_max,
+        **dict.fromkeys(FIXED, 0),
         **asdict(config.phases),
         **asdict(config.rounds),
+        "init_min_members": config.run.init_min_members,
+        "min_members": config.run.min_members,
+        "admit_anytime": int(config.run.admit_anytime),
+        "misses_max": config.run.misses_max,
+        "share_percent_max": config.run.share_percent_max,
         "sequence_tokens": training.sequence_tokens,
         "batch_sequences_start": training.batch_sequences_start,
         "batch_sequences_end": training.batch_sequences_end,
         "batch_ramp_steps": training.batch_ramp_steps,
-        "attestation_kind": 0,
+        "data_seed": seed_bytes(config.data.order_seed),
         "witness_count": config.witness.witness_count,
-        "verification_percent": config.verification.verification_percent,
-        "committee_size": config.verification.committee_size,
+        "committee_size": COMMITTEE_SIZE,
+        "bloom_false_positive_ppm": BLOOM_PPM,
     }
 
 
-def model_fields(config: Config) -> dict[str, Any]:
-    """What the model's own configuration takes, by Hugging Face's names.
-
-    Dimensions that the file leaves at 0 are the preset's; the vocabulary and the longest sequence
-    follow from the data.
-    """
-    chosen = {k: v for k, v in asdict(config.training.model).items() if isinstance(v, int) and v}
-    chosen.pop("init_seed", None)
-    return chosen | {
-        "vocab_size": config.data.vocabulary_tokens,
-        "max_position_embeddings": config.training.sequence_tokens,
+def update_fields(config: Config) -> dict[str, object]:
+    """The value that the update rule is read from: whole numbers only, its schedule included."""
+    update, schedule = config.training.update, config.training.schedule
+    peak = _rate_units(schedule.learning_rate)
+    constant = schedule.kind == "constant"
+    return {
+        "beta_micro": _micro(update.beta),
+        "topk": update.topk,
+        "vote_cap": update.vote_cap,
+        "clip_micro": _micro(update.gradient_norm_max),
+        "weight_decay_micro": _micro(update.weight_decay),
+        "local_steps": 1,
+        "embeddings": update.embeddings,
+        "schedule": {
+            "kind": schedule.kind,
+            "peak": peak,
+            "final": 0 if constant else peak * schedule.final_percent // 100,
+            "warmup_steps": schedule.warmup_steps,
+            "total_steps": 0 if constant else config.rounds.total_steps,
+            "decay_steps": schedule.decay_steps,
+        },
     }
+
+
+def seed_bytes(seed: int) -> bytes:
+    """The 32 bytes that a seed of the file stands for: sha256 of it as a u64."""
+    return sha256(seed.to_bytes(8, "little")).digest()
+
+
+def _micro(value: float) -> int:
+    return round(Fraction(repr(value)) * MICRO)
+
+
+def _rate_units(value: float) -> int:
+    """A learning rate in units of 2^-40; from its decimal text, as a person wrote it."""
+    return round(Fraction(repr(value)) * (1 << RATE_BITS))

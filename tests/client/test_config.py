@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from psyche_client.config import ConfigError, chain_fields, dump, load, model_fields, parse
+from psyche_client.config import (
+    ConfigError,
+    chain_fields,
+    dump,
+    load,
+    model_config,
+    parse,
+    seed_bytes,
+    update_fields,
+)
+from psyche_client.optim import UpdateRule, rate_units
 
 SMALLEST = """
 [run]
@@ -48,7 +58,7 @@ def test_a_file_with_the_three_needed_keys_is_enough() -> None:
 
 
 def test_what_is_written_reads_back_as_the_same_tree() -> None:
-    config = parse(with_line("training.update", "topk = 64\nbeta = 0.99\nembedding_rows = true"))
+    config = parse(with_line("training.update", "topk = 64\nbeta = 0.99\nembeddings = 'row'"))
 
     assert parse(dump(config)) == config
     assert config.training.update.topk == 64
@@ -112,7 +122,7 @@ def test_a_value_that_is_not_allowed_is_refused_with_what_is(
 def test_a_number_with_its_unit_is_answered_with_how_to_write_it() -> None:
     error = refusal(with_line("phases", 'train_seconds = "30s"'))
 
-    assert 'whole number of seconds, 2 to 86400; it is "30s"' in str(error)
+    assert 'whole number of seconds, 2 to 2592000; it is "30s"' in str(error)
     assert error.hint == (
         "the unit is in the name: write a bare number, such as `train_seconds = 30`"
     )
@@ -126,7 +136,11 @@ def test_a_number_with_its_unit_is_answered_with_how_to_write_it() -> None:
         ("run", "capacity = 12", ("run.capacity", "multiple of 8")),
         ("phases", "grace_seconds = 31", ("phases.grace_seconds", "phases.train_seconds")),
         ("training", "batch_sequences_end = 8", ("batch_sequences_start", "batch_sequences_end")),
-        ("training.schedule", "warmup_steps = 41", ("warmup_steps", "rounds.total_steps")),
+        ("training.schedule", "warmup_steps = 40", ("warmup_steps", "rounds.total_steps")),
+        ("training.schedule", 'kind = "wsd"', ("decay_steps", "kind")),
+        ("training.schedule", "decay_steps = 3", ("decay_steps", "cosine")),
+        ("rounds", "snapshot_rounds = 1", ("rounds.snapshot_rounds", "vote")),
+        ("training.model", "qk_rope_head_dim = 7", ("training.model", "qk_rope_head_dim")),
         ("data", "text_bytes_max = 4096", ("vocabulary_tokens", "text_bytes_max")),
         ("training", "batch_sequences_end = 90000", ("one round takes", "data.text_bytes_max")),
     ],
@@ -137,7 +151,6 @@ def test_numbers_that_do_not_fit_each_other_are_refused_by_name(
     error = refusal(with_line(section, line))
 
     assert all(name in str(error) for name in names)
-    assert error.hint
 
 
 @pytest.mark.parametrize("key", ["id", "total_steps", "source"])
@@ -184,13 +197,32 @@ def test_the_program_gets_whole_numbers_by_its_own_names() -> None:
 
     assert fields["overlap"] == 0
     assert fields["train_seconds"] == 30
-    assert all(isinstance(value, int) for value in fields.values())
+    assert fields.pop("data_seed") == seed_bytes(0)
+    assert all(type(value) is int for value in fields.values())
 
 
-def test_the_model_gets_only_the_dimensions_that_the_file_changes() -> None:
-    fields = model_fields(parse(with_line("training.model", "hidden_size = 192")))
+def test_the_update_rule_reads_what_the_file_says() -> None:
+    config = parse(with_line("training.schedule", "learning_rate = 0.0007\nfinal_percent = 50"))
 
-    assert fields == {"hidden_size": 192, "vocab_size": 2048, "max_position_embeddings": 128}
+    rule = UpdateRule.from_value(update_fields(config))
+
+    assert rule.schedule.peak == rate_units("0.0007")
+    assert rule.schedule.lr_at(40) == rule.schedule.peak * 50 // 100
+    assert rule.beta_micro == 950_000
+
+
+@pytest.mark.parametrize("kind", ["constant", "linear", "cosine"])
+def test_every_kind_of_schedule_is_one_that_the_update_rule_knows(kind: str) -> None:
+    config = parse(with_line("training.schedule", f'kind = "{kind}"'))
+
+    assert UpdateRule.from_value(update_fields(config)).schedule.kind == kind
+
+
+def test_the_model_has_the_presets_dimensions_but_for_those_in_the_file() -> None:
+    model = model_config(parse(with_line("training.model", "hidden_size = 192")))
+
+    assert (model.hidden_size, model.num_hidden_layers) == (192, 3)
+    assert (model.vocab_size, model.max_position_embeddings) == (2_048, 128)
 
 
 def test_reading_a_configuration_loads_nothing_heavy() -> None:

@@ -33,6 +33,20 @@ class CommandError(Exception):
 
 CODES: dict[str, Code] = {
     "psyche_client._sections.ConfigError": Code.USAGE,
+    "psyche_client.data.errors.DataError": Code.DATA,
+    "psyche_client.model.errors.ModelError": Code.DATA,
+    "psyche_client.optim.errors.ExactnessError": Code.DESYNC,
+    "psyche_client.optim.errors.RuleError": Code.USAGE,
+    "psyche_client.store.StoreError": Code.DATA,
+    "psyche_sdk._error_base.TransactionError": Code.REFUSED,
+    "psyche_sdk.errors.AccountError": Code.CHAIN,
+    "psyche_sdk.errors.AnchorError": Code.REFUSED,
+    "psyche_sdk.errors.ConfigError": Code.USAGE,
+    "psyche_sdk.errors.InsufficientFunds": Code.FUNDS,
+    "psyche_sdk.errors.OutcomeUnknown": Code.CHAIN,
+    "psyche_sdk.errors.RpcError": Code.CHAIN,
+    "psyche_sdk.localnet.errors.LocalnetError": Code.DATA,
+    "psyche_sdk.localnet.errors.PortInUse": Code.NETWORK,
 }
 """Exit codes of the errors of other packages, by full class name: no import for a table."""
 

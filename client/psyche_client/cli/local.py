@@ -16,8 +16,9 @@ from psyche_client.cli.settings import Url, WalletFile, endpoint, wallet_path
 from psyche_client.options import DemoOptions, JoinOptions
 
 if TYPE_CHECKING:
-    from psyche_sdk.localnet import Localnet, LocalnetConfig
     from solders.pubkey import Pubkey
+
+    from psyche_sdk.localnet import Localnet, LocalnetConfig
 
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
 """Whether --debug stands anywhere in the command line."""
@@ -45,10 +46,10 @@ def demo(
     ] = True,
 ) -> None:
     """Train a small model with a whole network on this machine, and watch it."""
-    from psyche_client.demo import main  # noqa: PLC0415 - a page of help needs no network
-
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CommandError(f"{out} is not an empty folder", hint="name a new one with --out")
+    from psyche_client.demo import main  # noqa: PLC0415 - a page of help needs no network
+
     main(
         DemoOptions(
             json=json,

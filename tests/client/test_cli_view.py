@@ -1,0 +1,190 @@
+"""The live view: events become a state, a state becomes a picture."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from psyche_client.cli.plot import bar, curve, sparkline
+from psyche_client.cli.state import State, fold, new_state
+from psyche_client.cli.view import LiveView, plain_line, render, seconds_left, summary
+
+COMMIT = {"instruction": "commit", "lamports": 5_000}
+EVENTS: list[tuple[str, dict[str, Any]]] = [
+    ("alice", {"t": 10.0, "event": "start", "run": "tiny"}),
+    ("alice", {"t": 10.1, "event": "joined", "slot": 0, "member_id": 1}),
+    ("bob", {"t": 10.2, "event": "start", "run": "tiny"}),
+    ("bob", {"t": 10.3, "event": "joined", "slot": 1, "member_id": 2}),
+    ("alice", {"t": 11.0, "event": "phase", "phase": "Train", "round": 3, "deadline": 40.0}),
+    ("alice", {"t": 11.0, "event": "roles", "role": "trainer"}),
+    (
+        "alice",
+        {"t": 12.0, "event": "committed", "bytes": 40_000, "tokens": 900, "milliseconds": 300},
+    ),
+    ("bob", {"t": 12.0, "event": "committed", "bytes": 42_000}),
+    ("alice", {"t": 12.0, "event": "chain", **COMMIT, "compute_units": 1_900}),
+    ("alice", {"t": 12.0, "event": "chain", **COMMIT, "compute_units": 1_500}),
+    ("alice", {"t": 13.0, "event": "training_seconds", "seconds": 3.0}),
+    ("bob", {"t": 13.0, "event": "waiting_seconds", "seconds": 1.0}),
+    ("alice", {"t": 13.0, "event": "round", "step": 3, "loss": 5.5}),
+    ("bob", {"t": 13.1, "event": "round", "step": 3, "loss": 5.6}),
+    ("alice", {"t": 14.0, "event": "round", "step": 4, "loss": 5.25}),
+    ("bob", {"t": 14.0, "event": "stop", "reason": "asked"}),
+]
+
+
+def folded() -> State:
+    state = new_state("tiny", total_steps=10)
+    for client, event in EVENTS:
+        fold(state, client, event)
+    return state
+
+
+def picture(state: State, *, width: int = 100, height: int = 40, plain: bool = False) -> str:
+    console = Console(file=io.StringIO(), width=width, height=height, color_system=None)
+    console.print(render(state, now=30.0, width=width, height=height, plain=plain))
+    return console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+
+
+def test_sums_and_maxima_come_out_of_the_events() -> None:
+    state = folded()
+
+    assert state["payload_bytes"] == 82_000
+    assert state["payloads"] == 2
+    assert state["chain"]["lamports_spent"] == 10_000
+    assert state["chain"]["compute_units"] == {"commit": 1_900}
+    assert (state["training_seconds"], state["waiting_seconds"]) == (3.0, 1.0)
+
+
+def test_a_round_counts_once_however_many_clients_apply_it() -> None:
+    state = folded()
+
+    assert state["losses"] == [[3, 5.5], [4, 5.25]]
+    assert state["step"] == 5
+
+
+def test_a_client_that_stops_is_shown_as_stopped() -> None:
+    states = {entry["name"]: entry["state"] for entry in folded()["members"]}
+
+    assert states == {"alice": "active", "bob": "stopped"}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"t": 1.0, "event": "unheard of"},
+        {"t": 1.0, "event": "round"},
+        {"t": 1.0, "event": "round", "step": "x", "loss": None},
+        {"t": 1.0, "event": "committed"},
+        {"t": 1.0, "event": "validation", "step": 1},
+    ],
+)
+def test_an_event_without_its_facts_breaks_nothing(event: dict[str, Any]) -> None:
+    state = new_state("tiny")
+
+    fold(state, "alice", event)
+
+    assert picture(state)
+    assert state["losses"] == []
+
+
+def test_the_picture_shows_phase_time_members_wire_and_chain() -> None:
+    state = folded() | {"dense_bytes": 4_100_000}
+
+    shown = picture(state)
+
+    for words in (
+        "tiny",
+        "round 3",
+        "Train, 10 s left",
+        "5/10",
+        "alice",
+        "stopped",
+        "3000",
+        "41.0 KB",
+        "4.1 MB (100 x)",
+        "75% of the time",
+        "0.00001 SOL",
+        "1,900 units",
+        "now 5.250, at first 5.500",
+    ):
+        assert words in shown
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 24), (200, 60)])
+def test_no_line_is_wider_than_the_terminal(width: int, height: int) -> None:
+    shown = picture(folded(), width=width, height=height)
+
+    assert max(map(len, shown.splitlines())) <= width
+
+
+def test_the_picture_fits_a_terminal_of_24_lines() -> None:
+    state = folded()
+    for slot in range(2, 5):
+        fold(state, f"client-{slot}", {"t": 15.0, "event": "joined", "slot": slot})
+
+    assert len(picture(state, width=80, height=24).splitlines()) <= 24
+
+
+def test_a_state_of_nothing_can_be_shown() -> None:
+    assert "no loss yet" in picture(new_state())
+
+
+def test_time_left_never_falls_below_zero() -> None:
+    assert seconds_left({"deadline": 10.0}, now=12.0) == 0
+    assert seconds_left({"deadline": 10.0}, now=7.5) == 2
+    assert seconds_left({}, now=1.0) is None
+
+
+def test_where_there_is_no_terminal_the_view_is_lines() -> None:
+    stream = io.StringIO()
+
+    with LiveView(stream, every_seconds=0.0) as view:
+        view.show(folded())
+        view.show(folded())
+
+    (line,) = stream.getvalue().splitlines()
+    assert line.startswith("epoch 0 round 3  step 5/10  Train")
+    assert line.endswith("1 members  loss 5.250  41.0 KB a payload")
+
+
+def test_a_line_needs_no_event_to_be_written() -> None:
+    assert plain_line(new_state(), now=0.0) == "epoch 0 round 0  step 0/?  starting  0 members"
+
+
+def test_the_summary_says_whether_the_digests_are_equal() -> None:
+    result = {"digests": {"a": "ab" * 32, "b": "ab" * 32}, "sample": "def f(): ..."}
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+
+    console.print(summary(result, folded()))
+    console.print(summary(result | {"digests": {"a": "ab" * 32, "b": "cd" * 32}}, folded()))
+
+    shown = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    assert "all 2 equal, abababababababab" in shown
+    assert "DIFFERENT" in shown
+    assert "def f(): ..." in shown
+
+
+def test_a_curve_falls_from_left_to_right_where_the_numbers_do() -> None:
+    lines = curve([[(0, 4.0), (10, 2.0)]], width=30, height=4, plain=True)
+
+    assert lines[0].startswith("  4.00 |*")
+    assert lines[3].startswith("  2.00 |")
+    assert lines[3].rstrip().endswith("*")
+    assert lines[4].split() == ["0", "10"]
+
+
+def test_a_curve_of_one_point_or_none_can_be_drawn() -> None:
+    assert curve([], width=30, height=4) == ["no loss yet"]
+    assert len(curve([[(3, 1.0)]], width=30, height=4)) == 5
+
+
+def test_bars_and_sparklines_span_their_range() -> None:
+    assert bar(0.5, width=4) == "##--"
+    assert bar(7.0, width=4) == "####"
+    assert sparkline([1, 2, 3], width=2) == chr(0x2581) + chr(0x2588)
+    assert sparkline([], width=5) == ""
