@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -34,7 +35,8 @@ class Shelf:
     blobs: dict[tuple[Kind, bytes], bytes] = field(default_factory=dict)
     open: set[bytes] = field(default_factory=set)
     loads: list[tuple[Kind, bytes]] = field(default_factory=list)
-    asked: list[bytes] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    loaded: threading.Event = field(default_factory=threading.Event)
 
     def put(self, data: bytes, kind: Kind = Kind.PAYLOAD, key: bytes | None = None) -> bytes:
         name = key or sha256(data)
@@ -44,10 +46,11 @@ class Shelf:
 
     def load(self, kind: Kind, key: bytes) -> bytes | None:
         self.loads.append((kind, key))
+        self.loaded.set()
         return self.blobs.get((kind, key))
 
     def may_serve(self, commitment: bytes) -> bool:
-        self.asked.append(commitment)
+        self.asked.set()
         return commitment in self.open
 
 
@@ -149,3 +152,10 @@ async def raw_endpoint(seed: int) -> iroh.Endpoint:
             relay_mode=iroh.RelayMode.disabled(),
         )
     )
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for a state that has no event of its own."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.01)

@@ -1,0 +1,279 @@
+"""Members and strangers that misbehave: what it costs them, and that it costs us little."""
+
+import asyncio
+import os
+import struct
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from iroh import iroh_ffi as iroh
+
+from psyche_client.network import EventKind, FetchFailed, Kind, Settings, wire
+from psyche_client.network.wire import Answer, Get, Status
+from support.mallory import Behaviour, Mallory, answering, raw, silent
+from support.network import (
+    PATIENCE_SECONDS,
+    QUICK,
+    Peer,
+    introduce,
+    raw_endpoint,
+    roster,
+    sha256,
+    start_peer,
+)
+
+PAYLOAD = os.urandom(200_000)
+COMMITMENT = sha256(PAYLOAD)
+
+
+@pytest_asyncio.fixture
+async def trio() -> AsyncIterator[tuple[Peer, Peer, Mallory]]:
+    """Alice who holds the payload, bob who wants it, and mallory: all three members."""
+    alice, bob = await start_peer(1), await start_peer(2)
+    mallory = Mallory(await raw_endpoint(66))
+    members = {**roster([alice, bob]), mallory.key: mallory.member}
+    await introduce([alice, bob])
+    for peer in (alice, bob):
+        peer.exchange.set_members(members)
+    alice.shelf.put(PAYLOAD)
+    yield alice, bob, mallory
+    await asyncio.gather(alice.stop(), bob.stop(), mallory.stop())
+
+
+async def fetch(bob: Peer, *hints: bytes, timeout: float = PATIENCE_SECONDS) -> bytes:
+    return await bob.exchange.fetch(COMMITMENT, len(PAYLOAD), hints, timeout=timeout)
+
+
+FALSE_ANSWERS: dict[str, Behaviour] = {
+    "false bytes": answering(bytes(len(PAYLOAD))),
+    "a false size": answering(bytes(10)),
+    "no answer at all": raw(b""),
+    "garbage": raw(os.urandom(500)),
+    "a message of another type": raw(wire.encode(wire.Ping(1))),
+    "an endless frame": raw(struct.pack("<BBI", 1, 32, 2**32 - 1), then_hang=True),
+    "a part of another range": raw(wire.encode(Answer(Status.OK, len(PAYLOAD), 5)) + b"12345"),
+    "less than it says": raw(wire.encode(Answer(Status.OK, len(PAYLOAD), len(PAYLOAD))) + b"1"),
+    "silence": silent,
+    "half, and then silence": raw(
+        wire.encode(Answer(Status.OK, len(PAYLOAD), len(PAYLOAD))) + PAYLOAD[:100_000],
+        then_hang=True,
+    ),
+    "a false half, and then silence": raw(
+        wire.encode(Answer(Status.OK, len(PAYLOAD), len(PAYLOAD))) + bytes(100_000),
+        then_hang=True,
+    ),
+    "never busy enough": raw(wire.encode(Answer(Status.BUSY))),
+    "nothing after announcing": raw(wire.encode(Answer(Status.NOT_HELD))),
+}
+
+
+@pytest.mark.parametrize("name", FALSE_ANSWERS)
+async def test_a_peer_that_answers_badly_does_not_keep_a_payload_away(
+    trio: tuple[Peer, Peer, Mallory], name: str
+) -> None:
+    alice, bob, mallory = trio
+    await mallory.join(bob, (COMMITMENT,), FALSE_ANSWERS[name])
+    await bob.events.wait(EventKind.ANNOUNCED, mallory.key)
+
+    assert await fetch(bob, alice.key) == PAYLOAD
+    assert mallory.asked
+
+
+@pytest.mark.parametrize("name", ["false bytes", "a false size", "garbage", "an endless frame"])
+async def test_a_peer_that_sends_false_bytes_is_banned_and_cannot_come_back(
+    trio: tuple[Peer, Peer, Mallory], name: str
+) -> None:
+    alice, bob, mallory = trio
+    await mallory.join(bob, (COMMITMENT,), FALSE_ANSWERS[name])
+    await bob.events.wait(EventKind.ANNOUNCED, mallory.key)
+    await fetch(bob, alice.key)
+
+    await bob.events.wait(EventKind.BANNED, mallory.key)
+    await mallory.closed()
+    again = await mallory.connect(bob)
+    assert "banned" in await again.closed()
+    assert [p.banned for p in bob.exchange.peers()] == [False, True]
+
+
+async def test_a_transfer_that_broke_is_continued_elsewhere(
+    trio: tuple[Peer, Peer, Mallory],
+) -> None:
+    alice, bob, mallory = trio
+    await mallory.join(bob, (COMMITMENT,), FALSE_ANSWERS["half, and then silence"])
+    await bob.events.wait(EventKind.ANNOUNCED, mallory.key)
+
+    assert await fetch(bob, alice.key) == PAYLOAD
+    assert 100_000 <= alice.exchange.counters().kinds["payload"].sent < 101_000
+
+
+async def test_a_trickle_does_not_hold_a_fetch(trio: tuple[Peer, Peer, Mallory]) -> None:
+    alice, bob, mallory = trio
+
+    async def trickle(stream: iroh.BiStream, _get: Get) -> None:
+        head = Answer(Status.OK, len(PAYLOAD), len(PAYLOAD))
+        await stream.send().write_all(wire.encode(head))
+        for _ in range(1000):
+            await stream.send().write_all(b"x")
+            await asyncio.sleep(QUICK.stall_seconds / 4)
+
+    await mallory.join(bob, (COMMITMENT,), trickle)
+    await bob.events.wait(EventKind.ANNOUNCED, mallory.key)
+    assert await fetch(bob, alice.key) == PAYLOAD
+
+
+async def test_when_all_stall_the_fetch_fails_at_its_deadline(
+    trio: tuple[Peer, Peer, Mallory],
+) -> None:
+    _, bob, mallory = trio
+    await mallory.join(bob, (COMMITMENT,), silent)
+    await bob.events.wait(EventKind.ANNOUNCED, mallory.key)
+    with pytest.raises(FetchFailed, match="stalled") as failure:
+        await fetch(bob, timeout=1.0)
+    assert set(failure.value.reasons) == {mallory.key}
+
+
+async def test_a_blob_over_its_limit_is_refused_before_it_is_read(
+    trio: tuple[Peer, Peer, Mallory],
+) -> None:
+    _, bob, mallory = trio
+    await mallory.join(bob, (), raw(wire.encode(Answer(Status.OK, 1 << 60, 1 << 60))))
+    with pytest.raises(FetchFailed, match="over 1000"):
+        await bob.exchange.fetch_blob(
+            Kind.MANIFEST, bytes(32), lambda _: True, [mallory.key], timeout=0.5, max_size=1000
+        )
+    await bob.events.wait(EventKind.BANNED, mallory.key)
+
+
+async def test_a_verifier_that_cannot_read_the_blob_bans_its_sender(
+    trio: tuple[Peer, Peer, Mallory],
+) -> None:
+    alice, bob, mallory = trio
+    alice.shelf.put(b"12", Kind.MANIFEST, bytes(32))
+
+    await mallory.join(bob, (bytes(32),), answering(b"x"))
+    await bob.events.wait(EventKind.ANNOUNCED, mallory.key)
+    got = await bob.exchange.fetch_blob(
+        Kind.MANIFEST,
+        bytes(32),
+        lambda data: int(data) == 12,
+        [alice.key],
+        timeout=PATIENCE_SECONDS,
+        max_size=100,
+    )
+    assert got == b"12"
+    await bob.events.wait(EventKind.BANNED, mallory.key)
+
+
+CONTROL_ABUSE = {
+    "an oversize frame": struct.pack("<BBI", 1, 2, 1 << 31),
+    "garbage": b"\xff" * 64,
+    "another version": struct.pack("<BBI", 2, 3, 8) + bytes(8),
+    "a second hello": wire.encode(wire.Hello(bytes(32), 1, 0)),
+    "a request out of place": wire.encode(Get(Kind.PIECE, bytes(32))),
+    "a flood of pings": wire.encode(wire.Ping(1)) * 2000,
+}
+
+
+@pytest.mark.parametrize("abuse", CONTROL_ABUSE)
+async def test_abuse_of_the_control_stream_is_banned(
+    trio: tuple[Peer, Peer, Mallory], abuse: str
+) -> None:
+    _, bob, mallory = trio
+    await mallory.join(bob)
+    await mallory.send(CONTROL_ABUSE[abuse])
+    await bob.events.wait(EventKind.BANNED, mallory.key)
+    await mallory.closed()
+
+
+async def test_garbage_instead_of_a_hello_is_banned(trio: tuple[Peer, Peer, Mallory]) -> None:
+    _, bob, mallory = trio
+    connection = await mallory.connect(bob)
+    stream = await connection.open_bi()
+    await stream.send().write_all(b"\xff" * 64)
+    await bob.events.wait(EventKind.BANNED, mallory.key)
+
+
+async def test_garbage_instead_of_a_request_is_banned(trio: tuple[Peer, Peer, Mallory]) -> None:
+    _, bob, mallory = trio
+    await mallory.join(bob)
+    stream = await mallory.connection.open_bi()
+    await stream.send().write_all(b"\xff" * 64)
+    await bob.events.wait(EventKind.BANNED, mallory.key)
+
+
+async def test_a_strangers_connection_is_closed_before_any_stream_is_accepted() -> None:
+    alice = await start_peer(1)
+    mallory = Mallory(await raw_endpoint(66))
+    try:
+        connection = await mallory.connect(alice)
+        assert "stranger" in await mallory.closed()
+        with pytest.raises(iroh.IrohError):
+            await connection.open_bi()
+        await alice.events.wait(EventKind.STRANGER, mallory.key)
+        assert alice.exchange.counters().kinds == {}
+    finally:
+        await asyncio.gather(alice.stop(), mallory.stop())
+
+
+async def test_a_member_of_another_run_is_not_connected(
+    trio: tuple[Peer, Peer, Mallory],
+) -> None:
+    _, bob, mallory = trio
+    with pytest.raises(iroh.IrohError):
+        await mallory.join(bob, instance=bytes(32))
+        await mallory.control.recv().read_exact(1)
+    assert "wrong_run" in await mallory.closed()
+    assert not [event for event in bob.events.seen if event.node_key == mallory.key]
+
+
+async def test_a_range_of_a_blob_is_served(trio: tuple[Peer, Peer, Mallory]) -> None:
+    alice, _, mallory = trio
+    await mallory.join(alice)
+    head, part = await mallory.request(wire.encode(Get(Kind.PAYLOAD, COMMITMENT, 1000, 50)))
+    assert head == Answer(Status.OK, len(PAYLOAD), 50)
+    assert part == PAYLOAD[1000:1050]
+
+
+@pytest.mark.parametrize(("offset", "length"), [(200_001, 0), (0, 200_001), (199_999, 2)])
+async def test_a_range_outside_a_blob_is_refused(
+    trio: tuple[Peer, Peer, Mallory], offset: int, length: int
+) -> None:
+    alice, _, mallory = trio
+    await mallory.join(alice)
+    get = Get(Kind.PAYLOAD, COMMITMENT, offset, length)
+    head, part = await mallory.request(wire.encode(get))
+    assert head == Answer(Status.BAD_RANGE)
+    assert part == b""
+
+
+async def test_a_peer_that_does_not_read_its_answer_loses_its_upload_slot() -> None:
+    settings = Settings(stall_seconds=0.2, upload_slots=1, upload_queue_seconds=0.1)
+    alice, bob = await start_peer(1, settings=settings), await start_peer(2)
+    mallory = Mallory(await raw_endpoint(66))
+    try:
+        await introduce([alice, bob])
+        alice.exchange.set_members({**roster([alice, bob]), mallory.key: mallory.member})
+        blob = os.urandom(8 << 20)
+        commitment = alice.shelf.put(blob)
+        await mallory.join(alice)
+        mallory.connection.set_receive_window(1000)
+        stream = await mallory.connection.open_bi()
+        await stream.send().write_all(wire.encode(Get(Kind.PAYLOAD, commitment)))
+        await asyncio.to_thread(alice.shelf.loaded.wait, PATIENCE_SECONDS)
+
+        got = await bob.exchange.fetch(commitment, len(blob), [alice.key], timeout=PATIENCE_SECONDS)
+        assert got == blob
+    finally:
+        await asyncio.gather(alice.stop(), bob.stop(), mallory.stop())
+
+
+async def test_a_silent_peer_is_taken_for_dead(trio: tuple[Peer, Peer, Mallory]) -> None:
+    _, bob, mallory = trio
+    connection = await mallory.connect(bob)
+    control = await connection.open_bi()
+    await control.send().write_all(wire.encode(wire.Hello(bytes(range(32)), 1, 0)))
+    await bob.events.wait(EventKind.PEER_UP, mallory.key)
+
+    down = await bob.events.wait(EventKind.PEER_DOWN, mallory.key)
+    assert down.detail == "no sign of life"
