@@ -1,0 +1,43 @@
+//! One instruction a file: arguments, accounts, `validate`, `handler`.
+
+pub mod abort;
+pub mod accounts;
+pub mod allocate;
+pub mod attest;
+pub mod attest_state;
+pub mod behind;
+pub mod close_run;
+pub mod commit;
+pub mod create_run;
+pub mod join;
+pub mod leave;
+pub mod pause;
+pub mod ready;
+pub mod resume;
+pub mod reveal_state;
+pub mod set_endpoint;
+pub mod set_weight;
+pub mod tick;
+pub mod update_config;
+pub mod update_model;
+
+pub use abort::*;
+pub use accounts::*;
+pub use allocate::*;
+pub use attest::*;
+pub use attest_state::*;
+pub use behind::*;
+pub use close_run::*;
+pub use commit::*;
+pub use create_run::*;
+pub use join::*;
+pub use leave::*;
+pub use pause::*;
+pub use ready::*;
+pub use resume::*;
+pub use reveal_state::*;
+pub use set_endpoint::*;
+pub use set_weight::*;
+pub use tick::*;
+pub use update_config::*;
+pub use update_model::*;

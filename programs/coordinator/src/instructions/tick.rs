@@ -1,0 +1,26 @@
+//! `tick`.
+
+use anchor_lang::prelude::*;
+
+use crate::{
+    errors::CoordinatorError,
+    state::{Roster, Rounds, Run},
+};
+
+/// What `tick` needs: nobody signs but who pays the fee.
+#[derive(Accounts)]
+pub struct Tick<'info> {
+    /// The run.
+    #[account(
+        mut,
+        has_one = roster @ CoordinatorError::WrongAccount,
+        has_one = rounds @ CoordinatorError::WrongAccount,
+    )]
+    pub run: AccountLoader<'info, Run>,
+    /// Its roster.
+    #[account(mut)]
+    pub roster: AccountLoader<'info, Roster>,
+    /// Its round records.
+    #[account(mut)]
+    pub rounds: AccountLoader<'info, Rounds>,
+}

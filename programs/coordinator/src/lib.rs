@@ -1,0 +1,165 @@
+//! The coordinator: the referee of a training run.
+//!
+//! It says who takes part, who does what in each round, what each trainer committed to, and which
+//! payloads are applied. Everything heavy moves between the clients.
+#![allow(unexpected_cfgs)]
+
+use anchor_lang::prelude::*;
+
+pub mod errors;
+pub mod events;
+pub mod instructions;
+pub mod machine;
+pub mod state;
+
+use instructions::*;
+
+declare_id!("2mJkmgXBwYCSw5eZJabimiDyhNoc3UQ3y5M6GvhSdJiP");
+
+#[program]
+pub mod coordinator {
+    use super::*;
+
+    /// Creates a run, Paused, with its roster and round records.
+    ///
+    /// Authority: anyone; the creator becomes the run's authority. Errors: the configuration's,
+    /// `RunIdInvalid`, `ModelUriTooLong`.
+    pub fn create_run(ctx: Context<CreateRun>, args: CreateRunArgs) -> Result<()> {
+        Ok(())
+    }
+
+    /// Lets roster and round records grow by at most 10,240 bytes each, until they are complete.
+    ///
+    /// Authority: who paid for `create_run`. Errors: `AlreadyComplete`.
+    pub fn allocate(ctx: Context<Allocate>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Replaces the configuration while the run is Paused.
+    ///
+    /// Authority: the run's. Errors: `WrongPhase`, the configuration's, `DataInUse`.
+    pub fn update_config(ctx: Context<OwnerOfRun>, args: UpdateConfigArgs) -> Result<()> {
+        Ok(())
+    }
+
+    /// Replaces the hash and URI of model.json while the run is Paused.
+    ///
+    /// Authority: the run's. Errors: `WrongPhase`, `ModelUriTooLong`.
+    pub fn update_model(ctx: Context<OwnerOfRun>, args: UpdateModelArgs) -> Result<()> {
+        Ok(())
+    }
+
+    /// Lets a paused run wait for members; Finished at once if all its steps were trained.
+    ///
+    /// Authority: the run's. Errors: `WrongPhase`, `RunIncomplete`.
+    pub fn resume(ctx: Context<OwnerAccounts>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Pauses at once where nothing is in flight, else after draining and Cooldown.
+    ///
+    /// Authority: the run's. Errors: `WrongPhase`, `PauseAlreadyRequested`.
+    pub fn pause(ctx: Context<OwnerAccounts>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Pauses a run that hangs; all that is in flight goes to the backlog.
+    ///
+    /// Authority: the run's. Errors: `WrongPhase`, `TooEarly`.
+    pub fn abort(ctx: Context<OwnerAccounts>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Closes the three accounts of a run without members; the rent goes back to who paid.
+    ///
+    /// Authority: the run's. Errors: `WrongPhase`, `MembersRemain`, `PointsRemain`.
+    pub fn close_run(ctx: Context<CloseRun>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Takes a free slot.
+    ///
+    /// Authority: the wallet, and the join authority where the run has one. Errors: `SlotTaken`,
+    /// `AlreadyAMember`, `Barred`, `JoinAuthorityRequired`, `WeightOutOfRange`, `NodeKeyZero`,
+    /// `AddressTooLong`, `UnknownSlot`.
+    pub fn join(ctx: Context<Join>, args: JoinArgs) -> Result<()> {
+        Ok(())
+    }
+
+    /// Changes the node's key and address.
+    ///
+    /// Authority: the member. Errors: `NotYourSlot`, `NodeKeyZero`, `AddressTooLong`.
+    pub fn set_endpoint(ctx: Context<SetEndpoint>, args: SetEndpointArgs) -> Result<()> {
+        Ok(())
+    }
+
+    /// Changes the declared weight; the effective one follows with accepted rounds.
+    ///
+    /// Authority: the member. Errors: `NotYourSlot`, `WeightOutOfRange`.
+    pub fn set_weight(ctx: Context<SetWeight>, args: SetWeightArgs) -> Result<()> {
+        Ok(())
+    }
+
+    /// Says that the member holds the parameters and can train.
+    ///
+    /// Authority: the member, Joined or Behind. Errors: `WrongRound`, `NotYourSlot`,
+    /// `WrongMemberState`, `UnknownDigest`, `UnknownChainHash`.
+    pub fn ready(ctx: Context<MemberAccounts>, args: ReadyArgs) -> Result<()> {
+        Ok(())
+    }
+
+    /// Says that the member cannot follow; it gets no roles until it is ready again.
+    ///
+    /// Authority: the member, Ready or Active. Errors: `WrongRound`, `NotYourSlot`,
+    /// `WrongMemberState`.
+    pub fn behind(ctx: Context<MemberAccounts>, args: MemberArgs) -> Result<()> {
+        Ok(())
+    }
+
+    /// Gives the slot up at once.
+    ///
+    /// Authority: the member. Errors: `WrongRound`, `NotYourSlot`.
+    pub fn leave(ctx: Context<MemberAccounts>, args: MemberArgs) -> Result<()> {
+        Ok(())
+    }
+
+    /// Makes what is due: entropy, transitions, drops.
+    ///
+    /// Authority: anyone. Errors: `TooEarly`.
+    pub fn tick(ctx: Context<Tick>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Commits to the payload of the round; the same again changes nothing.
+    ///
+    /// Authority: a trainer of the round, in Train. Errors: `WrongPhase`, `WrongRound`,
+    /// `NotYourSlot`, `NotATrainer`, `TrainerGone`, `CommitmentDiffers`, `CommitmentZero`,
+    /// `PayloadTooLarge`.
+    pub fn commit(ctx: Context<MemberAccounts>, args: CommitArgs) -> Result<()> {
+        Ok(())
+    }
+
+    /// Says which committed payloads a witness holds and checked; a repeat only adds.
+    ///
+    /// Authority: a witness of the target. Errors: `WrongPhase`, `WrongRound`, `NotYourSlot`,
+    /// `EntropyNotStored`, `NothingToAttest`, `NotAWitness`, `BitFieldLength`, `BitNotCommitted`.
+    pub fn attest(ctx: Context<MemberAccounts>, args: AttestArgs) -> Result<()> {
+        Ok(())
+    }
+
+    /// Seals a vote on the parameters: sha256(digest, wallet).
+    ///
+    /// Authority: a member with a vote. Errors: `NoOpenVote`, `WrongRound`, `NotYourSlot`,
+    /// `NoVote`, `VoteClosed`, `VoteDiffers`.
+    pub fn attest_state(ctx: Context<MemberAccounts>, args: AttestStateArgs) -> Result<()> {
+        Ok(())
+    }
+
+    /// Opens a sealed vote on the parameters.
+    ///
+    /// Authority: a member that sealed one. Errors: `NoOpenVote`, `WrongRound`, `NotYourSlot`,
+    /// `NoVote`, `VoteNotOpen`, `VoteMismatch`.
+    pub fn reveal_state(ctx: Context<MemberAccounts>, args: RevealStateArgs) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,29 @@
+//! The accounts: their layouts, sizes and addresses.
+//!
+//! A layout is a promise. `version` comes first and `reserved` last, nothing is padded implicitly,
+//! and a test lays each out byte by byte.
+#![deny(
+    clippy::cast_possible_truncation,
+    clippy::float_arithmetic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::todo
+)]
+
+pub mod participant;
+pub mod roster;
+pub mod rounds;
+pub mod run;
+pub mod seeds;
+
+pub use participant::*;
+pub use roster::*;
+pub use rounds::*;
+pub use run::*;
+
+/// The version that every account of this program carries in its first byte.
+pub const ACCOUNT_VERSION: u8 = 1;
+
+/// Bytes of the discriminator before each account.
+pub const DISCRIMINATOR_BYTES: usize = 8;

@@ -1,0 +1,54 @@
+//! `Participant`: what a run keeps about a wallet, whether it holds a slot or not.
+
+use anchor_lang::prelude::*;
+
+/// Longest node address, in bytes.
+pub const ADDRESS_BYTES: usize = 96;
+
+/// A wallet's account in a run; stays when the wallet leaves. Seeds "participant", run, wallet.
+#[account(zero_copy)]
+#[derive(Debug)]
+pub struct Participant {
+    /// Layout version.
+    pub version: u8,
+    /// Bump of the address.
+    pub bump: u8,
+    /// Bytes of `address` in use.
+    pub address_len: u8,
+    /// 1: may not join again.
+    pub barred: u8,
+    /// Slot of the last membership.
+    pub slot: u16,
+    /// Zero.
+    pub padding: [u8; 2],
+    /// Member id of the last membership; 0: none.
+    pub member_id: u32,
+    /// How often it joined.
+    pub joins: u32,
+    /// The run.
+    pub run: Pubkey,
+    /// The wallet that it belongs to.
+    pub wallet: Pubkey,
+    /// Where points go.
+    pub payee: Pubkey,
+    /// Who gets the rent back.
+    pub rent_payer: Pubkey,
+    /// Where the node is found, UTF-8.
+    pub address: [u8; 96],
+    /// Points earned so far.
+    pub points_earned: u64,
+    /// Points taken so far.
+    pub points_slashed: u64,
+    /// Points claimed so far.
+    pub points_claimed: u64,
+    /// Claims so far.
+    pub claims: u64,
+    /// Epochs served.
+    pub epochs_served: u32,
+    /// Rounds served.
+    pub rounds_served: u32,
+    /// For later versions; zero.
+    pub reserved: [u8; 88],
+}
+
+const _: () = assert!(core::mem::size_of::<Participant>() == 368);
