@@ -19,6 +19,10 @@ PROGRAM := sdk/psyche_sdk/_program/coordinator.so
 IDL := idl/coordinator.json
 GENERATED := sdk/psyche_sdk/_generated
 GOLDEN := tests/golden
+TABLE := client/psyche_client/optim/dct2.bin
+DEPLOY := target/deploy
+# Empty in a copy of the tree that shares another's .venv (tools/check-unchanged).
+SETUP := setup
 RUFF := $(BIN)/ruff
 
 # What a lock file leaves open is the machine's: pip and uv ask whatever index this machine is set up for.
@@ -69,23 +73,26 @@ rust:
 
 # Works on a copy of the tree, so that a tree with changes of its own can be checked too.
 unchanged: setup
-	tools/check-unchanged $(IDL) $(GENERATED) $(GOLDEN) $(PROGRAM)
+	tools/check-unchanged $(IDL) $(GENERATED) $(GOLDEN) $(TABLE) $(PROGRAM)
 
 program:
 	PATH="$$PATH:$(CURDIR)/tools/sbf" cargo-build-sbf --manifest-path programs/coordinator/Cargo.toml \
-		--sbf-out-dir target/deploy
+		--sbf-out-dir $(DEPLOY)
 	mkdir -p $(dir $(PROGRAM))
-	install -m 644 target/deploy/coordinator.so $(PROGRAM)
+	install -m 644 $(DEPLOY)/coordinator.so $(PROGRAM)
 
 idl:
+	mkdir -p $(dir $(IDL))
 	cargo run --quiet --locked -p xtask -- idl
 
-golden:
+golden: $(SETUP)
+	mkdir -p $(GOLDEN)
 	cargo run --quiet --locked -p xtask -- golden
+	$(BIN)/python -m psyche_client.optim.golden schedule $(GOLDEN)/schedule.json
+	$(BIN)/python -m psyche_client.optim.golden table $(TABLE)
 
-generate: setup
-	$(BIN)/python -m idl2py $(IDL) $(GENERATED)
-	$(RUFF) format --quiet $(GENERATED)
+generate: $(SETUP)
+	$(BIN)/python -m idl2py --error-base psyche_sdk._error_base:ProgramError $(IDL) $(GENERATED)
 
 bench: setup
 	$(BIN)/python -m benchmarks $(ARGS)
