@@ -194,6 +194,11 @@ def accounts_module(idl: Idl) -> list[str]:
         f"{scream(account.name)}_DISCRIMINATOR: Final = {account.discriminator!r}"
         for account in idl.accounts
     ]
+    lines += ["", "#: Bytes of the zero-copy accounts, the discriminator included."]
+    lines += [
+        f"{scream(account.name)}_BYTES: Final = {len(account.discriminator) + size}"
+        for account, size in _zero_copy_sizes(idl)
+    ]
     cases = ", ".join(f'{scream(a.name)}_DISCRIMINATOR: "{a.name}"' for a in idl.accounts)
     lines += ["", "#: Discriminator -> name.", f"NAMES: Final[dict[bytes, str]] = {{{cases}}}"]
     for account in idl.accounts:
@@ -201,6 +206,11 @@ def accounts_module(idl: Idl) -> list[str]:
         if not definition.zero_copy:
             lines += _borsh_decoder(account)
     return lines
+
+
+def _zero_copy_sizes(idl: Idl) -> list[tuple[Tagged, int]]:
+    structs = [(account, _struct_of(idl, account, "account")) for account in idl.accounts]
+    return [(account, layout(idl, struct)[0]) for account, struct in structs if struct.zero_copy]
 
 
 def _borsh_decoder(account: Tagged) -> list[str]:

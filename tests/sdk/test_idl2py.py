@@ -140,7 +140,7 @@ def test_a_value_that_does_not_fit_names_the_argument(
 def test_zero_copy_accounts_read_at_their_c_offsets(client: Client) -> None:
     data = bytes([3, 0, 0, 0, 0, 0, 0, 3]) + bytes(range(88))
     shop = client.layouts.decode_shop(data)
-    assert client.layouts.SHOP.itemsize == 88
+    assert client.layouts.SHOP.itemsize == 88 == client.accounts.SHOP_BYTES - 8
     assert shop["version"] == 0
     assert shop["count"] == 0x07060504
     assert bytes(shop["owner"]) == bytes(range(8, 40))
