@@ -145,6 +145,12 @@ def test_a_selection_without_the_form_is_never_encoded(
         encode(HEADER, selection, FORM)
 
 
+@pytest.mark.parametrize(("coefficients", "topk"), [(0, 8), (4096, 0), (4096, 4097), (1 << 40, 64)])
+def test_a_form_that_a_header_cannot_describe_is_refused(coefficients: int, topk: int) -> None:
+    with pytest.raises(ValueError, match="topk"):
+        Form(coefficients=coefficients, topk=topk)
+
+
 # Refusals: what others may send
 
 

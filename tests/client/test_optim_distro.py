@@ -229,6 +229,18 @@ def test_copies_of_a_payload_weigh_no_more_than_the_cap() -> None:
     assert not torch.equal(plain.aggregate([*honest, *copies]), once)
 
 
+@pytest.mark.parametrize("payloads", [0, 1, 5])
+def test_an_update_by_tiles_gives_the_bits_of_aggregate_and_apply(payloads: int) -> None:
+    shapes = {**SHAPES, "wide.weight": (640, 1024)}
+    rule = small_rule(weight_decay_micro=100_000)
+    replica = DisTrO(Layout.from_shapes(shapes), rule)
+    selections = [random_selection(seed, replica.form) for seed in range(payloads)]
+    once, twice = random_tensors(4, shapes), random_tensors(4, shapes)
+    replica.update(once, selections, RATE)
+    replica.apply(twice, replica.aggregate(selections), RATE)
+    assert bits(once) == bits(twice)
+
+
 def test_votes_that_cancel_move_nothing() -> None:
     replica = DisTrO(Layout.from_shapes({"w": (64, 64)}), small_rule())
     signs = replica.aggregate([_alone(replica, 70, 1), _alone(replica, 70, -1)])

@@ -65,6 +65,7 @@ def test_a_rate_that_is_no_number_from_0_to_1_is_refused(text: str) -> None:
         {"kind": "constant", "total_steps": 5},
         {"kind": "linear", "total_steps": 5, "warmup_steps": 5},
         {"kind": "linear", "total_steps": 5, "decay_steps": 1},
+        {"kind": "linear", "total_steps": 5, "final": PEAK + 1},
         {"kind": "wsd", "total_steps": 5},
         {"kind": "wsd", "total_steps": 5, "warmup_steps": 3, "decay_steps": 3},
     ],

@@ -33,6 +33,17 @@ class Form:
     coefficients: int
     topk: int
 
+    def __post_init__(self) -> None:
+        """Refuse what a header's fields cannot hold.
+
+        Raises:
+            ValueError: no coefficient, a topk outside 1..4096, or 2^32 coefficients a payload.
+        """
+        if self.coefficients < 1 or not 1 <= self.topk <= GROUP_SIZE:
+            raise ValueError(f"no payload has {self.coefficients} coefficients, topk {self.topk}")
+        if self.groups * self.topk >= 1 << 32:
+            raise ValueError(f"topk {self.topk} makes payloads of 2^32 coefficients or more")
+
     @property
     def groups(self) -> int:
         """Selection groups."""

@@ -8,7 +8,7 @@ sign, so that every client moves its parameters by the same bits.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from psyche_client.optim.layout import Layout, check_exactness
 from psyche_client.optim.momentum import InFlight, RoundKey, pack_state, unpack_state
 from psyche_client.optim.rule import MICRO, UpdateRule
 from psyche_client.optim.schedule import RATE_MAX, rate_float32
-from psyche_client.optim.transform import Transform, gather, matrix, subtract, tiles
+from psyche_client.optim.transform import Tile, Transform, gather, matrix, subtract, tiles
 
 #: Groups whose largest coefficients are looked for at once: 4 MiB of magnitudes.
 _GROUPS_AT_ONCE = 256
@@ -31,8 +31,7 @@ class DisTrO:
     Example:
         optimizer = DisTrO(layout, rule, members_max=16)
         selection = optimizer.generate(gradients, (epoch, round))
-        signs = optimizer.aggregate(selections_in_slot_order)
-        optimizer.apply(parameters, signs, rule.schedule.lr_at(step))
+        optimizer.update(parameters, selections_in_slot_order, rule.schedule.lr_at(step))
         optimizer.settled((epoch, round), accepted=True)
     """
 
@@ -130,26 +129,9 @@ class DisTrO:
         """
         if not selections:
             return None
-        if len(selections) > self.members_max:
-            raise ValueError(f"{len(selections)} payloads of at most {self.members_max} members")
-        cap = self.rule.vote_cap
-        peak = min(cap, len(selections)) if cap else len(selections)
-        votes = [
-            (torch.from_numpy(s.positions()), torch.from_numpy(s.signs).float()) for s in selections
-        ]
-        edges = torch.tensor([tile.end for tile in self._tiles])
-        bounds = [torch.searchsorted(where, edges).tolist() for where, _ in votes]
-        row = torch.empty(self._longest)
         signs = torch.empty(self.layout.coefficients, dtype=torch.int8)
-        for number, tile in enumerate(self._tiles):
-            tally = row[: tile.end - tile.start].zero_()
-            for (where, sign), bound in zip(votes, bounds, strict=True):
-                part = slice(bound[number - 1] if number else 0, bound[number])
-                tally.index_add_(0, where[part] - tile.start, sign[part])
-            if cap and len(selections) > cap:
-                tally.clamp_(-cap, cap)
-            transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
-            signs[tile.start : tile.end] = transform.inverse_sums(tally, peak).sign_()
+        for tile, part in self._signed(selections):
+            signs[tile.start : tile.end] = part
         return signs
 
     @torch.no_grad()
@@ -167,8 +149,42 @@ class DisTrO:
         Raises:
             LayoutError: a parameter is missing, not float32, or has another shape.
         """
-        if signs is None:
-            return
+        if signs is not None:
+            parts = ((tile, signs[tile.start : tile.end]) for tile in self._tiles)
+            self._move(parameters, parts, rate)
+
+    @torch.no_grad()
+    def update(
+        self, parameters: Mapping[str, Tensor], selections: Sequence[Selection], rate: int
+    ) -> None:
+        """`apply` of `aggregate`, a tile at a time: the same bits without a row of signs."""
+        if selections:
+            self._move(parameters, self._signed(selections), rate)
+
+    def _signed(self, selections: Sequence[Selection]) -> Iterator[tuple[Tile, Tensor]]:
+        if len(selections) > self.members_max:
+            raise ValueError(f"{len(selections)} payloads of at most {self.members_max} members")
+        cap = self.rule.vote_cap
+        peak = min(cap, len(selections)) if cap else len(selections)
+        votes = [
+            (torch.from_numpy(s.positions()), torch.from_numpy(s.signs).float()) for s in selections
+        ]
+        edges = torch.tensor([0, *(tile.end for tile in self._tiles)])
+        bounds = [torch.searchsorted(where, edges).tolist() for where, _ in votes]
+        row = torch.empty(self._longest)
+        for number, tile in enumerate(self._tiles):
+            tally = row[: tile.end - tile.start].zero_()
+            for (where, sign), bound in zip(votes, bounds, strict=True):
+                part = slice(bound[number], bound[number + 1])
+                tally.index_add_(0, where[part] - tile.start, sign[part])
+            if cap and len(selections) > cap:
+                tally.clamp_(-cap, cap)
+            transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
+            yield tile, transform.inverse_sums(tally, peak).sign_()
+
+    def _move(
+        self, parameters: Mapping[str, Tensor], parts: Iterable[tuple[Tile, Tensor]], rate: int
+    ) -> None:
         matrices = self._matrices(parameters)
         if any(m.dtype != torch.float32 for m in matrices.values()):
             raise LayoutError("parameters must be float32")
@@ -179,10 +195,10 @@ class DisTrO:
                     matrices[name].mul_(shrink)
         rate_value = float(rate_float32(rate))
         row = torch.empty(self._longest)
-        for tile in self._tiles:
+        for tile, signs in parts:
             # A float32 rate times -1, 0 or +1 is exact.
-            step = row[: tile.end - tile.start].copy_(signs[tile.start : tile.end])
-            subtract(step.mul_(rate_value), matrices, tile)
+            step = row[: tile.end - tile.start].copy_(signs).mul_(rate_value)
+            subtract(step, matrices, tile)
 
     # State
 
@@ -225,8 +241,8 @@ class DisTrO:
 
     def _scale(self, matrices: dict[str, Tensor]) -> float:
         """What the gradients are multiplied by: 1, the clip over their norm, or 0 if not finite."""
-        parts = [matrix.float() for matrix in matrices.values()]
-        norm = float(torch.stack(torch._foreach_norm(parts)).double().norm())
+        norms = [torch.linalg.vector_norm(m, dtype=torch.float32) for m in matrices.values()]
+        norm = float(torch.stack(norms).double().norm())
         if not math.isfinite(norm):
             return 0.0
         clip = self.rule.clip_micro / MICRO

@@ -96,6 +96,8 @@ class Schedule:
             if self.final or self.total_steps or self.decay_steps:
                 raise RuleError("a constant schedule takes only peak and warmup_steps")
             return
+        if self.final > self.peak:
+            raise RuleError(f"final ({self.final}) is above peak ({self.peak})")
         if self.kind != "wsd" and self.decay_steps:
             raise RuleError("decay_steps belongs to the wsd schedule alone")
         if self.kind == "wsd" and not self.decay_steps:
