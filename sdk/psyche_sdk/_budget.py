@@ -1,0 +1,64 @@
+"""How many compute units to ask for.
+
+What an instruction may use is a promise of the program (docs/COSTS.md), with room above what was
+measured. A transition needs more, and commit, attest, ready, leave and behind make one at their end
+only if enough units are left: so whoever sees that one is due asks for it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from psyche_sdk._generated.accounts import ROUNDS_BYTES
+
+_BASE: Final = {
+    "create_run": 120_000,
+    "allocate": 400_000,
+    "update_config": 60_000,
+    "update_model": 30_000,
+    "resume": 60_000,
+    "pause": 300_000,
+    "abort": 300_000,
+    "close_run": 60_000,
+    "join": 60_000,
+    "set_endpoint": 20_000,
+    "set_weight": 20_000,
+    "ready": 60_000,
+    "behind": 60_000,
+    "leave": 60_000,
+    "tick": 30_000,
+    "commit": 30_000,
+    "attest": 40_000,
+    "attest_state": 30_000,
+    "reveal_state": 40_000,
+}
+_DEFAULT = 200_000
+_TRANSITION_BASE = 120_000
+_TRANSITION_A_SLOT = 600
+
+#: An account grows by at most so many bytes an instruction.
+_GROWTH_BYTES = 10_240
+_RECORDS = 4
+#: A record's columns: 65 bytes a slot, and room for 64 verifiers of 80 bytes.
+_COLUMN_BYTES_A_SLOT = 65
+_VERIFIERS_BYTES = 64 * 80
+
+
+def transition_units(capacity: int) -> int:
+    """Return the compute units that a transition may use in a run of `capacity` slots."""
+    return _TRANSITION_BASE + _TRANSITION_A_SLOT * capacity
+
+
+def units_for(name: str, *, capacity: int = 0, transition: bool = False) -> int:
+    """Return the compute units to ask for, with those of a transition if one is due."""
+    base = _BASE.get(name, _DEFAULT)
+    return base + transition_units(capacity) if transition or name == "tick" else base
+
+
+def allocations(capacity: int) -> int:
+    """Return how many `allocate`s a run needs after its creation.
+
+    Rounds is the largest account at every capacity, so it decides.
+    """
+    size = ROUNDS_BYTES + _RECORDS * (_COLUMN_BYTES_A_SLOT * capacity + _VERIFIERS_BYTES)
+    return -(-size // _GROWTH_BYTES) - 1
