@@ -164,7 +164,7 @@ class Data:
     """The text: where it is, how it becomes tokens, in what order they are trained."""
 
     source: str = text(r"[^\0\n]{1,256}", 'a folder of text files, or "python" for its library')
-    vocabulary_tokens: int = whole(256, 1 << 20, "tokens in the vocabulary", 2_048)
+    vocabulary_tokens: int = whole(257, 1 << 20, "tokens in the vocabulary", 2_048)
     text_bytes_max: int = whole(1 << 10, 1 << 50, "bytes of text to take", 4_000_000)
     held_out_percent: int = whole(1, 50, "per cent of the files, kept for validation", 5)
     order_seed: int = whole(0, SEED_MAX, "(any seed)", 0)

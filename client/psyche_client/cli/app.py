@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from psyche_client.cli import doctor, local, wallet
+from psyche_client.cli import data, doctor, local, model, wallet
 from psyche_client.cli.errors import Code, show
 
 app = typer.Typer(
@@ -33,6 +33,8 @@ def root(
 app.command("demo")(local.demo)
 app.command("localnet")(local.localnet)
 app.command("join")(local.join)
+app.add_typer(data.app, name="data")
+app.add_typer(model.app, name="model")
 app.add_typer(wallet.app, name="wallet")
 app.command("doctor")(doctor.doctor)
 

@@ -1,0 +1,102 @@
+"""`psyche model`: look at a model, let it write, hand it on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from psyche_client.cli.errors import Code, CommandError
+from psyche_client.cli.output import count_bytes, put, put_json, say
+from psyche_client.cli.settings import Json
+
+if TYPE_CHECKING:
+    from psyche_client.model.document import ModelDocument
+
+app = typer.Typer(
+    help="Look at a model, let it write, hand it on.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Document = Annotated[Path, typer.Argument(metavar="MODEL.JSON", help="What the run trains.")]
+Weights = Annotated[
+    Path, typer.Argument(metavar="CHECKPOINT", help="A client's model.safetensors.")
+]
+TokenizerFile = Annotated[
+    Path, typer.Option("--tokenizer", metavar="FILE", help="tokenizer.json of the data.")
+]
+FLOAT32_BYTES = 4
+
+
+@app.command()
+def inspect(document: Document, json: Json = False) -> None:
+    """Say what a model.json describes: dimensions, parameters, update rule, data."""
+    found = _document(document)
+    count = found.architecture.parameter_count()
+    facts = {
+        "sha256": found.sha256().hex(),
+        "parameters": count,
+        "architecture": found.architecture.to_dict(),
+        "update_rule": dict(found.update_rule),
+        "schedule": dict(found.schedule),
+        "sequences": found.data.sequences,
+        "sequence_tokens": found.data.sequence_tokens,
+        "data_merkle_root": found.data.merkle_root.hex(),
+        "tokenizer_sha256": found.tokenizer_sha256.hex(),
+    }
+    if json:
+        put_json(facts)
+        return
+    say(f"{count:,} parameters, {count_bytes(count * FLOAT32_BYTES)} as float32")
+    for name, value in facts.items():
+        for key, item in (value if isinstance(value, dict) else {"": value}).items():
+            put(f"{'.'.join(filter(None, (name, key))):<40} {item}")
+
+
+@app.command()
+def generate(
+    document: Document,
+    checkpoint: Weights,
+    *,
+    tokenizer: TokenizerFile,
+    prompt: Annotated[str, typer.Option(help="Text to go on from.")] = "def ",
+    tokens: Annotated[int, typer.Option(min=1, max=100_000, help="Tokens to write.")] = 100,
+    temperature: Annotated[float, typer.Option(min=0, max=10, help="0: the likeliest.")] = 0.8,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 0,
+) -> None:
+    """Let a trained model go on from a prompt."""
+    from psyche_client.data.tokenizer import Tokenizer  # noqa: PLC0415 - a page of help is light
+    from psyche_client.model.checkpoint import load  # noqa: PLC0415 - as above
+    from psyche_client.model.generate import generate as write  # noqa: PLC0415 - as above
+    from psyche_client.model.mla import build  # noqa: PLC0415 - it imports torch
+
+    found = _document(document)
+    codec = Tokenizer.load(tokenizer)
+    if codec.sha256 != found.tokenizer_sha256:
+        raise CommandError(f"{tokenizer} is not the tokenizer of this model", code=Code.DATA)
+    model = build(found.architecture, load(checkpoint).parameters)
+    put(write(model, codec, prompt, tokens, seed=seed, temperature=temperature))
+
+
+@app.command()
+def export(
+    document: Document,
+    checkpoint: Weights,
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="Where the model goes.")],
+    *,
+    tokenizer: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="tokenizer.json to put beside it.")
+    ] = None,
+) -> None:
+    """Write a checkpoint as a folder that Hugging Face's transformers opens."""
+    from psyche_client.model.checkpoint import export_hf, load  # noqa: PLC0415 - a page of help is light
+
+    found = _document(document)
+    export_hf(out, found.architecture, load(checkpoint).parameters, tokenizer=tokenizer)
+    say(f"wrote {out}: open it with transformers' AutoModelForCausalLM.from_pretrained")
+
+
+def _document(path: Path) -> ModelDocument:
+    from psyche_client.model.document import ModelDocument  # noqa: PLC0415 - a page of help is light
+
+    return ModelDocument.decode(path.read_bytes())
