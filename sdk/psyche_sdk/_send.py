@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
-from solders.hash import Hash
+from solders.hash import Hash, ParseHashError
 from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.message import Message
@@ -218,7 +218,7 @@ class Sender:
                 value = answer["value"]
                 found = Hash.from_string(value["blockhash"])
                 height = int(value["lastValidBlockHeight"])
-            except (TypeError, KeyError, ValueError):
+            except (TypeError, KeyError, ValueError, ParseHashError):
                 raise RpcAnswerInvalid(
                     "no blockhash in the answer", url=self.transport.url
                 ) from None

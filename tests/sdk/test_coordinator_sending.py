@@ -1,0 +1,289 @@
+"""A transaction is sent once, and what became of it is never guessed."""
+
+from __future__ import annotations
+
+import pytest
+from solders.compute_budget import ID as COMPUTE_BUDGET
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from psyche_sdk import Coordinator, SendOptions, pda, program_errors
+from psyche_sdk._budget import allocations
+from psyche_sdk._send import TRANSACTION_BYTES_MAX, waits
+from psyche_sdk.errors import (
+    AnchorError,
+    ConfigError,
+    InsufficientFunds,
+    OutcomeUnknown,
+    RpcAnswerInvalid,
+    RpcError,
+    RpcUnreachable,
+    TransactionExpired,
+    TransactionFailed,
+    TransactionTooLarge,
+)
+from psyche_sdk.instructions import AttestArgs, CreateRunArgs, MemberArgs, RunConfig
+from support.fake_cluster import (
+    LAST_BLOCK_HEIGHT,
+    FakeCluster,
+    custom,
+    no_status,
+    preflight,
+    status,
+)
+
+ALICE = Keypair.from_seed(bytes([1]) * 32)
+BOB = Keypair.from_seed(bytes([2]) * 32)
+RUN = pda.run_address(ALICE.pubkey(), "tiny")
+QUICK = SendOptions(poll_seconds=0.001, rebroadcast_seconds=0.001, timeout_seconds=0.05)
+MEMBER = MemberArgs(epoch=0, round=1, slot=2)
+TOO_EARLY = 6007
+
+
+def coordinator(cluster: FakeCluster, **changes: object) -> Coordinator:
+    given: dict[str, object] = {"payer": ALICE, "options": QUICK} | changes
+    return Coordinator(cluster, RUN, **given)  # type: ignore[arg-type]  # a test's shorthand
+
+
+async def test_payer_and_member_sign_and_the_unit_limit_comes_first() -> None:
+    cluster = FakeCluster()
+    receipt = await coordinator(cluster, signer=BOB).behind(MEMBER)
+    (sent,) = cluster.sent()
+    assert sent.message.account_keys[: sent.message.header.num_required_signatures] == [
+        ALICE.pubkey(),
+        BOB.pubkey(),
+    ]
+    assert sent.verify_with_results() == [True, True]
+    first = sent.message.instructions[0]
+    assert sent.message.account_keys[first.program_id_index] == COMPUTE_BUDGET
+    assert (receipt.signature, receipt.chain_slot) == (str(sent.signatures[0]), 101)
+
+
+async def test_a_transition_asks_for_more_units() -> None:
+    cluster = FakeCluster()
+    actor = coordinator(cluster)
+    await actor.behind(MEMBER)
+    await actor.behind(MEMBER, transition=True)
+    few, many = (bytes(sent.message.instructions[0].data) for sent in cluster.sent())
+    assert int.from_bytes(few[1:], "little") < int.from_bytes(many[1:], "little")
+
+
+async def test_the_same_call_twice_is_two_transactions_under_one_blockhash() -> None:
+    cluster = FakeCluster()
+    actor = coordinator(cluster)
+    first, second = await actor.tick(), await actor.tick()
+    assert first.signature != second.signature
+    assert cluster.count("getLatestBlockhash") == 1
+
+
+async def test_what_the_trial_refuses_is_the_programs_own_error_and_costs_nothing() -> None:
+    cluster = FakeCluster()
+    cluster.answers["sendTransaction"] = preflight(custom(1, TOO_EARLY), ["a log line"])
+    actor = coordinator(cluster)
+    with pytest.raises(program_errors.TooEarly) as caught:
+        await actor.tick()
+    assert (caught.value.instruction, caught.value.landed) == ("tick", False)
+    assert caught.value.logs == ("a log line",)
+    assert actor.usage.transactions == 0
+
+
+async def test_what_fails_in_a_block_is_the_programs_own_error_and_costs_the_fee() -> None:
+    cluster = FakeCluster()
+    cluster.answers["getSignatureStatuses"] = status(custom(1, TOO_EARLY))
+    actor = coordinator(cluster)
+    with pytest.raises(program_errors.TooEarly) as caught:
+        await actor.tick()
+    assert caught.value.landed
+    assert (actor.usage.transactions, actor.usage.failed, actor.usage.lamports_fees) == (1, 1, 5000)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (custom(1, 2001), AnchorError),
+        (custom(1, 1), InsufficientFunds),
+        ("InsufficientFundsForFee", InsufficientFunds),
+        ("AccountNotFound", InsufficientFunds),
+        ({"InsufficientFundsForRent": {"account_index": 0}}, InsufficientFunds),
+        (custom(0, TOO_EARLY), TransactionFailed),  # of the compute budget program
+        (custom(9, TOO_EARLY), TransactionFailed),
+        (custom(1, 5_999_999), TransactionFailed),
+        ("SomethingNew", TransactionFailed),
+        (None, TransactionFailed),
+    ],
+    ids=str,
+)
+async def test_other_refusals_have_their_own_class(error: object, expected: type) -> None:
+    cluster = FakeCluster()
+    cluster.answers["sendTransaction"] = preflight(error)
+    with pytest.raises(expected) as caught:
+        await coordinator(cluster).tick()
+    assert caught.value.hint
+
+
+async def test_a_stale_blockhash_is_replaced_once() -> None:
+    cluster = FakeCluster()
+    cluster.answers["sendTransaction"] = [preflight("BlockhashNotFound"), "signature"]
+    cluster.answers["getLatestBlockhash"] = [
+        cluster.latest_blockhash(0),
+        cluster.latest_blockhash(1),
+    ]
+    await coordinator(cluster).tick()
+    first, second = cluster.sent()
+    assert first.message.recent_blockhash != second.message.recent_blockhash
+
+
+async def test_a_blockhash_that_stays_stale_is_an_error() -> None:
+    cluster = FakeCluster()
+    cluster.answers["sendTransaction"] = preflight("BlockhashNotFound")
+    with pytest.raises(TransactionFailed, match="BlockhashNotFound"):
+        await coordinator(cluster).tick()
+    assert cluster.count("sendTransaction") == 2
+
+
+async def test_only_the_same_transaction_is_sent_again() -> None:
+    cluster = FakeCluster()
+    cluster.answers["getSignatureStatuses"] = [*[no_status()] * 4, status()]
+    await coordinator(cluster).tick()
+    sent = cluster.sent()
+    assert len(sent) > 1
+    assert len({bytes(one) for one in sent}) == 1
+
+
+async def test_a_result_that_is_not_sure_enough_is_waited_for() -> None:
+    cluster = FakeCluster()
+    early = status(custom(1, TOO_EARLY), level="processed")
+    cluster.answers["getSignatureStatuses"] = [early, status(level="confirmed", slot=120)]
+    receipt = await coordinator(cluster).tick()
+    assert receipt.chain_slot == 120
+
+
+async def test_a_transaction_that_can_no_longer_land_has_expired() -> None:
+    cluster = FakeCluster()
+    cluster.answers["getSignatureStatuses"] = no_status()
+    cluster.answers["getBlockHeight"] = LAST_BLOCK_HEIGHT + 1
+    with pytest.raises(TransactionExpired):
+        await coordinator(cluster).tick()
+
+
+async def test_while_it_can_land_the_outcome_is_unknown_and_carries_the_signature() -> None:
+    cluster = FakeCluster()
+    cluster.answers["getSignatureStatuses"] = no_status()
+    cluster.answers["getBlockHeight"] = LAST_BLOCK_HEIGHT
+    with pytest.raises(OutcomeUnknown) as caught:
+        await coordinator(cluster).tick()
+    assert caught.value.signature == str(cluster.sent()[0].signatures[0])
+
+
+async def test_when_all_nodes_go_away_after_sending_the_outcome_is_unknown() -> None:
+    cluster = FakeCluster()
+    cluster.answers["getSignatureStatuses"] = RpcUnreachable("gone", sent=True)
+    with pytest.raises(OutcomeUnknown, match="gone"):
+        await coordinator(cluster).tick()
+
+
+async def test_an_answer_lost_after_sending_is_looked_up() -> None:
+    cluster = FakeCluster()
+    cluster.answers["sendTransaction"] = RpcUnreachable("no answer", sent=True)
+    receipt = await coordinator(cluster).tick()
+    assert receipt.chain_slot == 101
+
+
+@pytest.mark.parametrize(
+    "error", [RpcUnreachable("connection refused"), RpcError("no", code=-32601)], ids=repr
+)
+async def test_what_was_not_sent_is_no_unknown_outcome(error: RpcError) -> None:
+    cluster = FakeCluster()
+    cluster.answers["sendTransaction"] = error
+    with pytest.raises(type(error)):
+        await coordinator(cluster).tick()
+
+
+async def test_a_node_that_has_it_already_is_believed() -> None:
+    cluster = FakeCluster()
+    cluster.answers["sendTransaction"] = preflight("AlreadyProcessed")
+    assert (await coordinator(cluster).tick()).chain_slot == 101
+
+
+async def test_a_transaction_over_the_limit_is_not_sent() -> None:
+    cluster = FakeCluster()
+    args = AttestArgs(epoch=0, round=0, slot=0, bits=bytes(1200))
+    with pytest.raises(TransactionTooLarge, match="over the limit"):
+        await coordinator(cluster).attest(args)
+    assert cluster.sent() == []
+
+
+@pytest.mark.parametrize("answer", [None, {}, {"value": {}}, {"value": {"blockhash": "0"}}, 7, "x"])
+async def test_a_hostile_blockhash_answer_is_a_typed_error(answer: object) -> None:
+    cluster = FakeCluster()
+    cluster.answers["getLatestBlockhash"] = lambda _: answer
+    with pytest.raises(RpcAnswerInvalid):
+        await coordinator(cluster).tick()
+
+
+@pytest.mark.parametrize("answer", [None, {}, {"value": []}, {"value": ["x"]}, {"value": [{}]}])
+async def test_a_hostile_status_answer_leaves_the_outcome_unknown(answer: object) -> None:
+    cluster = FakeCluster()
+    cluster.answers["getSignatureStatuses"] = lambda _: answer
+    with pytest.raises(OutcomeUnknown):
+        await coordinator(cluster).tick()
+
+
+async def test_without_a_payer_nothing_can_be_sent() -> None:
+    with pytest.raises(ConfigError) as caught:
+        await coordinator(FakeCluster(), payer=None).tick()
+    assert "payer" in caught.value.hint
+
+
+def create_args(capacity: int) -> CreateRunArgs:
+    fields = RunConfig.__dataclass_fields__
+    values = dict.fromkeys(fields, 0) | {"data_seed": bytes(32), "reserved": bytes(32)}
+    return CreateRunArgs(
+        run_id="tiny",
+        capacity=capacity,
+        config=RunConfig(**values),
+        model_hash=bytes(32),
+        model_uri="u" * 128,
+        digest=bytes(32),
+        join_authority=BOB.pubkey(),
+    )
+
+
+@pytest.mark.parametrize("capacity", [8, 256, 1024])
+async def test_a_run_is_created_with_all_its_room_in_transactions_that_fit(capacity: int) -> None:
+    cluster = FakeCluster()
+    receipts = await coordinator(cluster, signer=ALICE).create_run(create_args(capacity))
+    sent = cluster.sent()
+    assert len(receipts) == len(sent)
+    assert max(len(bytes(one)) for one in sent) <= TRANSACTION_BYTES_MAX
+    grown = sum(len(one.message.instructions) - 1 for one in sent[1:])
+    assert grown == allocations(capacity)
+
+
+async def test_a_run_of_another_name_than_the_address_is_refused() -> None:
+    other = Coordinator(FakeCluster(), Pubkey.default(), payer=ALICE)
+    with pytest.raises(ConfigError, match="tiny"):
+        await other.create_run(create_args(8))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"commitment": "sure"}, {"poll_seconds": 0}, {"priority_micro_lamports": -1}],
+    ids=str,
+)
+def test_options_out_of_range_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        SendOptions(**wrong)  # type: ignore[arg-type]  # the wrong value is the point
+
+
+def test_looks_at_the_outcome_come_at_once_then_ever_slower() -> None:
+    schedule = waits(0.1)
+    assert [next(schedule) for _ in range(7)] == [0.0, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
+
+
+async def test_a_priority_is_paid_for_by_the_unit() -> None:
+    cluster = FakeCluster()
+    options = SendOptions(priority_micro_lamports=1_000_000)
+    actor = coordinator(cluster, options=options)
+    await actor.send("mine", [], units=1234)
+    assert actor.usage.lamports_fees == 5000 + 1234
