@@ -34,6 +34,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "snapshot": "an agreed state is kept: epoch, round, digest",
     "checkpoint": "parameters are on disk: step, path, digest",
     "validation": "loss on held-out text: step, loss",
+    "sample": "text that the trained model wrote: text",
     "error": "something failed and it goes on or stops: message",
     "stop": "the client ends: reason",
 }

@@ -44,6 +44,8 @@ class JoinOptions:
         network: `direct` (addresses from the chain alone) or `n0` (public discovery and relays).
         name: what people call this client; the wallet's address where empty.
         parent: process id whose end ends this client; None for a client that a person started.
+        keep_all: keep every payload, so that the run can be replayed from this folder.
+        validate: measure the loss on held-out text at the start and the end, and write a sample.
         debug: show tracebacks.
     """
 
@@ -55,4 +57,6 @@ class JoinOptions:
     network: str = "n0"
     name: str = ""
     parent: int | None = None
+    keep_all: bool = False
+    validate: bool = False
     debug: bool = False

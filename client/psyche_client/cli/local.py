@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from psyche_client.cli.errors import CommandError
+from psyche_client.cli.keys import load_key
 from psyche_client.cli.output import put_json, say
 from psyche_client.cli.settings import Url, WalletFile, endpoint, wallet_path
 from psyche_client.options import DemoOptions, JoinOptions
@@ -122,24 +123,34 @@ def join(
         typer.Option(metavar="direct|n0", help="Addresses from the chain alone, or relays too."),
     ] = "n0",
     name: Annotated[str, typer.Option(help="What people call this client.")] = "",
+    keep_all: Annotated[
+        bool, typer.Option("--keep-all", help="Keep every payload, for a replay.")
+    ] = False,
+    validate: Annotated[
+        bool, typer.Option("--validate", help="Measure the loss on held-out text, too.")
+    ] = False,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Train in a run until it is finished. Ctrl-C hands the batch back and leaves."""
     if network not in ("direct", "n0"):
         raise CommandError(f"no network is called `{network}`", hint="choose direct or n0")
-    from psyche_client.node import main  # noqa: PLC0415 - it imports torch
+    from psyche_client.joining import main  # noqa: PLC0415 - it imports torch
 
     folder = home or Path.home() / ".local" / "share" / "psyche" / run.replace("/", "-")
+    key_file = wallet_path(wallet)
     main(
         JoinOptions(
             run=run,
             url=endpoint(url),
-            wallet=wallet_path(wallet),
+            wallet=key_file,
             data=data,
             home=folder,
             network=network,
             name=name,
             parent=parent,
+            keep_all=keep_all,
+            validate=validate,
             debug=DEBUG.get(),
-        )
+        ),
+        load_key(key_file),
     )
