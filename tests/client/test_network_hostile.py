@@ -1,6 +1,7 @@
 """Members and strangers that misbehave: what it costs them, and that it costs us little."""
 
 import asyncio
+import contextlib
 import os
 import struct
 from collections.abc import AsyncIterator
@@ -220,9 +221,8 @@ async def test_a_member_of_another_run_is_not_connected(
     trio: tuple[Peer, Peer, Mallory],
 ) -> None:
     _, bob, mallory = trio
-    with pytest.raises(iroh.IrohError):
+    with contextlib.suppress(iroh.IrohError):
         await mallory.join(bob, instance=bytes(32))
-        await mallory.control.recv().read_exact(1)
     assert "wrong_run" in await mallory.closed()
     assert not [event for event in bob.events.seen if event.node_key == mallory.key]
 

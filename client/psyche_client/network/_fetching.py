@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from iroh import iroh_ffi as iroh
 
@@ -26,6 +27,7 @@ _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.05, 2.0
 #: A peer that does not serve yet, or is busy, will soon: its wait stays short.
 _SOON_SECONDS = 0.25
 
+_T = TypeVar("_T")
 Verify = Callable[[bytes], bool]
 
 
@@ -62,6 +64,10 @@ class _FalseError(Exception):
     """The peer's answer contradicts what is known about the blob."""
 
 
+class _HeldUpError(Exception):
+    """This process was held up, so that a peer's answer came too late for no fault of it."""
+
+
 @dataclass(slots=True)
 class _Peer:
     """How far one hunt has come with one peer."""
@@ -92,7 +98,7 @@ class Hunt:
                 while True:
                     node, wait = self._choose()
                     if node is None:
-                        await self.mesh.pulse.wait(wait)
+                        await self.mesh.pulse.wait(self.wanted.key, wait)
                         continue
                     async with self.slots:
                         data = await self._attempt(node)
@@ -145,6 +151,8 @@ class Hunt:
             self._put_off(node, str(refusal), _SOON_SECONDS if soon else _LONGEST_WAIT_SECONDS)
         except TimeoutError:
             self._fault(node, Offence.STALL)
+        except _HeldUpError:
+            self._put_off(node, "this process was held up")
         except wire.WireError as error:
             self._fault(node, Offence.MALFORMED, str(error))
         except _FalseError as error:
@@ -163,8 +171,10 @@ class Hunt:
     async def _transfer(self, link: Link) -> None:
         settings, wanted = self.mesh.settings, self.wanted
         offset = len(self._got)
-        async with asyncio.timeout(settings.stall_seconds + settings.upload_queue_seconds):
-            answer, stream = await link.request(Get(wanted.kind, wanted.key, offset))
+        answer, stream = await _in_time(
+            link.request(Get(wanted.kind, wanted.key, offset)),
+            settings.stall_seconds + settings.upload_queue_seconds,
+        )
         if answer.status is not Status.OK:
             raise _RefusedError(answer.status)
         self._check_head(answer, offset)
@@ -172,8 +182,7 @@ class Hunt:
         window_at, window_bytes = self.mesh.now(), 0
         kind = wanted.kind.name.lower()
         while remaining:
-            async with asyncio.timeout(settings.stall_seconds):
-                chunk = await stream.read(min(CHUNK_BYTES, remaining))
+            chunk = await _in_time(stream.read(min(CHUNK_BYTES, remaining)), settings.stall_seconds)
             if not chunk or len(chunk) > remaining:
                 raise wire.WireError("the answer is shorter than it says")
             self._sources.add(link.node)
@@ -237,6 +246,18 @@ class Hunt:
 
     def _peer(self, node: bytes) -> _Peer:
         return self._peers.setdefault(node, _Peer())
+
+
+async def _in_time(work: Awaitable[_T], seconds: float) -> _T:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    try:
+        async with asyncio.timeout_at(end):
+            return await work
+    except TimeoutError:
+        if loop.time() - end > seconds / 4:
+            raise _HeldUpError from None
+        raise
 
 
 def unique(nodes: Iterable[bytes]) -> tuple[bytes, ...]:

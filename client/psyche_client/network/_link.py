@@ -10,7 +10,7 @@ from iroh import iroh_ffi as iroh
 
 from psyche_client.network import wire
 from psyche_client.network._counters import Counters
-from psyche_client.network._frames import kind_name, read_message
+from psyche_client.network._frames import MessageReader, kind_name, read_message
 from psyche_client.network._limits import Allowance
 from psyche_client.network._types import Settings
 from psyche_client.network.scores import Offence
@@ -48,6 +48,9 @@ class Host(Protocol):
     def hello(self) -> wire.Hello:
         """The hello to say now."""
 
+    def heartbeat(self) -> tuple[float, float]:
+        """Seconds between heartbeats, and of silence until a peer is taken for dead."""
+
     def heard_announce(self, link: "Link", commitments: tuple[bytes, ...]) -> None:
         """The peer newly says that it holds these."""
 
@@ -66,7 +69,7 @@ class Link:
     ) -> None:
         self.node = node
         self.dialled = dialled
-        self.session = 0
+        self.session = self.epoch = 0
         self.rtt_seconds: float | None = None
         self.announced: dict[bytes, None] = {}
         self.told: set[bytes] = set()
@@ -110,7 +113,7 @@ class Link:
         if answer.instance != hello.instance:
             self.close(Close.WRONG_RUN)
             raise HandshakeError("the peer is in another run")
-        self.session = answer.session
+        self.session, self.epoch = answer.session, answer.epoch
         self.announced = dict.fromkeys(answer.commitments)
         self.told = set(hello.commitments)
         self.heard()
@@ -177,16 +180,17 @@ class Link:
         """Close the connection; closing again changes nothing."""
         self._connection.close(int(why), why.name.lower().encode())
 
-    async def _write(self, message: wire.Message) -> None:
-        frame = wire.encode(message)
-        await self._control.send().write_all(frame)
-        self._host.counters.sent(self.node, kind_name(message), len(frame))
+    async def _write(self, *messages: wire.Message) -> None:
+        frames = [wire.encode(message) for message in messages]
+        await self._control.send().write_all(b"".join(frames))
+        for message, frame in zip(messages, frames, strict=True):
+            self._host.counters.sent(self.node, kind_name(message), len(frame))
 
     async def _read_control(self) -> str:
-        stream = self._control.recv()
+        reader = MessageReader(self._control.recv())
         while True:
             try:
-                message, size = await read_message(stream)
+                message, size = await reader.next()
             except wire.WireError as error:
                 self._host.offended(self.node, Offence.MALFORMED)
                 return str(error)
@@ -235,25 +239,24 @@ class Link:
                 messages.append(wire.Announce(part))
             try:
                 async with asyncio.timeout(self._host.settings.dead_seconds):
-                    for message in messages:
-                        await self._write(message)
+                    await self._write(*messages)
             except (TimeoutError, iroh.IrohError):
                 return "the peer does not read"
 
     async def _beat(self) -> str:
-        settings = self._host.settings
         while True:
+            interval, dead = self._host.heartbeat()
             self._pings += 1
             self._ping = (self._pings, self._loop.time())
             self._outgoing.append(wire.Ping(self._pings))
             self._wake.set()
             before = self._loop.time()
-            await asyncio.sleep(settings.heartbeat_seconds)
+            await asyncio.sleep(interval)
             now = self._loop.time()
-            if now - before > 2 * settings.heartbeat_seconds:
+            if now - before > 2 * interval:
                 # This process was held up, so the peer's silence means nothing.
                 self.heard()
-            elif now - self.heard_at > settings.dead_seconds:
+            elif now - self.heard_at > dead:
                 self.close(Close.DEAD)
                 return "no sign of life"
 

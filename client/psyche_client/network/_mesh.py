@@ -14,6 +14,7 @@ from psyche_client.network import wire
 from psyche_client.network._counters import Counters
 from psyche_client.network._limits import Allowance
 from psyche_client.network._link import Close, HandshakeError, Link
+from psyche_client.network._pulse import Pulse
 from psyche_client.network._types import (
     AddressError,
     EndpointError,
@@ -34,25 +35,6 @@ _MAX_HELD = 4096
 _FIRST_REDIAL_SECONDS = 0.2
 #: Of two members that see each other at once, the larger key waits so long for the other.
 _YIELD_SECONDS = 0.5
-
-
-class Pulse:
-    """Wakes everyone who waits for something to change among the peers."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def fire(self) -> None:
-        """Wake all who wait now."""
-        self._event.set()
-        self._event = asyncio.Event()
-
-    async def wait(self, seconds: float) -> None:
-        """Wait for the next `fire`, but no longer than this."""
-        event = self._event
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await event.wait()
 
 
 class Mesh:
@@ -106,6 +88,7 @@ class Mesh:
             if node not in old:
                 self._nudges[node] = asyncio.Event()
                 self._dialers[node] = asyncio.create_task(self._keep_connected(node))
+                self._dialers[node].add_done_callback(_report)
             elif old[node].address_text != member.address_text:
                 self._nudges[node].set()
         self.board.keep(set(self.members), self.now())
@@ -134,10 +117,15 @@ class Mesh:
         newest = tuple(self._held)[-wire.MAX_COMMITMENTS :]
         return wire.Hello(self._instance, self._session, self.epoch, newest)
 
+    def heartbeat(self) -> tuple[float, float]:
+        """Seconds between heartbeats, and of silence until a peer is taken for dead."""
+        factor = max(1.0, len(self.links) / self.settings.brisk_peers)
+        return factor * self.settings.heartbeat_seconds, factor * self.settings.dead_seconds
+
     def heard_announce(self, link: Link, commitments: tuple[bytes, ...]) -> None:
         """Pass an announcement on to whoever waits for it."""
         self.emit(EventKind.ANNOUNCED, link.node, commitments=commitments)
-        self.pulse.fire()
+        self.pulse.fire(commitments)
 
     def offended(self, node: bytes, offence: Offence) -> None:
         """Mark a peer; one that is banned by it loses its connection."""
@@ -166,12 +154,24 @@ class Mesh:
             log.exception("the event callback failed")
 
     async def _accept(self) -> None:
-        while (incoming := await self._endpoint.accept()) is not None:
-            if self._pending >= _MAX_HANDSHAKES:
-                await incoming.refuse()
-                continue
-            self._pending += 1
-            self._spawn(self._greet(incoming))
+        while True:
+            try:
+                incoming = await self._endpoint.accept()
+                if incoming is None:
+                    return
+                if self._pending >= _MAX_HANDSHAKES:
+                    await incoming.refuse()
+                elif self._pending >= _MAX_HANDSHAKES // 4 and not (
+                    await incoming.remote_addr_validated()
+                ):
+                    # Let it prove that its address is its own before we spend more on it.
+                    await incoming.retry()
+                else:
+                    self._pending += 1
+                    self._spawn(self._greet(incoming))
+            except iroh.IrohError as error:
+                log.debug("cannot accept: %s", reason_of(error))
+                await asyncio.sleep(_FIRST_REDIAL_SECONDS)
 
     async def _greet(self, incoming: iroh.Incoming) -> None:
         try:
@@ -299,5 +299,9 @@ class Mesh:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a network task failed", exc_info=error)
+        _report(task)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a network task failed", exc_info=error)

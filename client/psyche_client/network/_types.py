@@ -69,6 +69,8 @@ class PeerStatus:
     #: "direct ADDRESS", "relay ADDRESS", or "" without a connection.
     path: str
     banned: bool
+    #: The epoch that it was in when it connected; None without a connection.
+    epoch: int | None
 
 
 class EventKind(Enum):
@@ -101,9 +103,12 @@ OnEvent = Callable[[Event], None]
 class Settings:
     """Times (seconds) and limits of one exchange. The defaults suit lines of 20 Mb/s."""
 
+    #: With more than `brisk_peers` connections both times grow in proportion, so that
+    #: heartbeats cost a bounded part of a core.
     heartbeat_seconds: float = 1.0
     #: Without a sign of life for so long a peer's connection is closed.
     dead_seconds: float = 3.0
+    brisk_peers: int = 32
     dial_seconds: float = 5.0
     #: Longest wait between dials; the first waits are shorter and double.
     redial_seconds: float = 5.0
@@ -117,7 +122,7 @@ class Settings:
     upload_queue_seconds: float = 1.0
     upload_bytes_per_second: int | None = None
     download_slots: int = 16
-    downloads_per_peer: int = 4
+    downloads_per_peer: int = 2
     #: First ban; each further one is twice as long, at most an hour.
     ban_seconds: float = 15.0
     max_payload_bytes: int = 1 << 28

@@ -1,18 +1,22 @@
 """The local iroh endpoint: this client's key, its sockets, dialling and accepting."""
 
+import asyncio
+import contextlib
 import ctypes
 import logging
 from collections.abc import Sequence
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Literal
 
 from iroh import iroh_ffi as iroh
 
-from psyche_client.network._types import NODE_KEY_BYTES, EndpointError
-from psyche_client.network.address import Address, format_address
+from psyche_client.network._types import NODE_KEY_BYTES, AddressError, EndpointError
+from psyche_client.network.address import Address, format_address, parse_address
 from psyche_client.network.wire import ALPN
 
 log = logging.getLogger(__name__)
+
+_CLOSE_SECONDS = 1.0
 
 Network = Literal["direct", "n0"]
 
@@ -71,6 +75,18 @@ class Endpoint:
         """
         if len(seed32) != NODE_KEY_BYTES:
             raise EndpointError(f"a node key's seed has 32 bytes, not {len(seed32)}")
+        host, colon, port = bind.rpartition(":")
+        try:
+            bare = ip_address(host.strip("[]"))
+        except ValueError:
+            colon = ""
+        if not colon or not port.isdigit():
+            raise EndpointError(f"{bind!r} is no IP:PORT to bind")
+        for told in advertise:
+            try:
+                parse_address(told)
+            except AddressError as error:
+                raise EndpointError(f"cannot advertise {told!r}: {error}") from None
         try:
             options = iroh.EndpointOptions(
                 # The stock preset asks public DNS; the minimal one asks nobody.
@@ -83,7 +99,7 @@ class Endpoint:
             inner = await iroh.Endpoint.bind(options)
         except iroh.IrohError as error:
             raise EndpointError(f"cannot bind {bind}: {reason_of(error)}") from None
-        return cls(inner, network, advertise or _sockets_to_tell(inner, bind))
+        return cls(inner, network, advertise or _sockets_to_tell(inner, bare))
 
     def address_text(self) -> str:
         """What stands in the participant's account: see `address`; at most 96 bytes."""
@@ -110,8 +126,14 @@ class Endpoint:
         return await self._inner.accept_next()
 
     async def close(self) -> None:
-        """Close all connections and the socket."""
-        await self._inner.close()
+        """Close all connections and the socket, within a second.
+
+        iroh waits three seconds for the last packets of a peer that is gone already;
+        what is not finished by then is dropped with the endpoint.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._inner.close()
 
 
 def reason_of(error: iroh.IrohError) -> str:
@@ -130,9 +152,8 @@ def _relay_mode(network: Network, urls: Sequence[str], token: str | None) -> iro
     return iroh.RelayMode.default_mode() if network == "n0" else iroh.RelayMode.disabled()
 
 
-def _sockets_to_tell(inner: iroh.Endpoint, bind: str) -> list[str]:
-    host = bind.rpartition(":")[0].strip("[]")
-    if ip_address(host).is_unspecified:
+def _sockets_to_tell(inner: iroh.Endpoint, host: IPv4Address | IPv6Address) -> list[str]:
+    if host.is_unspecified:
         return list(inner.addr().direct_addresses())
     # Besides the asked one, the binding listens on all IPv6 interfaces.
-    return [s for s in inner.bound_sockets() if s.rpartition(":")[0].strip("[]") == host]
+    return [s for s in inner.bound_sockets() if s.rpartition(":")[0].strip("[]") == str(host)]

@@ -171,6 +171,7 @@ class Exchange:
                     received_bytes=tally.received,
                     path=link.path() if link else "",
                     banned=mesh.board.banned_until(node, now) is not None,
+                    epoch=link.epoch if link else None,
                 )
             )
         return sorted(result, key=lambda peer: peer.slot)
