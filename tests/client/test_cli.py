@@ -25,6 +25,8 @@ COMMANDS = (
     ["data", "inspect"],
     ["model"],
     ["model", "generate"],
+    ["run"],
+    *(["run", name] for name in ("create", "show", "list", "watch", "config", "resume", "close")),
     ["wallet"],
     ["wallet", "new"],
     ["wallet", "show"],

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from psyche_client.cli import data, doctor, local, model, wallet
+from psyche_client.cli import run as runs
 from psyche_client.cli.errors import Code, show
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ def root(
 app.command("demo")(local.demo)
 app.command("localnet")(local.localnet)
 app.command("join")(local.join)
+app.add_typer(runs.app, name="run")
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 app.add_typer(wallet.app, name="wallet")
