@@ -48,6 +48,7 @@ _ANCHOR_NAMES = {
 }
 
 _NO_FEE = ("InsufficientFundsForFee", "AccountNotFound")
+_NO_PROGRAM = ("InvalidProgramForExecution", "ProgramAccountNotFound")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,10 @@ def _classify(
             return InsufficientFunds(payer, "an account would be left with less than its rent")
         case str(name) if name in _NO_FEE:
             return InsufficientFunds(payer, "it cannot pay the fee")
+        case str(name) if name in _NO_PROGRAM:
+            missing = TransactionFailed(f"program {PROGRAM_ID} is not on this cluster", name)
+            missing.hint = "check the URL, or deploy the program first"
+            return missing
         case _:
             pass
     return TransactionFailed(f"the transaction failed: {refusal.error}", refusal.error)
