@@ -27,7 +27,7 @@ def account_info(bank: Bank, params: Params) -> dict[str, Any]:
 
 
 def multiple_accounts(bank: Bank, params: Params) -> dict[str, Any]:
-    form = AccountForm.read(params.config(1))
+    form = AccountForm.read(params.config(1), "base64")
     addresses = [pubkey(text) for text in params.list(0, "addresses", _ACCOUNTS_MAX)]
     found: list[Account | None] = []
     room = _DATA_BYTES_MAX

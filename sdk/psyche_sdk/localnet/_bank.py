@@ -25,7 +25,7 @@ from solders.transaction_metadata import FailedTransactionMetadata, TransactionM
 from psyche_sdk.localnet import _base58
 from psyche_sdk.localnet._records import History, Keys, Record, keys_of
 from psyche_sdk.localnet._slots import Slots, SlotsStart
-from psyche_sdk.localnet.errors import SIGNATURE_FAILURE, ProgramError, RpcError, invalid_params
+from psyche_sdk.localnet.errors import INVALID_PARAMS, ProgramError, RpcError, invalid_params
 
 TRANSACTION_BYTES_MAX = 1232  # a packet; LiteSVM itself would take more
 FAUCET_LAMPORTS = 500_000_000_000_000_000  # 500 million SOL
@@ -180,25 +180,25 @@ def decode_transaction(raw: bytes) -> VersionedTransaction:
     name = "solana_transaction::versioned::VersionedTransaction"
     if len(raw) > TRANSACTION_BYTES_MAX:
         size = f"{len(raw)} bytes (max: {TRANSACTION_BYTES_MAX} bytes)"
-        raise invalid_params(f"decoded {name} too large: {size}")
+        raise RpcError(INVALID_PARAMS, f"decoded {name} too large: {size}")
     try:
         transaction = VersionedTransaction.from_bytes(raw)
         transaction.sanitize()
         message = transaction.message
         whole = bytes(transaction) == raw
     except Exception as error:  # solders raises several unrelated classes
-        raise invalid_params(f"failed to deserialize {name}: {error}") from error
+        raise RpcError(INVALID_PARAMS, f"failed to deserialize {name}: {error}") from error
     if not isinstance(message, Message | MessageV0):
-        raise invalid_params("only legacy and version 0 transactions are accepted")
+        raise RpcError(INVALID_PARAMS, "only legacy and version 0 transactions are accepted")
     if not whole or not transaction.signatures:
-        raise invalid_params(f"failed to deserialize {name}: trailing bytes or no signature")
+        reason = "trailing bytes or no signature"
+        raise RpcError(INVALID_PARAMS, f"failed to deserialize {name}: {reason}")
     return transaction
 
 
-def check_signatures(transaction: VersionedTransaction) -> None:
-    """Raises RpcError unless every required signature is there and good."""
-    if not all(transaction.verify_with_results()):
-        raise RpcError(SIGNATURE_FAILURE, "Transaction signature verification failure")
+def signatures_are_good(transaction: VersionedTransaction) -> bool:
+    """Whether every required signature is there and good."""
+    return all(transaction.verify_with_results())
 
 
 def inner_instructions(meta: TransactionMetadata) -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from solders.pubkey import Pubkey
 
+from psyche_sdk.localnet._slots import UNIX_SECONDS_LIMIT
+
 SLOT_MS_DEFAULT = 400
 SLOT_MS_MIN = 10  # the work of a slot takes some 0.3 ms
 _PORT_MAX = 65_534
@@ -42,5 +44,7 @@ class LocalnetConfig:
             raise ValueError(f"port is 0 to {_PORT_MAX}: the websocket has the next one")
         if self.slot_ms != 0 and self.slot_ms < SLOT_MS_MIN:
             raise ValueError(f"slot_ms is 0 or at least {SLOT_MS_MIN}")
+        if self.unix_seconds is not None and not 0 <= self.unix_seconds < UNIX_SECONDS_LIMIT:
+            raise ValueError("unix_seconds is not a time")
         if self.seed is not None and len(self.seed) > _SEED_BYTES_MAX:
             raise ValueError("seed has at most 32 bytes")

@@ -36,9 +36,9 @@ class AccountForm:
     data_slice: tuple[int, int] | None
 
     @classmethod
-    def read(cls, config: Config) -> AccountForm:
+    def read(cls, config: Config, default: str = "binary") -> AccountForm:
         """Reads `encoding` and `dataSlice` of a request; RpcError for what is not offered."""
-        encoding = config.text("encoding", "binary")
+        encoding = config.text("encoding", default)
         if encoding == "base64+zstd":
             raise invalid_params("encoding base64+zstd is not offered by this chain; use base64")
         if encoding not in _ACCOUNT_ENCODINGS:
@@ -117,7 +117,7 @@ def transaction_answer(record: Record, config: Config) -> dict[str, Any]:
 
 
 def _meta(record: Record) -> dict[str, Any]:
-    return {
+    meta = {
         "err": record.err,
         "status": status_of(record.err),
         "fee": record.fee_lamports,
@@ -132,9 +132,11 @@ def _meta(record: Record) -> dict[str, Any]:
             "writable": [str(key) for key in record.keys.loaded_writable],
             "readonly": [str(key) for key in record.keys.loaded_readonly],
         },
-        "returnData": record.return_data,
         "computeUnitsConsumed": record.compute_units,
     }
+    if record.return_data is not None:
+        meta["returnData"] = record.return_data
+    return meta
 
 
 def _transaction(record: Record, encoding: str) -> Any:

@@ -13,11 +13,11 @@ from psyche_sdk.localnet._bank import Bank
 from psyche_sdk.localnet._encode import status_of, transaction_answer
 from psyche_sdk.localnet._fees import fee_lamports
 from psyche_sdk.localnet._params import Params, binary, blockhash, signature
-from psyche_sdk.localnet._rpc import Methods, with_context
+from psyche_sdk.localnet._rpc import VERSION, Methods, with_context
 from psyche_sdk.localnet._slots import BLOCKHASH_AGE_MAX, SLOTS_PER_EPOCH
 from psyche_sdk.localnet.errors import BLOCK_NOT_AVAILABLE, RpcError, invalid_params
 
-_NODE_VERSION = {"solana-core": "4.0.0", "feature-set": 0}
+_NODE_VERSION = {"solana-core": VERSION, "feature-set": 0}
 _SIGNATURES_MAX = 256
 _HISTORY_LIMIT = 1_000
 _MESSAGE_TEXT_MAX = 1_644

@@ -11,7 +11,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from psyche_sdk.localnet import _base58
-from psyche_sdk.localnet.errors import MIN_CONTEXT_SLOT, RpcError, invalid_params
+from psyche_sdk.localnet.errors import INVALID_PARAMS, MIN_CONTEXT_SLOT, RpcError, invalid_params
 
 ENCODED_TRANSACTION_MAX = {"base58": 1683, "base64": 1644}  # characters of 1,232 bytes
 _COMMITMENTS = frozenset({"processed", "confirmed", "finalized"})
@@ -23,9 +23,9 @@ class Config:
 
     def __init__(self, values: dict[str, Any], slot: int) -> None:
         self._values = values
-        commitment = values.get("commitment")
-        if commitment is not None and commitment not in _COMMITMENTS:
-            raise invalid_params(f"unknown commitment {str(commitment)[:40]!r}")
+        commitment = self.text("commitment", "finalized")
+        if commitment not in _COMMITMENTS:
+            raise invalid_params(f"unknown commitment {commitment[:40]!r}")
         minimum = self.integer("minContextSlot", 0)
         if minimum > slot:
             message = "Minimum context slot has not been reached"
@@ -156,16 +156,17 @@ def blockhash(value: Any) -> Hash:
 
 def binary(text: str, encoding: str, characters_max: int) -> bytes:
     """Decodes base58 or base64 text of at most `characters_max` characters."""
+    if encoding not in ("base58", "base64"):
+        raise invalid_params(f"unsupported encoding: {encoding[:20]}. Supported: base58, base64")
     if len(text) > characters_max:
-        raise invalid_params(f"{encoding} text too large: {len(text)} (max: {characters_max})")
+        size = f"{len(text)} bytes (max: {characters_max} bytes)"
+        raise RpcError(INVALID_PARAMS, f"{encoding} encoded text too large: {size}")
     try:
         if encoding == "base64":
             return base64.b64decode(text, validate=True)
-        if encoding == "base58":
-            return _base58.decode(text)
+        return _base58.decode(text)
     except (binascii.Error, ValueError) as error:
-        raise invalid_params(f"invalid {encoding} encoding") from error
-    raise invalid_params(f"unsupported encoding: {encoding[:20]}. Supported: base58, base64")
+        raise RpcError(INVALID_PARAMS, f"invalid {encoding} encoding") from error
 
 
 def encoded_transaction(text: str, encoding: str) -> bytes:

@@ -20,6 +20,7 @@ from psyche_sdk.localnet.errors import (
 
 _LOG = logging.getLogger(__name__)
 
+VERSION = "4.1.2"  # of the node whose answers these are like
 BATCH_MAX = 256
 BATCH_ANSWER_BYTES_MAX = 48 * 2**20
 
@@ -80,7 +81,7 @@ def encode(answer: dict[str, Any]) -> bytes:
 
 def with_context(slot: int, value: Any) -> dict[str, Any]:
     """Returns `value` in the frame that says for which slot it holds."""
-    return {"context": {"slot": slot, "apiVersion": "4.0.0"}, "value": value}
+    return {"context": {"slot": slot, "apiVersion": VERSION}, "value": value}
 
 
 def dispatch(bank: Bank, methods: Methods, request: Any) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ from psyche_sdk.localnet._methods import METHODS
 from psyche_sdk.localnet._params import Params
 from psyche_sdk.localnet._pubsub import PubSub
 from psyche_sdk.localnet._rpc import answer_body
-from psyche_sdk.localnet._slots import SlotsStart
+from psyche_sdk.localnet._slots import UNIX_SECONDS_LIMIT, SlotsStart
 from psyche_sdk.localnet.errors import (
     LocalnetError,
     NotManual,
@@ -155,7 +155,9 @@ class Localnet:
         bank = self._started()
         if self.config.slot_ms:
             raise NotManual
-        if not 0 < slots <= _ADVANCE_MAX or (seconds is not None and not 0 <= seconds < 2**40):
+        if not 0 < slots <= _ADVANCE_MAX or (
+            seconds is not None and not 0 <= seconds < UNIX_SECONDS_LIMIT
+        ):
             raise ValueError(f"slots is 1 to {_ADVANCE_MAX}, seconds is not negative")
         passed = slots * SLOT_MS_DEFAULT / 1000 if seconds is None else seconds
         self._step(bank, slots, bank.slots.unix_seconds + passed)

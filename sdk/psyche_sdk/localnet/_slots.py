@@ -19,6 +19,7 @@ from solders.litesvm import LiteSVM
 SLOTS_PER_EPOCH = 432_000
 BLOCKHASH_AGE_MAX = 150  # slots a blockhash stays good for, as on mainnet
 SLOT_HASHES_MAX = 512  # entries of the SlotHashes sysvar
+UNIX_SECONDS_LIMIT = 2**40  # times beyond this are mistakes
 BLOCK_TIMES_MAX = 10_000  # slots whose time getBlockTime still knows
 
 

@@ -17,12 +17,13 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_sdk.localnet._bank import Bank
-from psyche_sdk.localnet._slots import SLOT_HASHES_MAX, SlotsStart
+from psyche_sdk.localnet._slots import SLOT_HASHES_MAX, UNIX_SECONDS_LIMIT, SlotsStart
 from psyche_sdk.localnet.errors import StateError
 
 _FORMAT = "psyche-localnet"
 _VERSION = 1
 _HASH_BYTES = 32
+_SLOT_MAX = 2**60
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,10 @@ def _read(document: dict[str, Any]) -> SavedState:
         )
         for address, entry in document["accounts"].items()
     )
-    return SavedState(start, float(document["unix_seconds"]), accounts)
+    unix_seconds = float(document["unix_seconds"])
+    if not 0 <= unix_seconds < UNIX_SECONDS_LIMIT or start.slot > _SLOT_MAX:
+        raise ValueError("time or slot out of range")
+    return SavedState(start, unix_seconds, accounts)
 
 
 def _natural(value: Any) -> int:

@@ -12,17 +12,22 @@ from solders.transaction import VersionedTransaction
 from psyche_sdk.localnet._bank import (
     Bank,
     Outcome,
-    check_signatures,
     decode_transaction,
     inner_instructions,
     return_data,
+    signatures_are_good,
 )
 from psyche_sdk.localnet._encode import AccountForm
 from psyche_sdk.localnet._messages import transaction_error_text
 from psyche_sdk.localnet._params import Config, Params, encoded_transaction, pubkey
 from psyche_sdk.localnet._rpc import with_context
 from psyche_sdk.localnet._slots import BLOCKHASH_AGE_MAX
-from psyche_sdk.localnet.errors import PREFLIGHT_FAILURE, RpcError, invalid_params
+from psyche_sdk.localnet.errors import (
+    PREFLIGHT_FAILURE,
+    SIGNATURE_FAILURE,
+    RpcError,
+    invalid_params,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,8 +40,7 @@ def send_transaction(bank: Bank, params: Params) -> str:
     """
     config = params.config(1)
     transaction = _read(params, config)
-    check_signatures(transaction)
-    refusal = bank.refusal(transaction)
+    refusal = _refusal(bank, transaction, verify=True)
     signature = str(transaction.signatures[0])
     if not config.boolean("skipPreflight"):
         if refusal is not None:
@@ -44,6 +48,9 @@ def send_transaction(bank: Bank, params: Params) -> str:
         outcome = bank.simulate(transaction)
         if outcome.err is not None:
             raise _preflight_failure(_result(outcome.err, outcome))
+    elif refusal == "SignatureFailure":
+        # A node would drop this too, but nothing is gained by keeping a mistake secret.
+        raise RpcError(SIGNATURE_FAILURE, "Transaction signature verification failure")
     elif refusal is not None:
         _LOG.debug("dropped %s: %s", signature, refusal)
         return signature
@@ -58,11 +65,9 @@ def simulate_transaction(bank: Bank, params: Params) -> dict[str, Any]:
     if verify and replace:
         raise invalid_params("sigVerify may not be used with replaceRecentBlockhash")
     transaction = _read(params, config)
-    if verify:
-        check_signatures(transaction)
     if replace:
         transaction = _with_blockhash(transaction, bank.slots.blockhash)
-    refusal = None if replace else bank.refusal(transaction)
+    refusal = None if replace else _refusal(bank, transaction, verify=verify)
     outcome = None if refusal is not None else bank.simulate(transaction)
     err = refusal if outcome is None else outcome.err
     result = _result(err, outcome)
@@ -89,12 +94,20 @@ def _read(params: Params, config: Config) -> VersionedTransaction:
     return decode_transaction(encoded_transaction(text, config.text("encoding", "base58")))
 
 
+def _refusal(bank: Bank, transaction: VersionedTransaction, *, verify: bool) -> str | None:
+    if verify and not signatures_are_good(transaction):
+        return "SignatureFailure"
+    return bank.refusal(transaction)
+
+
 def _result(err: Any, outcome: Outcome | None) -> dict[str, Any]:
     meta = None if outcome is None else outcome.meta
     return {
         "err": err,
         "logs": [] if meta is None else meta.logs(),
         "accounts": None,
+        "fee": None if meta is None else meta.fee(),
+        "loadedAccountsDataSize": None,
         "unitsConsumed": 0 if meta is None else meta.compute_units_consumed(),
         "returnData": None if meta is None else return_data(meta),
         "innerInstructions": None,

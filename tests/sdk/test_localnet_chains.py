@@ -1,0 +1,94 @@
+import pytest
+from solana.rpc.async_api import AsyncClient
+from solana.rpc.commitment import Confirmed
+from solana.rpc.core import RPCException
+from solana.rpc.models import TxOpts
+from solana.rpc.websocket_api import SolanaWsClient
+from solders.hash import Hash
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from support import chains
+from support.chains import CHAIN_KINDS, chain, payment, signed
+
+ALICE = Keypair.from_seed(bytes([1]) * 32)
+BOB = Keypair.from_seed(bytes([2]) * 32)
+SOL = 10**9
+
+
+@pytest.fixture(scope="module", params=CHAIN_KINDS)
+def here(request):
+    with chain(request.param) as running:
+        running.fund(ALICE.pubkey(), 10 * SOL)
+        yield running
+
+
+def client_of(here):
+    return AsyncClient(here.url, commitment=Confirmed)
+
+
+async def test_a_transfer_arrives_and_costs_its_fee_on_every_chain(here):
+    async with client_of(here) as client:
+        before = (await client.get_balance(ALICE.pubkey())).value
+        blockhash = (await client.get_latest_blockhash()).value.blockhash
+        transaction = signed(ALICE, blockhash, payment(ALICE, BOB.pubkey(), SOL))
+
+        signature = (await client.send_transaction(transaction)).value
+        await client.confirm_transaction(signature, Confirmed, sleep_seconds=0.05)
+
+        assert (await client.get_balance(BOB.pubkey())).value == SOL
+        assert (await client.get_balance(ALICE.pubkey())).value == before - SOL - 5000
+        meta = (await client.get_transaction(signature)).value.transaction.meta
+        assert (meta.err, meta.fee) == (None, 5000)
+
+
+async def test_a_failing_transaction_is_refused_with_its_error_and_logs_on_every_chain(here):
+    async with client_of(here) as client:
+        blockhash = (await client.get_latest_blockhash()).value.blockhash
+        transaction = signed(ALICE, blockhash, payment(ALICE, BOB.pubkey(), 10**6 * SOL))
+
+        with pytest.raises(RPCException) as raised:
+            await client.send_transaction(transaction, TxOpts(preflight_commitment=Confirmed))
+
+        failure = raised.value.args[0]
+        text = "Transaction simulation failed: Error processing Instruction 0: "
+        assert failure.message == text + "custom program error: 0x1"
+        assert failure.data.err.index == 0
+        assert failure.data.err.err.code == 1
+        assert any("insufficient lamports" in line for line in failure.data.logs)
+
+
+async def test_an_unknown_blockhash_is_refused_by_name_on_every_chain(here):
+    async with client_of(here) as client:
+        transaction = signed(ALICE, Hash(bytes([9]) * 32), payment(ALICE, BOB.pubkey(), 1))
+
+        with pytest.raises(RPCException) as raised:
+            await client.send_transaction(transaction, TxOpts(preflight_commitment=Confirmed))
+
+        text = "Transaction simulation failed: Blockhash not found"
+        assert raised.value.args[0].message == text
+
+
+async def test_a_subscriber_hears_of_an_account_that_changes_on_every_chain(here):
+    carol = Pubkey.from_bytes(bytes([3]) * 32)
+    async with SolanaWsClient(here.ws_url) as socket:
+        await socket.account_subscribe(pubkey=carol, encoding="base64", commitment=Confirmed)
+
+        chains.call(here.url, "requestAirdrop", str(carol), SOL)
+        notification = await socket.recv()
+
+        assert notification.result.value.lamports == SOL
+        assert notification.result.context.slot > 0
+
+
+async def test_a_bad_signature_is_refused_on_every_chain(here):
+    async with client_of(here) as client:
+        blockhash = (await client.get_latest_blockhash()).value.blockhash
+        transaction = signed(ALICE, blockhash, payment(ALICE, BOB.pubkey(), 1))
+        other = signed(ALICE, blockhash, payment(ALICE, BOB.pubkey(), 2))
+        transaction.signatures = other.signatures
+
+        with pytest.raises(RPCException) as raised:
+            await client.send_transaction(transaction, TxOpts(preflight_commitment=Confirmed))
+
+        assert "did not pass signature verification" in raised.value.args[0].message
