@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from psyche_client._sections import ConfigError
-from psyche_client.model.config import ModelConfig, preset
+from psyche_client.model.config import ModelConfig
+from psyche_client.model.presets import preset
 from psyche_client.model.errors import ModelError
 
 if TYPE_CHECKING:

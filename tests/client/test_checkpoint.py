@@ -9,10 +9,11 @@ import pytest
 
 from psyche_client.model import checkpoint
 from psyche_client.model.checkpoint import export_hf, load, load_tensors, save, save_tensors
-from psyche_client.model.config import ModelConfig, preset
+from psyche_client.model.config import ModelConfig
 from psyche_client.model.digest import digest_of
 from psyche_client.model.errors import CheckpointError
 from psyche_client.model.init import initial_parameters
+from psyche_client.model.presets import preset
 
 CHAIN_HASH = b"\x11" * 32
 PARAMETERS = initial_parameters(preset("tiny"), bytes(32))

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from psyche_client.model.config import PRESETS, ModelConfig, preset
+from psyche_client.model.config import ModelConfig
 from psyche_client.model.errors import ConfigError
+from psyche_client.model.presets import PRESETS, preset
 
 TINY = preset("tiny")
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psyche_client.model.config import preset
 from psyche_client.model.document import DataSection, ModelDocument, canonical
 from psyche_client.model.errors import DocumentError
+from psyche_client.model.presets import preset
 
 DOCUMENT = ModelDocument(
     architecture=preset("demo"),

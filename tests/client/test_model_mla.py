@@ -9,11 +9,12 @@ import torch
 
 from psyche_client.data.tokenizer import Tokenizer
 from psyche_client.model.checkpoint import export_hf, load_tensors
-from psyche_client.model.config import ModelConfig, preset
+from psyche_client.model.config import ModelConfig
 from psyche_client.model.errors import ModelError
 from psyche_client.model.generate import generate
 from psyche_client.model.init import initial_parameters
 from psyche_client.model.mla import CausalLM, LatentCache, build, load, parameters_of
+from psyche_client.model.presets import preset
 
 TINY = preset("tiny")
 SHAPES = {
@@ -117,7 +118,7 @@ def test_an_untrained_model_guesses_evenly() -> None:
     model = build(config, initial_parameters(config, bytes(32)))
     with torch.no_grad():
         loss = float(model.loss(tokens_of(config, 2, 65)))
-    assert abs(loss - np.log(config.vocab_size)) < 0.2
+    assert abs(loss - np.log(config.vocab_size)) < 0.3
 
 
 def test_gradients_are_equal_in_every_bit_when_computed_again() -> None:

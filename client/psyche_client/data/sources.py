@@ -30,7 +30,7 @@ class Source:
 def stdlib_sources() -> list[Source]:
     """Python's own standard library in the order of names, without tests and tables."""
     root = Path(sysconfig.get_path("stdlib"))
-    found = []
+    found: list[Source] = []
     for folder, below, names in os.walk(root):
         # Pruned on the way: installed packages would be walked for seconds.
         below[:] = [name for name in below if name not in _STDLIB_SKIPPED]

@@ -151,12 +151,6 @@ def refuse_unknown(values: Mapping[str, object], known: Collection[str], where: 
             raise ConfigError(f"{where}: unknown key `{key}`", hint=hint)
 
 
-def preset(name: str) -> ModelConfig:
-    """A named configuration of `PRESETS`; an unknown name is a ConfigError."""
-    refuse_unknown({name: None}, PRESETS, "model preset")
-    return PRESETS[name]
-
-
 def _rope_theta(values: Mapping[str, Any]) -> float:
     rope = values.get("rope_parameters")
     if rope is None:
@@ -228,71 +222,3 @@ def _check_whole(name: str, value: object) -> None:
     high = _LAYERS_MAX if name == "num_hidden_layers" else _DIMENSION_MAX
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ConfigError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
-
-
-#: Edges divide into transform blocks of 32 to 64 without padding. `40b` has dimensions of our own
-#: choice: those of the 40-billion-parameter run after which it is sized were never published.
-PRESETS: Final[dict[str, ModelConfig]] = {
-    "tiny": ModelConfig(
-        vocab_size=512,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        q_lora_rank=32,
-        kv_lora_rank=32,
-        qk_nope_head_dim=16,
-        qk_rope_head_dim=16,
-        v_head_dim=32,
-    ),
-    "demo": ModelConfig(
-        vocab_size=2048,
-        hidden_size=128,
-        intermediate_size=384,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        q_lora_rank=64,
-        kv_lora_rank=64,
-        qk_nope_head_dim=32,
-        qk_rope_head_dim=32,
-        v_head_dim=32,
-    ),
-    "small": ModelConfig(
-        vocab_size=2048,
-        hidden_size=192,
-        intermediate_size=576,
-        num_hidden_layers=6,
-        num_attention_heads=6,
-        q_lora_rank=96,
-        kv_lora_rank=96,
-        qk_nope_head_dim=32,
-        qk_rope_head_dim=32,
-        v_head_dim=32,
-    ),
-    "medium": ModelConfig(
-        vocab_size=4096,
-        hidden_size=320,
-        intermediate_size=896,
-        num_hidden_layers=6,
-        num_attention_heads=5,
-        q_lora_rank=160,
-        kv_lora_rank=128,
-        qk_nope_head_dim=64,
-        qk_rope_head_dim=32,
-        v_head_dim=64,
-        max_position_embeddings=1024,
-    ),
-    "40b": ModelConfig(
-        vocab_size=129_280,
-        hidden_size=7168,
-        intermediate_size=18_432,
-        num_hidden_layers=77,
-        num_attention_heads=64,
-        q_lora_rank=1536,
-        kv_lora_rank=512,
-        qk_nope_head_dim=128,
-        qk_rope_head_dim=64,
-        v_head_dim=128,
-        max_position_embeddings=4096,
-    ),
-}

@@ -17,41 +17,10 @@ from torch import Tensor, nn
 
 from .config import ModelConfig
 from .errors import ModelError
+from .layers import MLP, Embedding, Linear, RMSNorm
 
 #: Norms inside attention have this epsilon in DeepSeek's code, whatever `rms_norm_eps` says.
 _INNER_EPSILON: Final = 1e-6
-
-
-class RMSNorm(nn.Module):
-    """Scales a vector to unit root mean square, in float32, times a learned weight."""
-
-    def __init__(self, size: int, epsilon: float) -> None:
-        """Make a norm over the last axis of `size` elements."""
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(size))
-        self.epsilon = epsilon
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Normalise the last axis; the result has the input's type."""
-        wide = hidden.float()
-        scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.epsilon)
-        return self.weight * (wide * scale).to(hidden.dtype)
-
-
-class MLP(nn.Module):
-    """SwiGLU: down(silu(gate(x)) * up(x))."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        """Make the three projections of `config`."""
-        super().__init__()
-        hidden, inner = config.hidden_size, config.intermediate_size
-        self.gate_proj = nn.Linear(hidden, inner, bias=False)
-        self.up_proj = nn.Linear(hidden, inner, bias=False)
-        self.down_proj = nn.Linear(inner, hidden, bias=False)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Map each token's vector by itself."""
-        return cast(Tensor, self.down_proj(F.silu(self.gate_proj(hidden)) * self.up_proj(hidden)))
 
 
 @dataclass(slots=True)
@@ -87,16 +56,16 @@ class Attention(nn.Module):
         hidden, heads, latent = config.hidden_size, config.num_attention_heads, config.kv_lora_rank
         queries = heads * config.qk_head_dim
         if config.q_lora_rank is None:
-            self.q_proj = nn.Linear(hidden, queries, bias=False)
+            self.q_proj = Linear(hidden, queries)
         else:
-            self.q_a_proj = nn.Linear(hidden, config.q_lora_rank, bias=False)
+            self.q_a_proj = Linear(hidden, config.q_lora_rank)
             self.q_a_layernorm = RMSNorm(config.q_lora_rank, _INNER_EPSILON)
-            self.q_b_proj = nn.Linear(config.q_lora_rank, queries, bias=False)
-        self.kv_a_proj_with_mqa = nn.Linear(hidden, latent + config.qk_rope_head_dim, bias=False)
+            self.q_b_proj = Linear(config.q_lora_rank, queries)
+        self.kv_a_proj_with_mqa = Linear(hidden, latent + config.qk_rope_head_dim)
         self.kv_a_layernorm = RMSNorm(latent, _INNER_EPSILON)
         expanded = heads * (config.qk_nope_head_dim + config.v_head_dim)
-        self.kv_b_proj = nn.Linear(latent, expanded, bias=False)
-        self.o_proj = nn.Linear(heads * config.v_head_dim, hidden, bias=False)
+        self.kv_b_proj = Linear(latent, expanded)
+        self.o_proj = Linear(heads * config.v_head_dim, hidden)
         self.scale = float(config.qk_head_dim**-0.5)
 
     def forward(self, hidden: Tensor, rope: Tensor, cache: LatentCache | None) -> Tensor:
@@ -181,7 +150,7 @@ class Trunk(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         """Make the trunk of `config`."""
         super().__init__()
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(Layer(config, i) for i in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.config = config
@@ -205,17 +174,17 @@ class Trunk(nn.Module):
 class CausalLM(nn.Module):
     """The whole model: token ids in, next-token logits out.
 
-    Parameters are float32; `torch.autocast` around `loss` gives bf16 gradients. Made without
-    values on the `meta` device: fill it with `load`.
+    Parameters are float32, unfilled when made (`build` makes and fills); `torch.autocast` around
+    `loss` gives bf16 gradients.
     """
 
     def __init__(self, config: ModelConfig) -> None:
-        """Make the model of `config` on torch's default device, with torch's own random values."""
+        """Make the unfilled model of `config` on torch's default device."""
         super().__init__()
         self.config = config
         self.model = Trunk(config)
         if not config.tie_word_embeddings:
-            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+            self.lm_head = Linear(config.hidden_size, config.vocab_size)
 
     def forward(self, tokens: Tensor, cache: LatentCache | None = None) -> Tensor:
         """Logits [B, T, vocabulary] in float32 of token ids [B, T]; extends `cache` if given."""
@@ -237,9 +206,8 @@ def build(
     device: str | torch.device = "cpu",
 ) -> CausalLM:
     """A model on `device` with a copy of `parameters` (by Hugging Face's names)."""
-    with torch.device("meta"):
+    with torch.device(device):
         model = CausalLM(config)
-    model.to_empty(device=device)
     load(model, parameters)
     return model
 
