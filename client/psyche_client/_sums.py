@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from psyche_client._sections import ConfigError
 from psyche_client.model.config import ModelConfig
-from psyche_client.model.presets import preset
 from psyche_client.model.errors import ModelError
+from psyche_client.model.presets import preset
 
 if TYPE_CHECKING:
     from psyche_client.config import Config
