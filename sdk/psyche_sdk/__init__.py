@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from psyche_sdk._accounts import AccountData
-    from psyche_sdk._send import Receipt, SendOptions
+    from psyche_sdk._send import Receipt
+    from psyche_sdk._signing import SendOptions
     from psyche_sdk._transport import HttpTransport, Transport, cluster_url
     from psyche_sdk._usage import Units, Usage
     from psyche_sdk.coordinator import Coordinator, Snapshot
@@ -44,7 +45,7 @@ _HOMES = {
     "PsycheError": "errors",
     "Receipt": "_send",
     "RpcError": "errors",
-    "SendOptions": "_send",
+    "SendOptions": "_signing",
     "Snapshot": "coordinator",
     "Transport": "_transport",
     "Units": "_usage",

@@ -40,10 +40,14 @@ class Meter:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def finish(self) -> None:
-        """Wait for the measurements under way."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def finish(self, *, timeout_seconds: float = 5.0) -> None:
+        """Wait for the measurements under way; what is not in by then stays uncounted."""
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=timeout_seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def _measure(self, name: str, signature: str) -> None:
         config = {

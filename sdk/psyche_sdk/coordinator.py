@@ -14,7 +14,8 @@ from solders.pubkey import Pubkey
 from psyche_sdk import _accounts, _measure
 from psyche_sdk._accounts import AccountData
 from psyche_sdk._actions import Actions
-from psyche_sdk._send import Sender, SendOptions
+from psyche_sdk._send import Sender
+from psyche_sdk._signing import SendOptions
 from psyche_sdk._transport import HttpTransport, Transport
 from psyche_sdk._usage import Usage
 from psyche_sdk._watch import Watch, states
@@ -95,9 +96,8 @@ class Coordinator(Actions):
         self._meter = _measure.Meter(transport, self.usage, commitment=self.options.commitment)
         sender = None
         if payer is not None:
-            sender = Sender(transport, payer, self.options, self.usage)
-            if measure:
-                sender.on_landed = self._meter.landed
+            on_landed = self._meter.landed if measure else None
+            sender = Sender(transport, payer, self.options, self.usage, on_landed)
         super().__init__(run, signer=signer, sender=sender)
 
     async def __aenter__(self) -> Self:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 from solders.compute_budget import ID as COMPUTE_BUDGET
+from solders.hash import Hash
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_sdk import Coordinator, SendOptions, pda, program_errors
 from psyche_sdk._budget import allocations
-from psyche_sdk._send import TRANSACTION_BYTES_MAX, waits
+from psyche_sdk._send import waits
+from psyche_sdk._signing import TRANSACTION_BYTES_MAX
 from psyche_sdk.errors import (
     AnchorError,
     ConfigError,
@@ -24,6 +26,7 @@ from psyche_sdk.errors import (
 )
 from psyche_sdk.instructions import AttestArgs, CreateRunArgs, MemberArgs, RunConfig
 from support.fake_cluster import (
+    BLOCKHASHES,
     LAST_BLOCK_HEIGHT,
     FakeCluster,
     custom,
@@ -164,6 +167,18 @@ async def test_a_transaction_that_can_no_longer_land_has_expired() -> None:
     cluster.answers["getBlockHeight"] = LAST_BLOCK_HEIGHT + 1
     with pytest.raises(TransactionExpired):
         await coordinator(cluster).tick()
+
+
+async def test_what_cannot_land_any_more_is_sent_anew_under_another_blockhash() -> None:
+    cluster = FakeCluster()
+    hashes = [cluster.latest_blockhash(0), cluster.latest_blockhash(1)]
+    cluster.answers["getLatestBlockhash"] = hashes
+    cluster.answers["getBlockHeight"] = LAST_BLOCK_HEIGHT + 1
+    first = str(Hash.from_string(BLOCKHASHES[0]))
+    cluster.answers["getSignatureStatuses"] = lambda _: (
+        no_status() if str(cluster.sent()[-1].message.recent_blockhash) == first else status()
+    )
+    assert (await coordinator(cluster).tick()).chain_slot == 101
 
 
 async def test_while_it_can_land_the_outcome_is_unknown_and_carries_the_signature() -> None:
