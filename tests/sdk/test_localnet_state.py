@@ -7,6 +7,7 @@ import pytest
 from solana.rpc.async_api import AsyncClient
 from solana.rpc.core import RPCException
 from solders.account import Account
+from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.litesvm import LiteSVM
 from solders.pubkey import Pubkey
@@ -151,3 +152,24 @@ async def test_a_place_that_cannot_be_written_is_told_by_name(tmp_path):
     async with Localnet(slot_ms=0) as chain:
         with pytest.raises(StateError, match="cannot save the chain to"):
             chain.save(tmp_path / "file" / "chain.json")
+
+
+async def logs_of_a_call(chain):
+    """Calls the token program with nothing and returns what it logs."""
+    async with AsyncClient(chain.url) as client:
+        chain.airdrop(ALICE.pubkey(), SOL)
+        blockhash = (await client.get_latest_blockhash()).value.blockhash
+        transaction = signed(ALICE, blockhash, Instruction(PROGRAM, b"\xff", []))
+        return (await client.simulate_transaction(transaction)).value.logs
+
+
+async def test_a_program_runs_from_the_first_slot_on_and_after_it_was_restored(path):
+    async with chain_at(path, programs={PROGRAM: token_program()}) as first:
+        fresh = await logs_of_a_call(first)
+
+    async with chain_at(path) as second:
+        restored = await logs_of_a_call(second)
+
+    assert fresh[0] == f"Program {PROGRAM} invoke [1]"
+    assert any("Error: Invalid instruction" in line for line in fresh)
+    assert restored == fresh

@@ -36,7 +36,7 @@ _LOG = logging.getLogger(__name__)
 SAVE_SECONDS = 30.0
 _PORT_TRIES = 50  # for a free port whose next one, the websocket's, is free too
 _CATCH_UP_MAX = 64  # slots made up for at once; after a longer sleep the rest is left out
-_ADVANCE_MAX = 1_000_000
+_ADVANCE_MAX = 100_000
 
 
 class Localnet:
