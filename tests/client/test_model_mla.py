@@ -174,3 +174,19 @@ def test_generation_ends_where_positions_end() -> None:
     config = replace(TINY, max_position_embeddings=8)
     model, tokenizer = model_of(config), Tokenizer.train([], 257)
     generate(model, tokenizer, "a prompt longer than all positions", 40, seed=0)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_transformers_reads_an_exported_tokenizer_as_ours(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    tokenizer, text = (
+        Tokenizer.train(["def f(x): return x\n"] * 3, 280),
+        "def g(y):\n\treturn \u00e9",
+    )
+    (tmp_path / "mine.json").write_text(tokenizer.text, encoding="utf-8", newline="")
+    export_hf(
+        tmp_path / "out", TINY, parameters_of(model_of(TINY)), tokenizer=tmp_path / "mine.json"
+    )
+    other = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    assert other(text).input_ids == tokenizer.encode(text)
+    assert other.decode(other(text).input_ids) == text
