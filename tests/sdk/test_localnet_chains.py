@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 from solana.rpc.async_api import AsyncClient
 from solana.rpc.commitment import Confirmed
@@ -92,3 +94,54 @@ async def test_a_bad_signature_is_refused_on_every_chain(here):
             await client.send_transaction(transaction, TxOpts(preflight_commitment=Confirmed))
 
         assert "did not pass signature verification" in raised.value.args[0].message
+
+
+TRANSACTION = {"encoding": "base64", "preflightCommitment": "confirmed"}
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code"),
+    [
+        ("noSuchMethod", [], -32601),
+        ("getBalance", [], -32602),
+        ("getBalance", ["x"], -32602),
+        ("getAccountInfo", [str(BOB.pubkey()), {"encoding": "x"}], -32602),
+        ("getMultipleAccounts", [[str(BOB.pubkey())] * 101], -32602),
+        ("getSlot", [{"minContextSlot": 10**12}], -32016),
+        ("getBlockTime", [10**12], -32004),
+        ("getTransaction", ["x"], -32602),
+        ("sendTransaction", [], -32602),
+        ("sendTransaction", ["AAAA", TRANSACTION], -32602),
+        ("sendTransaction", ["!", TRANSACTION], -32602),
+        ("sendTransaction", [base64.b64encode(bytes(1233)).decode(), TRANSACTION], -32602),
+        ("sendTransaction", [base64.b64encode(bytes(9999)).decode(), TRANSACTION], -32602),
+    ],
+)
+def test_a_mistaken_call_gets_the_same_code_on_every_chain(here, method, params, code):
+    call = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+
+    answer = chains.request(here.url, call)
+
+    assert answer["error"]["code"] == code
+
+
+@pytest.mark.parametrize("encoding", ["json", "base64"])
+async def test_the_facts_of_a_transaction_are_the_same_on_every_chain(here, encoding):
+    async with client_of(here) as client:
+        blockhash = (await client.get_latest_blockhash()).value.blockhash
+        note = payment(ALICE, BOB.pubkey(), 10**6 + len(encoding))
+        signature = (await client.send_transaction(signed(ALICE, blockhash, note))).value
+        await client.confirm_transaction(signature, Confirmed, sleep_seconds=0.05)
+
+        config = {"encoding": encoding, "commitment": "confirmed"}
+        found = here.call("getTransaction", str(signature), config)
+
+    assert set(found) >= {"slot", "blockTime", "transaction", "meta"}
+    meta = found["meta"]
+    assert (meta["err"], meta["status"]) == (None, {"Ok": None})
+    assert (meta["fee"], meta["computeUnitsConsumed"]) == (5000, 150)
+    assert meta["innerInstructions"] == []
+    assert meta["logMessages"] == [
+        "Program 11111111111111111111111111111111 invoke [1]",
+        "Program 11111111111111111111111111111111 success",
+    ]
