@@ -42,7 +42,7 @@ fn row(number: u64, entries: usize) -> Value {
             if words.uniform(3) == 0 {
                 let first = taken.sequences * share / 6;
                 let end = taken.sequences * (share + 1) / 6;
-                let back = backlog.give_back_share(segments.iter().copied(), first, end);
+                let back = backlog.give_back_share(segments, first, end);
                 given.push(json!([first, end, back.repeated, back.overlapped]));
             }
         }

@@ -115,12 +115,7 @@ impl Backlog<'_> {
     /// Gives back the offsets `first`..`end` of a round's segments.
     ///
     /// Neighbouring shares are best given back together. Offsets beyond the segments are ignored.
-    pub fn give_back_share(
-        &mut self,
-        segments: impl Iterator<Item = Interval>,
-        first: u32,
-        end: u32,
-    ) -> Returned {
+    pub fn give_back_share(&mut self, segments: &[Interval], first: u32, end: u32) -> Returned {
         let mut sum = Returned::default();
         let (first, end) = (u64::from(first), u64::from(end));
         let mut offset = 0_u64;

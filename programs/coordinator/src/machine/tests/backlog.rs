@@ -128,7 +128,7 @@ fn of_equal_gaps_the_lowest_is_joined() {
 fn a_share_over_several_segments_goes_back_in_pieces() {
     let mut list = List::new(8);
     let segments = [(0, 4), (10, 14), (100, 110)].map(|(start, end)| Interval { start, end });
-    list.view().give_back_share(segments.into_iter(), 2, 10);
+    list.view().give_back_share(&segments, 2, 10);
     assert_eq!(list.ranges(), [(2, 4), (10, 14), (100, 102)]);
 }
 
@@ -175,7 +175,6 @@ impl Books {
                     *self.trained.entry(*position).or_default() += 1;
                 }
             } else {
-                let segments = segments.iter().copied();
                 let returned = list.view().give_back_share(segments, first, end);
                 self.repeated = self.repeated + returned.repeated - returned.overlapped;
             }
