@@ -20,6 +20,7 @@ PsycheError                  root; `hint` says what to do
     +-- WrongDiscriminator   of another kind
     +-- WrongVersion         of a layout that this release does not read
     +-- WrongLength          cut short, or of another size than its head says
+    +-- AccountInvalid       of the right form, but with contents that cannot be
 """
 # ruff: noqa: N818  (names say what happened; all are PsycheErrors)
 
@@ -29,6 +30,7 @@ from psyche_sdk._error_base import ProgramError, PsycheError, TransactionError
 
 __all__ = [
     "AccountError",
+    "AccountInvalid",
     "AccountMissing",
     "AnchorError",
     "ConfigError",
@@ -48,8 +50,6 @@ __all__ = [
     "WrongOwner",
     "WrongVersion",
 ]
-
-_LAMPORTS_PER_SOL = 1_000_000_000
 
 
 class ConfigError(PsycheError, ValueError):
@@ -223,3 +223,10 @@ class WrongLength(AccountError):
         self.found = found
         self.wanted = wanted
         self.hint = "if the run was just created, send `allocate` until it is complete"
+
+
+class AccountInvalid(AccountError):
+    """The account has the right form but impossible contents: no program of ours wrote it."""
+
+    def __init__(self, address: object, reason: str) -> None:
+        super().__init__(address, f"holds what cannot be: {reason}")

@@ -57,6 +57,7 @@ def test_each_class_says_when_it_is_raised() -> None:
         errors.WrongDiscriminator("address", found=b"x", wanted="Run"),
         errors.WrongVersion("address", found=9, supported=(1,)),
         errors.WrongLength("address", found=1, wanted=2),
+        errors.AccountInvalid("address", "a phase 99"),
         *(cls("tick") for cls in program_errors.BY_CODE.values()),
     ],
     ids=lambda error: type(error).__name__,
