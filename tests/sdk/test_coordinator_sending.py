@@ -10,6 +10,7 @@ from solders.pubkey import Pubkey
 
 from psyche_sdk import Coordinator, SendOptions, pda, program_errors
 from psyche_sdk._budget import allocations
+from psyche_sdk._rules.rounds import rounds_bytes
 from psyche_sdk._send import waits
 from psyche_sdk._signing import TRANSACTION_BYTES_MAX
 from psyche_sdk.errors import (
@@ -24,7 +25,7 @@ from psyche_sdk.errors import (
     TransactionFailed,
     TransactionTooLarge,
 )
-from psyche_sdk.instructions import AttestArgs, CreateRunArgs, MemberArgs, RunConfig
+from psyche_sdk.instructions import AttestArgs, CreateRunArgs, MemberArgs
 from support.fake_cluster import (
     BLOCKHASHES,
     LAST_BLOCK_HEIGHT,
@@ -34,6 +35,7 @@ from support.fake_cluster import (
     preflight,
     status,
 )
+from support.founding import create_args
 
 ALICE = Keypair.from_seed(bytes([1]) * 32)
 BOB = Keypair.from_seed(bytes([2]) * 32)
@@ -250,24 +252,15 @@ async def test_without_a_payer_nothing_can_be_sent() -> None:
     assert "payer" in caught.value.hint
 
 
-def create_args(capacity: int) -> CreateRunArgs:
-    fields = RunConfig.__dataclass_fields__
-    values = dict.fromkeys(fields, 0) | {"data_seed": bytes(32), "reserved": bytes(32)}
-    return CreateRunArgs(
-        run_id="tiny",
-        capacity=capacity,
-        config=RunConfig(**values),
-        model_hash=bytes(32),
-        model_uri="u" * 128,
-        digest=bytes(32),
-        join_authority=BOB.pubkey(),
-    )
+def longest_args(capacity: int) -> CreateRunArgs:
+    """A run's creation at its longest, but for the id, which the address fixes."""
+    return create_args(capacity=capacity, model_uri="u" * 128, join_authority=BOB.pubkey())
 
 
 @pytest.mark.parametrize("capacity", [8, 256, 1024])
 async def test_a_run_is_created_with_all_its_room_in_transactions_that_fit(capacity: int) -> None:
     cluster = FakeCluster()
-    receipts = await coordinator(cluster, signer=ALICE).create_run(create_args(capacity))
+    receipts = await coordinator(cluster, signer=ALICE).create_run(longest_args(capacity))
     sent = cluster.sent()
     assert len(receipts) == len(sent)
     assert max(len(bytes(one)) for one in sent) <= TRANSACTION_BYTES_MAX
@@ -275,10 +268,15 @@ async def test_a_run_is_created_with_all_its_room_in_transactions_that_fit(capac
     assert grown == allocations(capacity)
 
 
+@pytest.mark.parametrize("capacity", [8, 16, 64, 256, 1024])
+def test_growth_is_counted_for_the_larger_account(capacity: int) -> None:
+    assert allocations(capacity) == -(-rounds_bytes(capacity) // 10_240) - 1
+
+
 async def test_a_run_of_another_name_than_the_address_is_refused() -> None:
     other = Coordinator(FakeCluster(), Pubkey.default(), payer=ALICE)
     with pytest.raises(ConfigError, match="tiny"):
-        await other.create_run(create_args(8))
+        await other.create_run(create_args())
 
 
 @pytest.mark.parametrize(
