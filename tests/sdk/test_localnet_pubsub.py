@@ -303,3 +303,14 @@ async def test_an_unknown_signature_is_waited_for_in_silence(chain, socket):
     chain.advance()
 
     assert (await socket.recv()).result.slot == 2
+
+
+async def test_an_account_that_a_transaction_left_as_it_was_is_not_told_again(chain, socket):
+    await socket.account_subscribe(pubkey=BOB, encoding="base64")
+    alice = await socket.account_subscribe(pubkey=ALICE.pubkey(), encoding="base64")
+    chain.airdrop(BOB, SOL)
+    await socket.recv()
+
+    await pay(chain, BOB, 0)
+
+    assert (await socket.recv()).subscription == alice.subscription_id

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from solders.account import Account
 from solders.pubkey import Pubkey
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -26,16 +27,24 @@ _LOG = logging.getLogger(__name__)
 
 CONNECTIONS_MAX = 512
 MESSAGE_BYTES_MAX = 64 * 1024
-FLUSH_SECONDS = 0.005  # changes of one account within this time are told as one
+FLUSH_SECONDS_MIN, FLUSH_SECONDS_MAX = 0.005, 0.05
+_FLUSHES_A_SLOT = 8
 _POLICY_VIOLATION = 1008
 _TRY_AGAIN_LATER = 1013
 
 
 class PubSub:
-    """Tells subscribers what happens on a bank."""
+    """Tells subscribers what happens on a bank.
 
-    def __init__(self, bank: Bank) -> None:
+    The changes of an account within an eighth of a slot are told as one, for many clients may
+    watch one account; and an account that a transaction left as it was is not told again.
+    """
+
+    def __init__(self, bank: Bank, slot_ms: int) -> None:
         self._bank = bank
+        wanted = slot_ms / 1000 / _FLUSHES_A_SLOT
+        self._flush_seconds = min(max(wanted, FLUSH_SECONDS_MIN), FLUSH_SECONDS_MAX)
+        self._told: dict[Pubkey, Account] = {}
         self._clients: set[Client] = set()
         self._server: Server | None = None
         self._dirty: set[Pubkey] = set()
@@ -147,40 +156,61 @@ class PubSub:
         self._dirty.update(record.keys.writable)
         if self._flush_handle is None:
             loop = asyncio.get_running_loop()
-            self._flush_handle = loop.call_later(FLUSH_SECONDS, self._flush)
+            self._flush_handle = loop.call_later(self._flush_seconds, self._flush)
+
+    def _watched(self) -> tuple[set[Pubkey], set[Pubkey]]:
+        """The accounts, and the programs whose accounts, somebody has subscribed to."""
+        accounts: set[Pubkey] = set()
+        programs: set[Pubkey] = set()
+        for client in self._clients:
+            for subscription in client.subscriptions.values():
+                if isinstance(subscription.key, Pubkey) and subscription.form is not None:
+                    kept = accounts if subscription.kind == "account" else programs
+                    kept.add(subscription.key)
+        return accounts, programs
 
     def _flush(self) -> None:
         """Tells the subscribers of accounts and programs what has changed since the last time."""
         self._flush_handle = None
-        dirty, self._dirty = self._dirty, set()
-        accounts = {key: self._bank.account(key) or EMPTY_ACCOUNT for key in dirty}
+        changed = self._changed()
+        context = f'{{"slot":{self._bank.slots.slot}}}'
         encoded: dict[tuple[Pubkey, AccountForm], str] = {}
 
         def encode(key: Pubkey, form: AccountForm) -> str:
             # One form is encoded once, however many have subscribed to it.
             if (key, form) not in encoded:
-                body = form.encode(accounts[key], strict=False)
+                body = form.encode(changed[key], strict=False)
                 encoded[key, form] = json.dumps(body, separators=(",", ":"))
             return encoded[key, form]
 
-        context = f'{{"slot":{self._bank.slots.slot}}}'
         for client in self._clients:
             for subscription in client.subscriptions.values():
-                form = subscription.form
-                if form is None:
+                form, wanted = subscription.form, subscription.key
+                if form is None or not isinstance(wanted, Pubkey):
                     continue
-                if subscription.kind == "account" and subscription.key in accounts:
-                    assert isinstance(subscription.key, Pubkey)
-                    value = encode(subscription.key, form)
+                if subscription.kind == "account" and wanted in changed:
+                    value = encode(wanted, form)
                     client.notify_text(subscription, f'{{"context":{context},"value":{value}}}')
                 elif subscription.kind == "program":
-                    for key, account in accounts.items():
-                        if account.owner != subscription.key:
-                            continue
-                        if subscription.matches is None or subscription.matches(account.data):
+                    for key, account in changed.items():
+                        if _is_wanted(subscription, account):
                             value = f'{{"pubkey":"{key}","account":{encode(key, form)}}}'
                             text = f'{{"context":{context},"value":{value}}}'
                             client.notify_text(subscription, text)
+
+    def _changed(self) -> dict[Pubkey, Account]:
+        """Takes the accounts that were touched, are watched, and differ from what was told."""
+        dirty, self._dirty = self._dirty, set()
+        watched, programs = self._watched()
+        changed: dict[Pubkey, Account] = {}
+        for key in dirty:
+            account = self._bank.account(key) or EMPTY_ACCOUNT
+            known = key in watched or account.owner in programs
+            if known and self._told.get(key) != account:
+                changed[key] = account
+        kept = {key: account for key, account in self._told.items() if key in watched}
+        self._told = kept | {key: changed[key] for key in changed if key in watched}
+        return changed
 
 
 async def _send(socket: ServerConnection, client: Client) -> None:
@@ -199,6 +229,12 @@ def _with_context(slot: int, value: Any) -> dict[str, Any]:
 
 def _mentions(subscription: Subscription, record: Record) -> bool:
     return subscription.key is None or subscription.key in record.keys.all
+
+
+def _is_wanted(subscription: Subscription, account: Account) -> bool:
+    if account.owner != subscription.key:
+        return False
+    return subscription.matches is None or subscription.matches(account.data)
 
 
 def _account(client: Client, params: Params) -> Subscription:

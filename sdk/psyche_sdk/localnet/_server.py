@@ -110,7 +110,7 @@ class Localnet:
         if self._bank is not None:
             raise LocalnetError("this chain has been started already")
         bank = self._make_bank()
-        self._http, self._pubsub = HttpServer(self._handle), PubSub(bank)
+        self._http, self._pubsub = HttpServer(self._handle), PubSub(bank, self.config.slot_ms)
         await self._listen(self._http, self._pubsub)
         self._bank = bank
         loop = asyncio.get_running_loop()
