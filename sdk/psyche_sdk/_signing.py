@@ -28,6 +28,8 @@ _LAMPORTS_PER_SIGNATURE = 5000
 _MICRO = 1_000_000
 _UNITS_MAX = 1_400_000
 _SIGNATURES_KEPT = 512
+_PRICE_SECONDS = 20.0
+_PRICE_ACCOUNTS_MAX = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,9 @@ class SendOptions:
     Attributes:
         commitment: how sure a result must be, reading and sending.
         preflight: whether the node tries a transaction first; a refusal then costs nothing.
-        priority_micro_lamports: price of a compute unit above the fee.
+        priority_micro_lamports: price of a compute unit above the fee; None for the median of
+            what others paid of late for the same accounts.
+        priority_cap_micro_lamports: the most that None may come to.
         attempts: how often to send anew what did not land and cannot any more.
         timeout_seconds: after which an outcome is unknown; a blockhash expires in about 60.
         blockhash_seconds: how long a blockhash is reused.
@@ -47,7 +51,8 @@ class SendOptions:
 
     commitment: Commitment = "confirmed"
     preflight: bool = True
-    priority_micro_lamports: int = 0
+    priority_micro_lamports: int | None = 0
+    priority_cap_micro_lamports: int = 100_000
     attempts: int = 2
     timeout_seconds: float = 90.0
     blockhash_seconds: float = 5.0
@@ -58,8 +63,9 @@ class SendOptions:
         """Check each value."""
         if self.commitment not in LEVELS:
             raise ConfigError(f"commitment {self.commitment!r} is none of {', '.join(LEVELS)}")
-        if self.priority_micro_lamports < 0:
-            raise ConfigError("priority_micro_lamports is below 0")
+        for name in ("priority_micro_lamports", "priority_cap_micro_lamports"):
+            if (getattr(self, name) or 0) < 0:
+                raise ConfigError(f"{name} is below 0")
         if self.attempts < 1:
             raise ConfigError("attempts is below 1")
         for name in ("timeout_seconds", "rebroadcast_seconds", "poll_seconds"):
@@ -99,6 +105,7 @@ class Signer:
         self._payer = payer
         self._options = options
         self._blockhash: _Blockhash | None = None
+        self._measured: tuple[int, float] | None = None
         self._lock = asyncio.Lock()
         self._signatures: OrderedDict[str, None] = OrderedDict()
 
@@ -112,7 +119,7 @@ class Signer:
         """Return a transaction never signed before; TransactionTooLarge over 1,232 bytes."""
         blockhash = await self._recent_blockhash()
         keys = list({key.pubkey(): key for key in (self._payer, *signers)}.values())
-        price = self._options.priority_micro_lamports
+        price = await self._price(instructions)
         units = min(units, _UNITS_MAX - _SIGNATURES_KEPT)
         while True:
             budget = [set_compute_unit_limit(units)]
@@ -120,6 +127,7 @@ class Signer:
                 budget.append(set_compute_unit_price(price))
             everything = (*budget, *instructions)
             message = Message.new_with_blockhash(everything, self._payer.pubkey(), blockhash.value)
+            _check_signers(message, keys)
             wire = bytes(Transaction(keys, message, blockhash.value))
             signature = str(Transaction.from_bytes(wire).signatures[0])
             # The same instructions under the same blockhash are the same transaction, and the
@@ -136,6 +144,28 @@ class Signer:
         encoded = base64.b64encode(wire).decode()
         return Signed(signature, encoded, everything, fee, blockhash.last_block_height)
 
+    async def _price(self, instructions: Sequence[Instruction]) -> int:
+        """Return micro-lamports a compute unit: the fixed price, or the median of late ones."""
+        fixed = self._options.priority_micro_lamports
+        if fixed is not None:
+            return fixed
+        if self._measured and time.monotonic() - self._measured[1] < _PRICE_SECONDS:
+            return self._measured[0]
+        metas = [meta for instruction in instructions for meta in instruction.accounts]
+        written = dict.fromkeys(str(meta.pubkey) for meta in metas if meta.is_writable)
+        answer = await self._transport.call(
+            "getRecentPrioritizationFees", [list(written)[:_PRICE_ACCOUNTS_MAX]]
+        )
+        try:
+            fees = sorted(int(row["prioritizationFee"]) for row in answer)
+        except (TypeError, KeyError, ValueError):
+            url = self._transport.url
+            raise RpcAnswerInvalid("no prices in the answer", url=url) from None
+        median = max(0, fees[len(fees) // 2]) if fees else 0
+        price = min(median, self._options.priority_cap_micro_lamports)
+        self._measured = (price, time.monotonic())
+        return price
+
     async def _recent_blockhash(self) -> _Blockhash:
         async with self._lock:
             cached = self._blockhash
@@ -149,8 +179,18 @@ class Signer:
                 found = Hash.from_string(value["blockhash"])
                 height = int(value["lastValidBlockHeight"])
             except (TypeError, KeyError, ValueError, ParseHashError):
-                raise RpcAnswerInvalid(
-                    "no blockhash in the answer", url=self._transport.url
-                ) from None
+                url = self._transport.url
+                raise RpcAnswerInvalid("no blockhash in the answer", url=url) from None
             self._blockhash = _Blockhash(found, height, time.monotonic())
             return self._blockhash
+
+
+def _check_signers(message: Message, keys: Sequence[Keypair]) -> None:
+    """Refuse keys that are not those that the message asks for: solders would panic."""
+    asked = message.account_keys[: message.header.num_required_signatures]
+    given = {key.pubkey() for key in keys}
+    for address in asked:
+        if address not in given:
+            raise ConfigError(f"signer {address} is missing", hint="pass its keypair in `signers`")
+    for address in given.difference(asked):
+        raise ConfigError(f"signer {address} is not asked for by any instruction")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from solders.compute_budget import ID as COMPUTE_BUDGET
 from solders.hash import Hash
+from solders.instruction import AccountMeta
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from psyche_sdk import Coordinator, SendOptions, pda, program_errors
+from psyche_sdk import Coordinator, SendOptions, instructions, pda, program_errors
 from psyche_sdk._budget import allocations
 from psyche_sdk._rules.rounds import rounds_bytes
 from psyche_sdk._send import waits
@@ -300,3 +301,42 @@ async def test_a_priority_is_paid_for_by_the_unit() -> None:
     actor = coordinator(cluster, options=options)
     await actor.send("mine", [], units=1234)
     assert actor.usage.lamports_fees == 5000 + 1234
+
+
+async def test_a_measured_priority_is_the_median_under_its_cap() -> None:
+    cluster = FakeCluster()
+    fees = [{"slot": 1, "prioritizationFee": fee} for fee in (9_000_000, 0, 2_000_000)]
+    cluster.answers["getRecentPrioritizationFees"] = lambda _: fees
+    options = SendOptions(
+        priority_micro_lamports=None, priority_cap_micro_lamports=1_000_000, poll_seconds=0.001
+    )
+    actor = coordinator(cluster, options=options)
+    await actor.send("mine", [], units=1000)
+    await actor.send("mine", [], units=2000)
+    assert actor.usage.lamports_fees == 2 * 5000 + 1000 + 2000
+    assert cluster.count("getRecentPrioritizationFees") == 1
+
+
+@pytest.mark.parametrize("answer", [None, 5, [{}], [None], [{"prioritizationFee": "x"}]])
+async def test_a_hostile_answer_about_prices_is_a_typed_error(answer: object) -> None:
+    cluster = FakeCluster()
+    cluster.answers["getRecentPrioritizationFees"] = lambda _: answer
+    options = SendOptions(priority_micro_lamports=None)
+    with pytest.raises(RpcAnswerInvalid):
+        await coordinator(cluster, options=options).tick()
+
+
+async def test_a_missing_or_needless_signer_is_named_before_anything_is_sent() -> None:
+    cluster = FakeCluster()
+    actor = coordinator(cluster)
+    needs_bob = instructions.tick(
+        run=RUN,
+        roster=RUN,
+        rounds=RUN,
+        remaining_accounts=[AccountMeta(BOB.pubkey(), is_signer=True, is_writable=False)],
+    )
+    with pytest.raises(ConfigError, match="is missing"):
+        await actor.send("mine", [needs_bob], units=1000)
+    with pytest.raises(ConfigError, match="is not asked for"):
+        await actor.send("mine", [], signers=[BOB], units=1000)
+    assert cluster.sent() == []
