@@ -22,7 +22,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "roles": "what it does in a round: epoch, round, role",
     "training_seconds": "it trained for so long: epoch, round, seconds",
     "waiting_seconds": "it waited for so long: epoch, round, seconds",
-    "committed": "it committed to a payload: epoch, round, bytes, loss, tokens",
+    "committed": "it committed to a payload: epoch, round, bytes, coefficients, loss, tokens, ms",
     "fetched": "a payload, piece or record came from a peer: what, bytes, seconds",
     "attested": "it said what it holds: epoch, round, slots",
     "settled": "the chain fixed a round: epoch, round, accepted (slots)",
@@ -34,9 +34,9 @@ EVENTS: Final[Mapping[str, str]] = {
     "snapshot": "an agreed state is kept: epoch, round, digest",
     "checkpoint": "parameters are on disk: step, path, digest",
     "validation": "loss on held-out text: step, loss",
-    "sample": "text that the trained model wrote: text",
     "error": "something failed and it goes on or stops: message",
-    "stop": "the client ends: reason",
+    "sample": "text that the trained model writes: text",
+    "stop": "the client ends: reason, step, digest, chain_hash",
 }
 """Names of events, each with its facts."""
 

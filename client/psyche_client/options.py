@@ -46,6 +46,8 @@ class JoinOptions:
         parent: process id whose end ends this client; None for a client that a person started.
         keep_all: keep every payload, so that the run can be replayed from this folder.
         validate: measure the loss on held-out text at the start and the end, and write a sample.
+        keep_all: keep every payload, also those that no agreed state needs any more.
+        validate: measure the loss on held-out text at the start and the end, and write a sample.
         debug: show tracebacks.
     """
 

@@ -12,8 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-ROUND_KEYS = ("epoch", "round", "step", "capacity", "members", "accepted", "chain_hash")
+ROUND_KEYS = frozenset(
+    ("epoch", "round", "step", "slots", "members", "commitments", "accepted", "previous",
+     "chain_hash")
+)  # fmt: skip
+HASH_BYTES = 32
 CAPACITY_MAX = 1_024
 """Most slots that a run can have."""
 
@@ -28,7 +33,8 @@ class SettledRound:
 
     Attributes:
         members: (slot, member id, commitment) of each accepted payload, in slot order.
-        chain_hash: after this round was settled.
+        previous: the chain hash before this round was settled.
+        chain_hash: the one after.
     """
 
     epoch: int
@@ -36,6 +42,7 @@ class SettledRound:
     step: int
     capacity: int
     members: tuple[tuple[int, int, bytes], ...]
+    previous: bytes
     chain_hash: bytes
 
     @property
@@ -51,9 +58,14 @@ class SettledRound:
             field[slot // 8] |= 1 << (slot % 8)
         return bytes(field)
 
-    def follows(self, previous: bytes) -> bool:
-        """Whether `chain_hash` is what `previous` and this round give."""
-        return next_chain_hash(previous, self) == self.chain_hash
+    @property
+    def holds_together(self) -> bool:
+        """Whether `chain_hash` is what `previous` and the accepted payloads give."""
+        return next_chain_hash(self) == self.chain_hash
+
+    def follows(self, chain_hash: bytes) -> bool:
+        """Whether this round continues the history with this hash."""
+        return self.previous == chain_hash and self.holds_together
 
     def to_json(self) -> str:
         """One line of the history."""
@@ -62,9 +74,11 @@ class SettledRound:
                 "epoch": self.epoch,
                 "round": self.round,
                 "step": self.step,
-                "capacity": self.capacity,
-                "members": [[slot, member, digest.hex()] for slot, member, digest in self.members],
+                "slots": [slot for slot, _, _ in self.members],
+                "members": [member for _, member, _ in self.members],
+                "commitments": [commitment.hex() for _, _, commitment in self.members],
                 "accepted": self.accepted_bits.hex(),
+                "previous": self.previous.hex(),
                 "chain_hash": self.chain_hash.hex(),
             }
         )
@@ -78,49 +92,53 @@ class SettledRound:
         """
         try:
             fields = json.loads(line)
-            if not isinstance(fields, dict) or set(fields) != set(ROUND_KEYS):
-                raise ValueError(f"a settled round needs exactly {', '.join(ROUND_KEYS)}")
-            numbers = [fields[key] for key in ("epoch", "round", "step", "capacity")]
-            if any(type(n) is not int or not 0 <= n < 2**63 for n in numbers):
-                raise ValueError("epoch, round, step and capacity are whole numbers")
-            if numbers[3] % 8 or numbers[3] > CAPACITY_MAX:
-                raise ValueError(f"capacity is a multiple of 8, at most {CAPACITY_MAX}")
-            members = tuple(_member(entry, numbers[3]) for entry in fields["members"])
-            slots = [slot for slot, _, _ in members]
-            if slots != sorted(set(slots)):
-                raise ValueError("members stand in slot order, each once")
-            chain_hash = bytes.fromhex(fields["chain_hash"])
-        except (TypeError, KeyError, RecursionError) as error:
+            if not isinstance(fields, dict) or fields.keys() != ROUND_KEYS:
+                raise ValueError(f"a settled round needs exactly {', '.join(sorted(ROUND_KEYS))}")
+            return _settled(fields)
+        except (TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"not a settled round: {error}") from error
-        epoch, number, step, capacity = numbers
-        settled = SettledRound(
-            epoch=epoch,
-            round=number,
-            step=step,
-            capacity=capacity,
-            members=members,
-            chain_hash=chain_hash,
-        )
-        if settled.accepted_bits.hex() != fields["accepted"]:
-            raise ValueError("the bit field and the members differ")
-        return settled
 
 
-def _member(entry: object, capacity: int) -> tuple[int, int, bytes]:
-    if not isinstance(entry, list) or len(entry) != 3:  # noqa: PLR2004 - slot, member, commitment
-        raise ValueError("a member is [slot, member id, commitment]")
-    slot, member, commitment = entry
-    if type(slot) is not int or type(member) is not int or not 0 <= slot < capacity:
-        raise ValueError("a member's slot is below the capacity")
-    digest = bytes.fromhex(commitment)
-    if len(digest) != sha256().digest_size:
-        raise ValueError("a commitment has 32 bytes")
-    return slot, member, digest
+def _settled(fields: dict[str, Any]) -> SettledRound:
+    bits = bytes.fromhex(fields["accepted"])
+    settled = SettledRound(
+        epoch=_whole(fields["epoch"], 2**32),
+        round=_whole(fields["round"], 2**32),
+        step=_whole(fields["step"], 2**63),
+        capacity=8 * len(bits),
+        members=tuple(
+            (_whole(slot, 8 * len(bits)), _whole(member, 2**32), _hash(commitment))
+            for slot, member, commitment in zip(
+                fields["slots"], fields["members"], fields["commitments"], strict=True
+            )
+        ),
+        previous=_hash(fields["previous"]),
+        chain_hash=_hash(fields["chain_hash"]),
+    )
+    slots = [slot for slot, _, _ in settled.members]
+    if settled.capacity > CAPACITY_MAX or slots != sorted(set(slots)):
+        raise ValueError(f"slots rise and stay below {CAPACITY_MAX}")
+    if settled.accepted_bits != bits:
+        raise ValueError("the bit field and the slots differ")
+    return settled
 
 
-def next_chain_hash(previous: bytes, settled: SettledRound) -> bytes:
+def _whole(value: object, end: int) -> int:
+    if type(value) is not int or not 0 <= value < end:
+        raise ValueError(f"{value!r} is no whole number below {end}")
+    return value
+
+
+def _hash(text: object) -> bytes:
+    found = bytes.fromhex(text) if isinstance(text, str) else b""
+    if len(found) != HASH_BYTES:
+        raise ValueError("a hash has 32 bytes in hex")
+    return found
+
+
+def next_chain_hash(settled: SettledRound) -> bytes:
     """sha256(previous, epoch u32, round u32, accepted bits, accepted commitments in slot order)."""
-    chain = sha256(previous)
+    chain = sha256(settled.previous)
     chain.update(settled.epoch.to_bytes(4, "little") + settled.round.to_bytes(4, "little"))
     chain.update(settled.accepted_bits)
     for _, _, commitment in settled.members:
@@ -138,6 +156,7 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
         for path in sorted(self.payloads.glob("*.bin")):
             self._places[sha256(path.read_bytes()).digest()] = path
+        self._rounds = {settled.previous: settled for settled in self._read_history()}
 
     @property
     def payloads(self) -> Path:
@@ -179,24 +198,48 @@ class Store:
         return commitment in self._places
 
     def append_round(self, settled: SettledRound) -> None:
-        """Writes a settled round down, before it is applied."""
-        with self.history_path.open("ab") as file:
-            if file.tell() and not _ends_with_newline(self.history_path):
-                file.write(b"\n")  # a torn last line stays one bad line, not two
-            file.write(settled.to_json().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        """Writes a settled round down, before it is applied; the same again changes nothing.
 
-    def history(self) -> Iterator[SettledRound]:
-        """The settled rounds on disk, oldest first; torn lines are passed over."""
+        Raises:
+            StoreError: the disk refuses it.
+        """
+        if self._rounds.get(settled.previous) == settled:
+            return
+        try:
+            with self.history_path.open("ab") as file:
+                if file.tell() and not _ends_with_newline(self.history_path):
+                    file.write(b"\n")  # a torn last line stays one bad line, not two
+                file.write(settled.to_json().encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StoreError(f"cannot write {self.history_path}: {error.strerror}") from error
+        self._rounds[settled.previous] = settled
+
+    def round_after(self, chain_hash: bytes) -> SettledRound | None:
+        """The settled round that continues this history, if it is on disk."""
+        return self._rounds.get(chain_hash)
+
+    def round_by_key(self, key: bytes) -> SettledRound | None:
+        """The same by the first bytes of the chain hash, as peers ask for it."""
+        found = (r for previous, r in self._rounds.items() if previous.startswith(key))
+        return next(found, None) if key else None
+
+    def history(self) -> list[SettledRound]:
+        """The settled rounds on disk, oldest first."""
+        return list(self._rounds.values())
+
+    def _read_history(self) -> Iterator[SettledRound]:
         if not self.history_path.exists():
             return
         with self.history_path.open("rb") as file:
             for line in file:
                 try:
-                    yield SettledRound.from_json(line)
+                    settled = SettledRound.from_json(line)
                 except ValueError:
-                    continue
+                    continue  # torn by a kill
+                if settled.holds_together:
+                    yield settled
 
     def forget_payloads(self, keep_from: tuple[int, int]) -> int:
         """Deletes payloads of rounds before `keep_from` (epoch, round); returns how many."""

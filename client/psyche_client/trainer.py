@@ -187,10 +187,9 @@ class Trainer:
         keys = [key.slot for key, _ in payloads]
         assert keys == sorted(keys)
         selections = [self.read(payload, key) for key, payload in payloads]
-        signs = self.optimizer.aggregate([s for s in selections if s is not None])
         rate = self.rule.schedule.lr_at(step)
-        with torch.no_grad():
-            self.optimizer.apply({n: p.data for n, p in self._by_name.items()}, signs, rate)
+        parameters = {name: parameter.data for name, parameter in self._by_name.items()}
+        self.optimizer.update(parameters, [s for s in selections if s is not None], rate)
         self.optimizer.settled(round_key, accepted=mine in keys)
 
     @torch.no_grad()

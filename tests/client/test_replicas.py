@@ -5,7 +5,8 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from psyche_client.model.config import ModelConfig, preset
+from psyche_client.model.config import ModelConfig
+from psyche_client.model.presets import preset
 from psyche_client.model.document import DataSection, ModelDocument
 from psyche_client.optim.rule import UpdateRule
 from psyche_client.optim.schedule import Schedule, rate_units

@@ -1,12 +1,29 @@
-"""What a run costs on chain, read back from the chain itself: units and fees of each transaction."""
+"""What a run costs on chain, read from the chain itself: units and fees of each transaction."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Final
 
-TRANSITIONS = ("PhaseChanged", "RoundSettled", "EntropyStored")
+from solders.pubkey import Pubkey
+
+from psyche_sdk._generated import instructions
+from psyche_sdk._generated._program import PROGRAM_ID
+from psyche_sdk._generated.events import events_in
+from psyche_sdk._transport import Transport
+
+TRANSITIONS: Final = ("PhaseChanged", "RoundSettled", "EntropyStored", "WitnessesDrawn")
+SIGNATURES_MAX: Final = 1_000
+_SUFFIX = "_DISCRIMINATOR"
+INSTRUCTIONS: Final = {
+    value: name.removesuffix(_SUFFIX).lower()
+    for name, value in vars(instructions).items()
+    if name.endswith(_SUFFIX)
+}
+"""Discriminator -> name."""
+_ALPHABET: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +68,60 @@ def label(transaction: Transaction) -> str:
     name = "+".join(dict.fromkeys(transaction.instructions)) or "other"
     moved = any(event in TRANSITIONS for event in transaction.events)
     return f"{name}_and_tick" if moved and "tick" not in transaction.instructions else name
+
+
+class CostReader:
+    """Reads a run's transactions from the chain, each once."""
+
+    def __init__(self, transport: Transport, run: Pubkey) -> None:
+        self._transport, self._run = transport, run
+        self._newest: str | None = None
+        self.costs = Costs()
+
+    async def read(self) -> Costs:
+        """Counts what has landed since the last time.
+
+        Raises:
+            RpcError: the chain did not answer.
+        """
+        options: dict[str, object] = {"limit": SIGNATURES_MAX, "commitment": "confirmed"}
+        if self._newest is not None:
+            options["until"] = self._newest
+        rows = await self._transport.call("getSignaturesForAddress", [str(self._run), options])
+        signatures = [row["signature"] for row in rows]
+        for signature in reversed(signatures):
+            found = await self._transport.call(
+                "getTransaction",
+                [signature, {"encoding": "json", "maxSupportedTransactionVersion": 0}],
+            )
+            if found is not None:
+                self.costs.add([parse_transaction(found)])
+            self._newest = signature
+        return self.costs
+
+
+def parse_transaction(answer: Mapping[str, Any]) -> Transaction:
+    """One `getTransaction` answer (encoding `json`)."""
+    meta, message = answer["meta"], answer["transaction"]["message"]
+    keys = message["accountKeys"]
+    names = []
+    for instruction in message["instructions"]:
+        if keys[instruction["programIdIndex"]] == str(PROGRAM_ID):
+            names.append(INSTRUCTIONS.get(b58decode(instruction["data"])[:8], "unknown"))
+    events = events_in(meta.get("logMessages") or ())
+    return Transaction(
+        instructions=tuple(names),
+        events=tuple(type(event).__name__ for event in events),
+        units=meta.get("computeUnitsConsumed") or 0,
+        fee_lamports=meta["fee"],
+        failed=meta["err"] is not None,
+    )
+
+
+def b58decode(text: str) -> bytes:
+    """Bytes of a base58 text, as Bitcoin writes it."""
+    number = 0
+    for character in text:
+        number = number * 58 + _ALPHABET.index(character)
+    zeros = len(text) - len(text.lstrip(_ALPHABET[0]))
+    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")

@@ -1,4 +1,4 @@
-"""Client processes of the demo: separate executables that never outlive the one that started them."""
+"""Client processes of the demo: executables of their own that never outlive their starter."""
 
 from __future__ import annotations
 

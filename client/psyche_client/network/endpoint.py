@@ -75,18 +75,8 @@ class Endpoint:
         """
         if len(seed32) != NODE_KEY_BYTES:
             raise EndpointError(f"a node key's seed has 32 bytes, not {len(seed32)}")
-        host, colon, port = bind.rpartition(":")
-        try:
-            bare = ip_address(host.strip("[]"))
-        except ValueError:
-            colon = ""
-        if not colon or not port.isdigit():
-            raise EndpointError(f"{bind!r} is no IP:PORT to bind")
-        for told in advertise:
-            try:
-                parse_address(told)
-            except AddressError as error:
-                raise EndpointError(f"cannot advertise {told!r}: {error}") from None
+        host = _host_of(bind)
+        _check_told(advertise)
         try:
             options = iroh.EndpointOptions(
                 # The stock preset asks public DNS; the minimal one asks nobody.
@@ -99,7 +89,7 @@ class Endpoint:
             inner = await iroh.Endpoint.bind(options)
         except iroh.IrohError as error:
             raise EndpointError(f"cannot bind {bind}: {reason_of(error)}") from None
-        return cls(inner, network, advertise or _sockets_to_tell(inner, bare))
+        return cls(inner, network, advertise or _sockets_to_tell(inner, host))
 
     def address_text(self) -> str:
         """What stands in the participant's account: see `address`; at most 96 bytes."""
@@ -141,6 +131,24 @@ def reason_of(error: iroh.IrohError) -> str:
     lines = [line.strip() for line in error.message().splitlines()]
     told = [line for line in lines if line and "/" not in line and line != "Caused by:"]
     return told[-1] if told else error.kind().name.lower()
+
+
+def _host_of(bind: str) -> IPv4Address | IPv6Address:
+    host, colon, port = bind.rpartition(":")
+    try:
+        if colon and port.isdigit():
+            return ip_address(host.strip("[]"))
+    except ValueError:
+        pass
+    raise EndpointError(f"{bind!r} is no IP:PORT to bind")
+
+
+def _check_told(addresses: Sequence[str]) -> None:
+    for told in addresses:
+        try:
+            parse_address(told)
+        except AddressError as error:
+            raise EndpointError(f"cannot advertise {told!r}: {error}") from None
 
 
 def _relay_mode(network: Network, urls: Sequence[str], token: str | None) -> iroh.RelayMode:

@@ -1,0 +1,188 @@
+"""This client on the chain: one look at the run as plain values, one method an instruction.
+
+The one module of the client that speaks to the SDK's `Coordinator`. Whatever goes wrong there is a
+`ChainError`: the loop looks again and decides anew.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable
+from typing import TypeVar
+
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from psyche_client.network import Member
+from psyche_client.seen import AgreedState, RoundSeen, Sight, StateVoteSeen
+from psyche_client.sighting import Turns, free_slots, participant_address_text, read_sight
+from psyche_client.trainer import Trained
+from psyche_sdk._generated import types as t
+from psyche_sdk.coordinator import Coordinator, Snapshot
+from psyche_sdk.errors import InsufficientFunds, PsycheError
+
+Result = TypeVar("Result")
+
+MICRO = 1_000_000
+U32_MAX = 2**32 - 1
+WEIGHT = 1
+"""Declared weight of a client that was not told another."""
+
+
+class ChainError(Exception):
+    """The chain did not answer, or refused; nothing is known to have changed."""
+
+
+class Chain:
+    """One wallet's view of one run, and its hand in it."""
+
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        wallet: Keypair,
+        *,
+        node_key: bytes,
+        address_text: str,
+        weight: int = WEIGHT,
+    ) -> None:
+        self._coordinator, self._key = coordinator, wallet
+        self._node_key, self._address, self._weight = node_key, address_text, weight
+        self._snapshot: Snapshot | None = None
+        self._addresses: dict[int, str] = {}
+        self._turns = Turns()
+        self.wallet = bytes(wallet.pubkey())
+
+    async def changes(self) -> AsyncIterator[None]:
+        """One item after each change of the run."""
+        async for _ in self._coordinator.watch():
+            yield None
+
+    async def sight(self) -> Sight:
+        """The run as it is now.
+
+        Raises:
+            ChainError: it could not be read.
+        """
+        last = self._snapshot
+        snapshot = await self._try(self._coordinator.snapshot())
+        if last is None or snapshot.chain_slot >= last.chain_slot:
+            self._snapshot = snapshot  # a lagging node must not turn time back
+        assert self._snapshot is not None
+        seconds = self._snapshot.unix_seconds
+        now = time.time() if seconds is None else seconds
+        return read_sight(self._snapshot, self.wallet, self._turns, now=now)
+
+    async def members(self, sight: Sight) -> dict[bytes, Member]:
+        """Members by node key, with the addresses in their accounts; read once a member."""
+        for seat in sight.seats:
+            if seat.member_id not in self._addresses:
+                try:
+                    account = await self._coordinator.participant(Pubkey(seat.wallet))
+                except PsycheError:
+                    continue  # asked again at the next look
+                self._addresses[seat.member_id] = participant_address_text(account.data)
+        return {
+            seat.node_key: Member(
+                seat.slot, seat.member_id, self._addresses.get(seat.member_id, "")
+            )
+            for seat in sight.seats
+        }
+
+    async def join(self, sight: Sight) -> tuple[int, int]:
+        """Takes a free slot; returns it and the number of the member that will be known there."""
+        del sight
+        assert self._snapshot is not None
+        free = free_slots(self._snapshot)
+        if not free:
+            raise ChainError("every slot of the run is taken; it is tried again")
+        slot = random.choice(free[:8])  # newcomers should not race for one
+        args = t.JoinArgs(
+            slot=slot, weight=self._weight, node_key=self._node_key, address=self._address
+        )
+        await self._try(self._coordinator.join(args))
+        seat = (await self.sight()).seat
+        return slot, seat.member_id if seat is not None else 0
+
+    async def ready(self, sight: Sight, state: AgreedState, chain_hash: bytes) -> None:
+        """Names the agreed state and the history that this client holds."""
+        args = t.ReadyArgs(
+            **_who(sight),
+            digest_epoch=state.epoch,
+            digest_round=state.round,
+            digest=state.digest,
+            chain_hash=chain_hash,
+        )
+        await self._try(self._coordinator.ready(args, transition=True))
+
+    async def behind(self, sight: Sight) -> None:
+        """Says that this client cannot follow."""
+        await self._try(self._coordinator.behind(t.MemberArgs(**_who(sight)), transition=True))
+
+    async def leave(self, sight: Sight) -> None:
+        """Hands the slot back."""
+        await self._try(self._coordinator.leave(t.MemberArgs(**_who(sight)), transition=True))
+
+    async def tick(self, sight: Sight) -> None:
+        """Makes what is due; somebody else may have been faster."""
+        del sight
+        await self._try(self._coordinator.tick())
+
+    async def commit(self, sight: Sight, commitment: bytes, trained: Trained) -> None:
+        """Commits to the payload of the round that is under way."""
+        record = sight.current
+        last = record is not None and record.awaited <= 1
+        args = t.CommitArgs(
+            **_who(sight),
+            commitment=commitment,
+            bytes=len(trained.payload),
+            loss_micronats=_u32(trained.loss * MICRO),
+            tokens=_u32(trained.tokens),
+            train_milliseconds=_u32(trained.seconds * 1000),
+        )
+        await self._try(self._coordinator.commit(args, transition=last or sight.due))
+
+    async def attest(self, sight: Sight, target: RoundSeen, slots: frozenset[int]) -> None:
+        """Says which committed payloads of `target` are here."""
+        bits = bytearray(target.capacity // 8)
+        for slot in slots:
+            bits[slot // 8] |= 1 << (slot % 8)
+        assert sight.seat is not None
+        args = t.AttestArgs(
+            epoch=target.epoch, round=target.round, slot=sight.seat.slot, bits=bytes(bits)
+        )
+        last = target.unattested <= 1
+        await self._try(self._coordinator.attest(args, transition=last or sight.due))
+
+    async def attest_state(self, sight: Sight, vote: StateVoteSeen, sealed: bytes) -> None:
+        """Votes, hidden."""
+        assert sight.seat is not None
+        args = t.AttestStateArgs(
+            epoch=vote.epoch, round=vote.round, slot=sight.seat.slot, vote=sealed
+        )
+        await self._try(self._coordinator.attest_state(args))
+
+    async def reveal_state(self, sight: Sight, vote: StateVoteSeen, digest: bytes) -> None:
+        """Opens the vote."""
+        assert sight.seat is not None
+        args = t.RevealStateArgs(
+            epoch=vote.epoch, round=vote.round, slot=sight.seat.slot, digest=digest
+        )
+        await self._try(self._coordinator.reveal_state(args))
+
+    async def _try(self, call: Awaitable[Result]) -> Result:
+        try:
+            return await call
+        except InsufficientFunds:
+            raise  # nothing that this client does will mend it
+        except PsycheError as error:
+            raise ChainError(str(error)) from error
+
+
+def _who(sight: Sight) -> dict[str, int]:
+    assert sight.seat is not None
+    return {"epoch": sight.epoch, "round": sight.round, "slot": sight.seat.slot}
+
+
+def _u32(value: float) -> int:
+    return max(0, min(U32_MAX, round(value)))

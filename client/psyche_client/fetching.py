@@ -1,0 +1,150 @@
+"""Keeps the payloads of closed rounds coming: each fetched once, checked once, then served on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+
+from psyche_client.events import EventLog
+from psyche_client.network import Exchange, FetchFailed, Kind
+from psyche_client.store import Store, StoreError
+from psyche_client.trainer import PayloadKey
+
+FETCH_SECONDS = 10.0
+"""One try; a payload that is still wanted is tried again."""
+KNOWN_MAX = 65_536
+"""Verdicts of the form check that are remembered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedPayload:
+    """A committed payload of a round whose Train has closed."""
+
+    key: PayloadKey
+    commitment: bytes
+    size: int | None = None
+    """Bytes; None where only the commitment is known."""
+    trainer: bytes = b""
+    """Node key of its trainer, who certainly has it; empty where that is not known."""
+
+
+class Fetcher:
+    """Fetches what is wanted, in the background, and remembers which payloads have the right form.
+
+    Args:
+        check: whether bytes are a payload of the right form; called in a worker thread.
+        changed: called after each payload that arrived.
+        bytes_max: largest payload of the run.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        store: Store,
+        log: EventLog,
+        *,
+        check: Callable[[bytes, PayloadKey], bool],
+        changed: Callable[[], None],
+        bytes_max: int,
+    ) -> None:
+        self._bytes_max = bytes_max
+        self._exchange, self._store, self._log = exchange, store, log
+        self._check, self._changed = check, changed
+        self._tasks: dict[bytes, asyncio.Task[None]] = {}
+        self._good: dict[bytes, bool] = {}
+        self.received_bytes = 0
+
+    def want(self, payloads: Iterable[WantedPayload]) -> None:
+        """Starts what is not here and not on its way."""
+        for wanted in payloads:
+            if wanted.commitment not in self._good and wanted.commitment not in self._tasks:
+                task = asyncio.create_task(self._bring(wanted))
+                self._tasks[wanted.commitment] = task
+                task.add_done_callback(partial(self._done, wanted.commitment))
+
+    def _done(self, commitment: bytes, _: asyncio.Task[None]) -> None:
+        self._tasks.pop(commitment, None)
+
+    def keep_own(self, key: PayloadKey, payload: bytes) -> bytes:
+        """Puts this client's own payload on disk and returns its commitment.
+
+        Raises:
+            StoreError: the disk refuses it.
+        """
+        commitment = self._store.put_payload(key.epoch, key.round, key.slot, payload)
+        self._good[commitment] = True
+        return commitment
+
+    def holds(self, commitment: bytes) -> bool:
+        """Whether the payload is on disk, of whatever form."""
+        return commitment in self._good
+
+    def good(self, commitment: bytes) -> bool:
+        """Whether the payload is here and of the right form."""
+        return self._good.get(commitment, False)
+
+    async def bring(self, wanted: WantedPayload, timeout: float) -> None:
+        """Waits until one payload is here.
+
+        Raises:
+            FetchFailed: nobody gave it in time.
+        """
+        self.want([wanted])
+        task = self._tasks.get(wanted.commitment)
+        if task is not None:
+            await asyncio.wait([task], timeout=timeout)
+        if not self.holds(wanted.commitment):
+            raise FetchFailed(f"payload {wanted.commitment.hex()[:8]}", {})
+
+    async def close(self) -> None:
+        """Ends what is under way."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _bring(self, wanted: WantedPayload) -> None:
+        data = self._store.payload(wanted.commitment)
+        if data is None:
+            started = time.monotonic()
+            try:
+                data = await self._fetch(wanted)
+            except FetchFailed:
+                return  # whoever wants it still asks again
+            self.received_bytes += len(data)
+            seconds = round(time.monotonic() - started, 4)
+            self._log.write("fetched", what="payload", bytes=len(data), seconds=seconds)
+        await self._keep(wanted, data)
+
+    async def _fetch(self, wanted: WantedPayload) -> bytes:
+        hints = [wanted.trainer] if wanted.trainer else []
+        if wanted.size is not None:
+            return await self._exchange.fetch(
+                wanted.commitment, wanted.size, hints, timeout=FETCH_SECONDS
+            )
+        return await self._exchange.fetch_blob(
+            Kind.PAYLOAD,
+            wanted.commitment,
+            lambda data: sha256(data).digest() == wanted.commitment,
+            hints,
+            timeout=FETCH_SECONDS,
+            max_size=self._bytes_max,
+        )
+
+    async def _keep(self, wanted: WantedPayload, data: bytes) -> None:
+        good = await asyncio.to_thread(self._check, data, wanted.key)
+        key = wanted.key
+        try:
+            self._store.put_payload(key.epoch, key.round, key.slot, data)
+        except StoreError as error:
+            self._log.write("error", message=str(error))
+            return
+        while len(self._good) >= KNOWN_MAX:
+            del self._good[next(iter(self._good))]
+        self._good[wanted.commitment] = good
+        self._exchange.announce([wanted.commitment])
+        self._changed()

@@ -1,0 +1,240 @@
+"""`psyche join`: everything that one client is made of, put together and taken down again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import numpy as np
+from solders.keypair import Keypair
+
+from psyche_client.chain import Chain
+from psyche_client.data.errors import DataError
+from psyche_client.data.shards import LocalShards
+from psyche_client.decide import Phase
+from psyche_client.events import EventLog
+from psyche_client.fetching import Fetcher
+from psyche_client.keeper import Keeper
+from psyche_client.model.checkpoint import save
+from psyche_client.model.document import DOCUMENT_BYTES_MAX, ModelDocument
+from psyche_client.model.generate import generate
+from psyche_client.network import Endpoint, Exchange
+from psyche_client.node import Node
+from psyche_client.options import JoinOptions
+from psyche_client.orphan import die_with
+from psyche_client.replica import Replica
+from psyche_client.resync import Resync
+from psyche_client.sighting import RunFacts, read_facts
+from psyche_client.store import Store, write_durably
+from psyche_client.trainer import Trainer
+from psyche_client.work import Workload
+from psyche_sdk import pda
+from psyche_sdk.coordinator import Coordinator
+from psyche_sdk.errors import InsufficientFunds
+
+SEED_BYTES = 32
+VALIDATION_SEQUENCES = 64
+SAMPLE_PROMPT = "def "
+SAMPLE_TOKENS = 120
+
+
+def main(options: JoinOptions, wallet: Keypair) -> None:
+    """Trains in a run until it is finished or Ctrl-C; raises what ends it otherwise."""
+    if options.parent is not None:
+        die_with(options.parent)
+    asyncio.run(_join(options, wallet))
+
+
+async def _join(options: JoinOptions, wallet: Keypair) -> None:
+    address = pda.parse_run(options.run)
+    with EventLog(options.home / "events.jsonl") as log:
+        log.write("start", client=options.name, wallet=str(wallet.pubkey()), run=str(address))
+        async with Coordinator(options.url, address, payer=wallet) as coordinator:
+            facts = read_facts((await coordinator.run()).data)
+            if not await coordinator.balance():
+                raise InsufficientFunds(str(wallet.pubkey()), "it holds nothing")
+            document = read_document(options.home, facts)
+            endpoint = await Endpoint.start(
+                node_seed(options.home / "node.key"),
+                network="n0" if options.network == "n0" else "direct",
+            )
+            try:
+                session = Session(options, facts, document, endpoint, log)
+                await session.run(coordinator, wallet)
+            finally:
+                await endpoint.close()
+
+
+@dataclass(slots=True)
+class Session:
+    """One client's stay in a run."""
+
+    options: JoinOptions
+    facts: RunFacts
+    document: ModelDocument
+    endpoint: Endpoint
+    log: EventLog
+
+    async def run(self, coordinator: Coordinator, wallet: Keypair) -> None:
+        """Takes part from joining to the end."""
+        workload = Workload(open_shards(self.options.data, self.document), self.facts.config)
+        trainer = await asyncio.to_thread(
+            Trainer,
+            self.document,
+            instance=self.facts.instance,
+            members_max=self.facts.capacity,
+            payload_bytes_max=self.facts.payload_bytes_max,
+        )
+        chain = Chain(
+            coordinator,
+            wallet,
+            node_key=self.endpoint.node_key,
+            address_text=self.endpoint.address_text(),
+        )
+        store = Store(self.options.home)
+        keeper, changed = Keeper(store), asyncio.Event()
+        replica = Replica(trainer, store, keeper, self.log)
+        async with Exchange(
+            self.endpoint, keeper, self.facts.instance, lambda _: changed.set()
+        ) as exchange:
+            fetcher = Fetcher(
+                exchange,
+                store,
+                self.log,
+                check=lambda data, key: trainer.read(data, key) is not None,
+                changed=changed.set,
+                bytes_max=self.facts.payload_bytes_max,
+            )
+            shapes = self.document.architecture.parameter_shapes()
+            node = Node(
+                chain=chain,
+                exchange=exchange,
+                fetcher=fetcher,
+                replica=replica,
+                resync=Resync(exchange, store, fetcher, self.log, shapes),
+                keeper=keeper,
+                workload=workload,
+                log=self.log,
+                changed=changed,
+                keep_all=self.options.keep_all,
+            )
+            try:
+                await self._play(node, replica)
+            finally:
+                await fetcher.close()
+                replica.close()
+
+    async def _play(self, node: Node, replica: Replica) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, node.stop)
+        if self.options.validate:
+            await self._validate(replica, 0)
+        last = await node.run()
+        path = self.options.home / "model.safetensors"
+        digest = await replica.run(
+            lambda: save(
+                path,
+                replica.trainer.parameters(),
+                step=replica.step,
+                chain_hash=replica.chain_hash,
+            )
+        )
+        self.log.write("checkpoint", step=replica.step, path=path.name, digest=digest)
+        if self.options.validate and last.phase is Phase.FINISHED:
+            await self._validate(replica, replica.step)
+            await self._write_sample(replica)
+        self.log.write(
+            "stop",
+            reason=last.phase.name.lower(),
+            step=replica.step,
+            digest=digest,
+            chain_hash=replica.chain_hash,
+        )
+
+    async def _validate(self, replica: Replica, step: int) -> None:
+        held_out = open_shards(self.options.data, self.document, split="val")
+        sequences = held_out.sequences(np.arange(min(VALIDATION_SEQUENCES, held_out.count)))
+        loss = await replica.run(lambda: replica.trainer.validation_loss(sequences))
+        self.log.write("validation", step=step, loss=loss)
+
+    async def _write_sample(self, replica: Replica) -> None:
+        tokenizer = open_shards(self.options.data, self.document).tokenizer()
+        model = replica.trainer.model
+        text = await replica.run(
+            lambda: generate(model, tokenizer, SAMPLE_PROMPT, SAMPLE_TOKENS, seed=0)
+        )
+        self.log.write("sample", text=text)
+
+
+def open_shards(
+    folder: Path | None, document: ModelDocument, *, split: str = "train"
+) -> LocalShards:
+    """The run's data on this machine.
+
+    Raises:
+        DataError: it is not there, or not the run's.
+    """
+    if folder is None:
+        raise DataError("this run's data is local", hint="name its folder with --data")
+    return LocalShards(
+        folder,
+        split="val" if split == "val" else "train",
+        sequence_tokens=document.data.sequence_tokens,
+        tokenizer_sha256=document.tokenizer_sha256,
+        merkle_root=document.data.merkle_root,
+    )
+
+
+def read_document(home: Path, facts: RunFacts) -> ModelDocument:
+    """model.json of the run: from this client's folder, else from where the chain says it lies.
+
+    Raises:
+        DataError: it is nowhere to be had.
+        DocumentError: it is not the one that the chain names.
+    """
+    kept = home / "model.json"
+    source = kept
+    if not kept.exists():
+        place = urlparse(facts.model_uri)
+        if place.scheme != "file":
+            raise DataError(
+                f"this run's model.json lies at `{facts.model_uri}`, which cannot be read",
+                hint=f"put it into {kept}",
+            )
+        source = Path(unquote(place.path))
+    try:
+        with source.open("rb") as file:
+            data = file.read(DOCUMENT_BYTES_MAX + 1)
+    except OSError as error:
+        raise DataError(f"cannot read {source}: {error.strerror}") from error
+    document = ModelDocument.decode(data, sha256=facts.model_hash)
+    if source is not kept:
+        write_durably(kept, data)
+    return document
+
+
+def node_seed(path: Path) -> bytes:
+    """The seed of this client's node key, made at first use; mode 600.
+
+    Raises:
+        DataError: the file holds no seed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        seed = path.read_bytes()
+        if len(seed) != SEED_BYTES:
+            raise DataError(
+                f"{path} holds no node key", hint="delete it; a new one is made"
+            ) from None
+        return seed
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(seed := secrets.token_bytes(SEED_BYTES))
+    return seed

@@ -1,0 +1,143 @@
+"""What a client gives to others: payloads, agreed parameters piece by piece, settled rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from psyche_client.model.checkpoint import load, save
+from psyche_client.model.digest import (
+    Manifest,
+    Parameters,
+    digest,
+    manifest,
+    parse_manifest,
+    read_piece,
+)
+from psyche_client.model.errors import ModelError
+from psyche_client.network import Kind
+from psyche_client.resync import state_path
+from psyche_client.seen import AgreedState
+from psyche_client.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    manifest: bytes
+    parameters: Parameters
+    places: dict[bytes, tuple[str, int]]
+    """sha256 of a piece -> (parameter, number of the piece)."""
+
+
+class Keeper:
+    """The store seen by peers (`BlobSource`): agreed states beside payloads and history.
+
+    A state is held as a candidate from the vote on, and kept on disk once the chain has agreed.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._held_back: bytes | None = None
+        self._candidates: dict[bytes, tuple[int, bytes, _Served]] = {}
+        self._served: dict[bytes, _Served] = {}
+
+    def candidate(self, parameters: Parameters, step: int, chain_hash: bytes) -> bytes:
+        """Takes a copy of parameters under vote; returns their digest."""
+        copy = {name: values.copy() for name, values in parameters.items()}
+        served = _serve(copy, step)
+        found = digest(served.manifest)
+        self._candidates = {
+            kept: value for kept, value in self._candidates.items() if value[0] + 1 >= step
+        }
+        self._candidates[found] = (step, chain_hash, served)
+        return found
+
+    def keep(self, states: Iterable[AgreedState]) -> list[AgreedState]:
+        """Keeps the agreed states that are at hand and forgets all others; returns new ones.
+
+        Raises:
+            CheckpointError: the disk refuses one.
+        """
+        agreed = {state.digest: state for state in states}
+        new = []
+        for found, state in agreed.items():
+            if found in self._served or found not in self._candidates:
+                continue
+            step, chain_hash, served = self._candidates.pop(found)
+            path = state_path(self._store, found)
+            save(path, served.parameters, step=step, chain_hash=chain_hash)
+            self._served[found] = served
+            new.append(state)
+        self._forget(agreed)
+        return new
+
+    def adopt(self, state: AgreedState, parameters: Parameters) -> None:
+        """Keeps and serves a state that was loaded from disk or from peers.
+
+        Raises:
+            CheckpointError: the disk refuses it.
+        """
+        path = state_path(self._store, state.digest)
+        if not path.exists():
+            save(path, parameters, step=state.step, chain_hash=state.chain_hash)
+        copy = {name: values.copy() for name, values in parameters.items()}
+        self._served[state.digest] = _serve(copy, state.step)
+
+    def reopen(self, states: Iterable[AgreedState]) -> None:
+        """Serves again what an earlier process left on disk."""
+        for state in states:
+            path = state_path(self._store, state.digest)
+            if state.digest in self._served or not path.exists():
+                continue
+            try:
+                loaded = load(path, expected_digest=state.digest)
+            except ModelError:
+                path.unlink(missing_ok=True)
+                continue
+            self._served[state.digest] = _serve(loaded.parameters, state.step)
+
+    def load(self, kind: Kind, key: bytes) -> bytes | None:
+        """A blob for a peer; called in a worker thread."""
+        if kind is Kind.PAYLOAD:
+            return self._store.payload(key)
+        if kind is Kind.HISTORY:
+            settled = self._store.round_by_key(key)
+            return settled.to_json().encode() if settled is not None else None
+        if kind is Kind.MANIFEST:
+            served = self._served.get(key)
+            return served.manifest if served is not None else None
+        for served in list(self._served.values()):
+            if key in served.places:
+                return read_piece(served.parameters, *served.places[key])
+        return None
+
+    def may_serve(self, commitment: bytes) -> bool:
+        """Whether Train of this payload's round has closed, as far as is known here."""
+        return commitment != self._held_back
+
+    def hold_back(self, commitment: bytes) -> None:
+        """This client's own payload is kept to itself, so that nobody copies before committing."""
+        self._held_back = commitment
+
+    def release(self) -> None:
+        """Train of the own payload's round has closed: whoever wants it may have it."""
+        self._held_back = None
+
+    def _forget(self, agreed: Iterable[bytes]) -> None:
+        wanted = set(agreed)
+        for found in [d for d in self._served if d not in wanted]:
+            del self._served[found]
+        for path in self._store.states.glob("*.safetensors"):
+            if path.stem not in {d.hex() for d in wanted}:
+                path.unlink(missing_ok=True)
+
+
+def _serve(parameters: Parameters, step: int) -> _Served:
+    raw = manifest(parameters, step)
+    return _Served(raw, parameters, _places(parse_manifest(raw), parameters))
+
+
+def _places(of: Manifest, parameters: Parameters) -> dict[bytes, tuple[str, int]]:
+    return {
+        piece: (name, index) for name in parameters for index, piece in enumerate(of.pieces(name))
+    }

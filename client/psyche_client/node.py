@@ -1,0 +1,361 @@
+"""The client's loop: look at the chain, decide, act. Everything long runs beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from psyche_client.chain import Chain, ChainError
+from psyche_client.decide import Me, Phase, Step, decide
+from psyche_client.events import EventLog
+from psyche_client.fetching import Fetcher
+from psyche_client.keeper import Keeper
+from psyche_client.model.errors import ModelError
+from psyche_client.network import Exchange, NetworkError
+from psyche_client.replica import LostHistoryError, Replica
+from psyche_client.resync import Resync
+from psyche_client.seen import Sight, view, wanted_payloads
+from psyche_client.store import StoreError
+from psyche_client.trainer import PayloadKey, Trained
+from psyche_client.work import Workload
+
+LOOK_SECONDS = 0.4
+"""Longest time between two looks at the chain, however quiet it is."""
+RETRY_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """What this client did lately; facts for `decide` that are on no disk."""
+
+    share: tuple[int, int] | None = None
+    """(epoch, round) of the share that is trained or was."""
+    trained: Trained | None = None
+    commitment: bytes = b""
+    stopping: bool = False
+    resyncing: bool = False
+    round_started: float = 0.0
+    training_seconds: float = 0.0
+    seen_phase: tuple[object, ...] = ()
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+class Node:
+    """One member of a run, from joining to the end."""
+
+    def __init__(
+        self,
+        *,
+        chain: Chain,
+        exchange: Exchange,
+        fetcher: Fetcher,
+        replica: Replica,
+        resync: Resync,
+        keeper: Keeper,
+        workload: Workload,
+        log: EventLog,
+        changed: asyncio.Event,
+        keep_all: bool,
+    ) -> None:
+        self._chain, self._exchange, self._fetcher = chain, exchange, fetcher
+        self._replica, self._resync, self._keeper = replica, resync, keeper
+        self._workload, self._log, self._keep_all = workload, log, keep_all
+        self._now = Progress()
+        self._changed = changed
+        self._sight: Sight | None = None
+        self._looked = 0.0
+        self._opened = False
+
+    def wake(self) -> None:
+        """Something changed: decide again."""
+        self._changed.set()
+
+    def stop(self) -> None:
+        """Leave the run cleanly, handing the share back."""
+        self._now.stopping = True
+        self.wake()
+
+    @property
+    def sight(self) -> Sight:
+        """What was seen last."""
+        assert self._sight is not None
+        return self._sight
+
+    async def run(self) -> Sight:
+        """Takes part until the run is finished, or `stop`; returns what was seen last."""
+        watching = asyncio.create_task(self._watch())
+        try:
+            while True:
+                if not await self._look():
+                    continue
+                step = decide(view(self.sight), self._me())
+                if step is Step.FINISH:
+                    return self.sight
+                await self._act(step)
+        finally:
+            watching.cancel()
+            for task in self._now.tasks:
+                task.cancel()
+            await asyncio.gather(watching, *self._now.tasks, return_exceptions=True)
+
+    # Seeing
+
+    async def _watch(self) -> None:
+        async for _ in self._chain.changes():
+            self._looked = 0.0
+            self.wake()
+
+    async def _look(self) -> bool:
+        """Reads the chain if what is known may be old; False if it could not be read."""
+        if self._sight is not None and time.monotonic() - self._looked < LOOK_SECONDS:
+            return True
+        try:
+            self._sight = await self._chain.sight()
+        except ChainError as error:
+            self._log.write("error", message=str(error))
+            await self._pause(RETRY_SECONDS)
+            return self._now.stopping and self._sight is not None
+        self._looked = time.monotonic()
+        if not self._opened:
+            await self._replica.open(self.sight)
+            self._opened = True
+        await self._follow()
+        return True
+
+    async def _follow(self) -> None:
+        """Tells the network, the fetcher and the log what is new on chain."""
+        sight = self.sight
+        self._exchange.set_members(await self._chain.members(sight))
+        self._exchange.set_epoch(sight.epoch)
+        if self._now.share != (sight.epoch, sight.round) or sight.phase is not Phase.TRAIN:
+            self._keeper.release()
+        self._fetcher.want(wanted_payloads(sight))
+        self._note_phase(sight)
+        vote = sight.vote
+        if vote is not None:
+            await self._replica.vote_digest(vote.chain_hash, vote.step)
+        for state in await asyncio.to_thread(self._keeper.keep, sight.states):
+            self._log.write("snapshot", epoch=state.epoch, round=state.round, digest=state.digest)
+            self._exchange.announce([state.digest])
+        if not self._keep_all and sight.states:
+            oldest = min(sight.states, key=lambda s: s.step)
+            # Two rounds may be in flight when a state is agreed.
+            self._replica.store.forget_payloads((oldest.epoch, max(0, oldest.round - 2)))
+
+    def _note_phase(self, sight: Sight) -> None:
+        seen = (sight.phase, sight.epoch, sight.round)
+        if seen == self._now.seen_phase:
+            return
+        last, self._now.seen_phase = self._now.seen_phase, seen
+        self._log.write(
+            "phase",
+            phase=sight.phase.name.lower(),
+            epoch=sight.epoch,
+            round=sight.round,
+            deadline=sight.deadline,
+        )
+        if last[1:] != seen[1:] or not last:
+            self._note_round(sight)
+
+    def _note_round(self, sight: Sight) -> None:
+        spent = time.monotonic() - self._now.round_started
+        if self._now.round_started:
+            waited = max(0.0, spent - self._now.training_seconds)
+            self._log.write(
+                "waiting_seconds", epoch=sight.epoch, round=sight.round, seconds=round(waited, 4)
+            )
+        self._now.round_started, self._now.training_seconds = time.monotonic(), 0.0
+        seen = view(sight)
+        roles = [n for n, has in (("trainer", seen.trains), ("witness", seen.witnesses)) if has]
+        self._log.write("roles", epoch=sight.epoch, round=sight.round, role="+".join(roles) or "-")
+        members = [
+            {"slot": s.slot, "state": s.state.value, "misses": s.misses} for s in sight.seats
+        ]
+        self._log.write("members", members=members)
+
+    def _me(self) -> Me:
+        sight, replica, now = self.sight, self._replica, self._now
+        hold = replica.chain_hash
+        following = sight.next_settled(hold)
+        synced = hold == sight.chain_hash
+        target = sight.target
+        held = frozenset(
+            slot
+            for slot, c in (target.commitments.items() if target is not None else ())
+            if self._fetcher.good(c.digest)
+        )
+        vote = sight.vote
+        return Me(
+            synced=synced,
+            can_apply=following is not None
+            and all(self._fetcher.holds(c) for _, _, c in following.members),
+            lost=not synced and following is None,
+            resyncing=now.resyncing,
+            training=now.share is not None and now.trained is None,
+            payload_ready=now.trained is not None and now.share == (sight.epoch, sight.round),
+            held=held,
+            vote_ready=vote is not None and vote.chain_hash in replica.candidates,
+            stopping=now.stopping,
+        )
+
+    # Acting
+
+    async def _act(self, step: Step) -> None:
+        actions: dict[Step, Callable[[], Awaitable[None]]] = {
+            Step.APPLY: self._apply,
+            Step.RESYNC: self._begin_resync,
+            Step.SAY_BEHIND: lambda: self._chain.behind(self.sight),
+            Step.JOIN: self._join,
+            Step.SAY_READY: self._say_ready,
+            Step.TRAIN: self._begin_training,
+            Step.COMMIT: self._commit,
+            Step.ATTEST: self._attest,
+            Step.VOTE: self._vote,
+            Step.REVEAL: self._reveal,
+            Step.TICK: lambda: self._chain.tick(self.sight),
+            Step.LEAVE: self._leave,
+            Step.WAIT: lambda: self._pause(LOOK_SECONDS),
+        }
+        try:
+            await actions[step]()
+        except (ChainError, StoreError, ModelError) as error:
+            self._log.write("error", message=f"{step.value}: {error}")
+            await self._pause(LOOK_SECONDS)
+        if step is not Step.WAIT:
+            self._looked = 0.0
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), seconds)
+        self._changed.clear()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._now.tasks.add(task)
+        task.add_done_callback(self._now.tasks.discard)
+
+    async def _apply(self) -> None:
+        settled = self.sight.next_settled(self._replica.chain_hash)
+        assert settled is not None
+        record = self.sight.find(*settled.key)
+        seat = self.sight.seat
+        ours = seat is not None and any(m[1] == seat.member_id for m in settled.members)
+        losses = [
+            (c.loss * c.tokens, c.tokens)
+            for slot, c in (record.commitments.items() if record is not None else ())
+            if slot in record.accepted  # type: ignore[union-attr]
+        ]
+        tokens = sum(t for _, t in losses)
+        loss = sum(x for x, _ in losses) / tokens if tokens else None
+        await self._replica.apply(settled, seat.slot if ours and seat else None, loss=loss)
+        self._log.write(
+            "settled",
+            epoch=settled.epoch,
+            round=settled.round,
+            accepted=[slot for slot, _, _ in settled.members],
+        )
+        if self.sight.vote is not None:
+            await self._replica.vote_digest(self.sight.vote.chain_hash, self.sight.vote.step)
+
+    async def _begin_resync(self) -> None:
+        self._now.resyncing = True
+        self._spawn(self._resynchronise())
+
+    async def _resynchronise(self) -> None:
+        sight = self.sight
+        self._log.write("resync", epoch=sight.epoch, round=sight.round, reason="history is missing")
+        try:
+            await self._replica.rebuild(self._resync, lambda: self.sight)
+        except (LostHistoryError, NetworkError, ModelError, StoreError) as error:
+            self._log.write("error", message=f"cannot catch up yet: {error}")
+            await asyncio.sleep(RETRY_SECONDS)
+        finally:
+            self._now.resyncing = False
+            self.wake()
+
+    async def _join(self) -> None:
+        slot, member_id = await self._chain.join(self.sight)
+        self._log.write("joined", slot=slot, member_id=member_id)
+
+    async def _say_ready(self) -> None:
+        state = max(self.sight.states, key=lambda s: s.step)
+        await self._chain.ready(self.sight, state, self._replica.chain_hash)
+        self._log.write("ready", epoch=self.sight.epoch, digest=state.digest)
+
+    async def _begin_training(self) -> None:
+        sight = self.sight
+        if self._now.share == (sight.epoch, sight.round):
+            await self._pause(LOOK_SECONDS)
+            return
+        self._now.share, self._now.trained = (sight.epoch, sight.round), None
+        self._spawn(self._train(sight))
+
+    async def _train(self, sight: Sight) -> None:
+        record, seat = sight.current, sight.seat
+        assert record is not None
+        assert seat is not None
+        key = PayloadKey(
+            epoch=record.epoch, round=record.round, slot=seat.slot, member_id=seat.member_id
+        )
+        try:
+            sequences = await asyncio.to_thread(self._workload.sequences, record.positions)
+            trained = await self._replica.train(sequences, key)
+            commitment = self._fetcher.keep_own(key, trained.payload)
+            self._keeper.hold_back(commitment)
+            self._now.commitment, self._now.trained = commitment, trained
+        except (StoreError, ValueError) as error:
+            self._log.write("error", message=f"cannot train: {error}")
+            self._now.share = None
+            await asyncio.sleep(RETRY_SECONDS)
+            return
+        finally:
+            self.wake()
+        self._now.training_seconds += trained.seconds
+        self._log.write(
+            "training_seconds",
+            epoch=key.epoch,
+            round=key.round,
+            seconds=round(trained.seconds, 4),
+        )
+
+    async def _commit(self) -> None:
+        trained, commitment = self._now.trained, self._now.commitment
+        assert trained is not None
+        await self._chain.commit(self.sight, commitment, trained)
+        self._log.write(
+            "committed",
+            epoch=self.sight.epoch,
+            round=self.sight.round,
+            bytes=len(trained.payload),
+            coefficients=trained.coefficients,
+            loss=trained.loss,
+            tokens=trained.tokens,
+            milliseconds=round(1000 * trained.seconds),
+        )
+
+    async def _attest(self) -> None:
+        target = self.sight.target
+        assert target is not None
+        slots = self._me().held & frozenset(target.commitments)
+        await self._chain.attest(self.sight, target, slots)
+        self._log.write("attested", epoch=target.epoch, round=target.round, slots=sorted(slots))
+
+    async def _vote(self) -> None:
+        vote = self.sight.vote
+        assert vote is not None
+        digest = self._replica.candidates[vote.chain_hash]
+        sealed = sha256(digest + self._chain.wallet).digest()
+        await self._chain.attest_state(self.sight, vote, sealed)
+
+    async def _reveal(self) -> None:
+        vote = self.sight.vote
+        assert vote is not None
+        await self._chain.reveal_state(self.sight, vote, self._replica.candidates[vote.chain_hash])
+
+    async def _leave(self) -> None:
+        await self._chain.leave(self.sight)

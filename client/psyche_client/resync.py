@@ -1,0 +1,160 @@
+"""Back in step: an agreed state from this disk or from peers, then every settled round since.
+
+Nothing that a peer says is believed: the manifest must have the digest on chain, each piece the
+hash in the manifest, each settled round must continue the chain hash, each payload must have its
+commitment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from psyche_client.events import EventLog
+from psyche_client.fetching import Fetcher, WantedPayload
+from psyche_client.model.checkpoint import load as load_checkpoint
+from psyche_client.model.digest import (
+    Manifest,
+    digest,
+    empty_parameters,
+    parse_manifest,
+    verify_piece,
+    write_piece,
+)
+from psyche_client.model.errors import ModelError
+from psyche_client.network import Exchange, FetchFailed, Kind
+from psyche_client.seen import AgreedState
+from psyche_client.store import SettledRound, Store
+from psyche_client.trainer import PayloadKey
+
+Parameters = dict[str, npt.NDArray[np.float32]]
+
+MANIFEST_SECONDS = 10.0
+PIECE_SECONDS = 120.0
+HISTORY_SECONDS = 3.0
+MANIFEST_BYTES_MAX = 64 << 20
+HISTORY_BYTES_MAX = 1 << 20
+HISTORY_KEY_BYTES = 8
+"""A settled round is asked for by the first bytes of the chain hash that it continues."""
+
+
+def history_key(chain_hash: bytes) -> bytes:
+    """The key under which peers serve the settled round that follows this history."""
+    return chain_hash[:HISTORY_KEY_BYTES]
+
+
+def state_path(store: Store, state_digest: bytes) -> Path:
+    """Where an agreed state lies."""
+    return store.states / f"{state_digest.hex()}.safetensors"
+
+
+def local_state(
+    store: Store, states: Iterable[AgreedState]
+) -> tuple[AgreedState, Parameters] | None:
+    """The newest agreed state that lies whole on this disk."""
+    for state in sorted(states, key=lambda s: s.step, reverse=True):
+        path = state_path(store, state.digest)
+        if not path.exists():
+            continue
+        try:
+            return state, dict(load_checkpoint(path, expected_digest=state.digest).parameters)
+        except ModelError:
+            path.unlink(missing_ok=True)  # damaged: peers have it
+    return None
+
+
+class Resync:
+    """Rebuilds the parameters of a run from peers."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        store: Store,
+        fetcher: Fetcher,
+        log: EventLog,
+        shapes: dict[str, tuple[int, ...]],
+    ) -> None:
+        self._exchange, self._store, self._fetcher = exchange, store, fetcher
+        self._log, self._shapes = log, shapes
+        self.fetched_bytes = 0
+
+    async def state(self, agreed: AgreedState) -> Parameters:
+        """The parameters with this digest, piece by piece from many peers.
+
+        Raises:
+            FetchFailed: no peer gave all of it in time.
+            ModelError: the digest is of another model than the run's.
+        """
+        raw = await self._exchange.fetch_blob(
+            Kind.MANIFEST,
+            agreed.digest,
+            lambda data: digest(data) == agreed.digest,
+            timeout=MANIFEST_SECONDS,
+            max_size=MANIFEST_BYTES_MAX,
+        )
+        manifest = parse_manifest(raw)
+        manifest.check_shapes(self._shapes)
+        parameters = empty_parameters(manifest)
+        pieces = [(name, i) for name in self._shapes for i in range(len(manifest.pieces(name)))]
+        await asyncio.gather(*(self._piece(parameters, manifest, *piece) for piece in pieces))
+        self.fetched_bytes += len(raw)
+        self._log.write("fetched", what="manifest", bytes=len(raw), seconds=0.0)
+        return parameters
+
+    async def _piece(
+        self, parameters: Parameters, manifest: Manifest, name: str, index: int
+    ) -> None:
+        def right(data: bytes) -> bool:
+            verify_piece(manifest, name, index, data)
+            return True
+
+        size = manifest.entry(name).piece_bytes(index)
+        key = manifest.pieces(name)[index]
+        data = await self._exchange.fetch_blob(
+            Kind.PIECE, key, right, timeout=PIECE_SECONDS, max_size=size
+        )
+        write_piece(parameters, manifest, name, index, data)
+        self.fetched_bytes += len(data)
+        self._log.write("fetched", what="piece", bytes=len(data), seconds=0.0)
+
+    async def next_round(self, chain_hash: bytes) -> SettledRound | None:
+        """The settled round after this history, from this disk or from a peer; None: nobody has it.
+
+        Its payloads are on this disk when it comes back.
+        """
+        settled = self._store.round_after(chain_hash)
+        if settled is None:
+            settled = await self._ask(chain_hash)
+        if settled is not None:
+            await asyncio.gather(*(self._payload(settled, *member) for member in settled.members))
+        return settled
+
+    async def _ask(self, chain_hash: bytes) -> SettledRound | None:
+        def continues(data: bytes) -> bool:
+            return SettledRound.from_json(data).follows(chain_hash)
+
+        try:
+            data = await self._exchange.fetch_blob(
+                Kind.HISTORY,
+                history_key(chain_hash),
+                continues,
+                timeout=HISTORY_SECONDS,
+                max_size=HISTORY_BYTES_MAX,
+            )
+        except FetchFailed:
+            return None
+        self._log.write("fetched", what="record", bytes=len(data), seconds=0.0)
+        return SettledRound.from_json(data)
+
+    async def _payload(
+        self, settled: SettledRound, slot: int, member: int, commitment: bytes
+    ) -> None:
+        if self._store.holds(commitment):
+            return
+        key = PayloadKey(epoch=settled.epoch, round=settled.round, slot=slot, member_id=member)
+        wanted = WantedPayload(key=key, commitment=commitment)
+        await self._fetcher.bring(wanted, PIECE_SECONDS)

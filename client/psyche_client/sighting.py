@@ -1,0 +1,246 @@
+"""From the three accounts of a run to what one wallet sees of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from psyche_client.decide import Phase, Standing, VoteStage
+from psyche_client.seen import AgreedState, Commitment, RoundSeen, Seat, Sight, StateVoteSeen
+from psyche_client.trainer import PayloadKey
+from psyche_sdk import views
+from psyche_sdk._generated import layouts
+from psyche_sdk._generated.types import RunConfig
+from psyche_sdk._rules.phase import Moment
+from psyche_sdk._rules.roster import Member, MemberState, Roster, decode_roster
+from psyche_sdk._rules.roster import VoteStage as EntryStage
+from psyche_sdk._rules.rounds import RoundRecord, decode_rounds
+from psyche_sdk._rules.run import Run, StateRecord, VoteKind, decode_run
+from psyche_sdk.coordinator import Snapshot
+
+MICRO = 1_000_000
+TURN_SECONDS = 0.5
+"""How long each member, in drawn order, leaves a due tick to those before it."""
+STANDINGS = {
+    MemberState.JOINED: Standing.JOINED,
+    MemberState.READY: Standing.READY,
+    MemberState.ACTIVE: Standing.ACTIVE,
+    MemberState.BEHIND: Standing.BEHIND,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What a client must know of a run before it can take part, and what a report says of it."""
+
+    instance: bytes
+    capacity: int
+    payload_bytes_max: int
+    config: RunConfig
+    model_hash: bytes
+    model_uri: str
+    step: int
+    chain_hash: bytes
+    sequences: dict[str, int]
+
+
+def read_facts(data: bytes) -> RunFacts:
+    """The facts in a `Run` account.
+
+    Raises:
+        AccountError: it is none.
+    """
+    run = decode_run(data)
+    return RunFacts(
+        instance=run.instance,
+        capacity=run.capacity,
+        payload_bytes_max=run.config.payload_bytes_max,
+        config=run.config,
+        model_hash=run.model_hash,
+        model_uri=run.model_uri,
+        step=run.step,
+        chain_hash=run.chain_hash,
+        sequences={
+            "fresh": run.fresh_cursor,
+            "repeated": run.repeated,
+            "accepted": run.accepted,
+            "in_flight": run.in_flight,
+            "backlog": run.backlog_positions,
+        },
+    )
+
+
+class Turns:
+    """Since when a transition is due, as this client saw it: members tick one after the other."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._due: tuple[object, ...] = ()
+        self._since = 0.0
+
+    def mine(self, due: tuple[object, ...], place: int | None) -> bool:
+        """Whether it is the turn of the member at this place (None: of no member) to tick."""
+        if due != self._due:
+            self._due, self._since = due, self._clock()
+        return place is not None and self._clock() - self._since >= place * TURN_SECONDS
+
+
+def read_sight(snapshot: Snapshot, wallet: bytes, turns: Turns, *, now: float) -> Sight:
+    """The run as one wallet sees it.
+
+    Raises:
+        AccountError: an account is damaged.
+    """
+    run = decode_run(snapshot.run.data)
+    roster = decode_roster(snapshot.roster.data)
+    records = decode_rounds(snapshot.rounds.data)
+    me = roster.find(wallet)
+    moment = Moment(int(now), snapshot.chain_slot)
+    due = views.due_transition(run, roster, records, moment)
+    place = views.tick_turn(run, roster, me.slot) if me is not None else None
+    return Sight(
+        chain_slot=snapshot.chain_slot,
+        phase=Phase(int(run.phase)),
+        epoch=run.epoch,
+        round=run.round,
+        step=run.step,
+        overlap=run.config.overlap,
+        deadline=run.phase_deadline,
+        chain_hash=run.chain_hash,
+        standing=_standing(roster, me, wallet),
+        seat=_seat(me) if me is not None else None,
+        seats=tuple(_seat(member) for member in roster.members()),
+        rounds=tuple(_round(record, me) for record in records),
+        states=_states(run),
+        vote=_vote(run, me, moment),
+        due=due is not None,
+        my_turn=due is not None and turns.mine((due, run.epoch, run.round, run.phase), place),
+        attest_late=_is_late(run, moment.time),
+    )
+
+
+def free_slots(snapshot: Snapshot) -> list[int]:
+    """Slots that a newcomer may take, ascending."""
+    roster = decode_roster(snapshot.roster.data)
+    records = decode_rounds(snapshot.rounds.data)
+    named = {
+        int(record.member_ids[slot])
+        for record in records
+        for slot in range(roster.capacity)
+        if record.member_ids[slot]
+    } | {member for record in records for _, member in record.witnesses}
+    free = []
+    for slot in roster.slots(MemberState.EMPTY, MemberState.LEFT, MemberState.DROPPED):
+        member = roster.member(slot)
+        if not member.points and (not member.member_id or member.member_id not in named):
+            free.append(slot)
+    return free
+
+
+def participant_address_text(data: bytes) -> str:
+    """Where a participant says that its node is; empty if it does not."""
+    participant = layouts.decode_participant(data)
+    text: bytes = participant["address"].tobytes()[: int(participant["address_len"])]
+    return text.decode("utf-8", errors="replace")
+
+
+def _standing(roster: Roster, me: Member | None, wallet: bytes) -> Standing:
+    if me is not None:
+        return STANDINGS[me.state]
+    ejected = roster.slots(MemberState.EJECTED)
+    thrown_out = any(roster.member(slot).wallet == wallet for slot in ejected)
+    return Standing.EJECTED if thrown_out else Standing.NONE
+
+
+def _seat(member: Member) -> Seat:
+    return Seat(
+        slot=member.slot,
+        member_id=member.member_id,
+        wallet=member.wallet,
+        node_key=member.node_key,
+        state=STANDINGS[member.state],
+        misses=member.misses,
+    )
+
+
+def _round(record: RoundRecord, me: Member | None) -> RoundSeen:
+    role = views.my_role(record, me)
+    commitments = {slot: _commitment(record, slot) for slot in views.committed(record)}
+    place = role.witness
+    heard = record.attested | record.witnesses_gone
+    return RoundSeen(
+        epoch=record.epoch,
+        round=record.round,
+        step=record.step,
+        capacity=record.capacity,
+        drain=record.is_drain,
+        train_closed=record.train_closed_at is not None,
+        entropy_stored=record.entropy is not None,
+        settled=record.settled,
+        commitments=commitments,
+        accepted=tuple(views.accepted(record)) if record.settled else (),
+        chain_hash_before=record.chain_hash_before,
+        chain_hash_after=record.chain_hash_after,
+        witness=place,
+        attested_bits=frozenset(views.attested_by(record, place) if place is not None else ()),
+        attested=place is not None and bool(record.attested >> place & 1),
+        awaited=record.expected - record.committed_count - record.gone,
+        unattested=len(record.witnesses) - heard.bit_count(),
+        **({"positions": views.batch_of(record, me.slot)} if me and role.trains else {}),
+    )
+
+
+def _commitment(record: RoundRecord, slot: int) -> Commitment:
+    key = PayloadKey(
+        epoch=record.epoch,
+        round=record.round,
+        slot=slot,
+        member_id=int(record.member_ids[slot]),
+    )
+    return Commitment(
+        key=key,
+        digest=record.commitment(slot),
+        size=int(record.sizes[slot]),
+        loss=int(record.losses_micronats[slot]) / MICRO,
+        tokens=int(record.tokens[slot]),
+    )
+
+
+def _states(run: Run) -> tuple[AgreedState, ...]:
+    found = [*([run.agreed] if run.agreed is not None else []), *run.snapshots]
+    return tuple(_state(record) for record in found)
+
+
+def _state(record: StateRecord) -> AgreedState:
+    return AgreedState(
+        epoch=record.epoch,
+        round=record.round,
+        step=record.step,
+        digest=record.digest,
+        chain_hash=record.chain_hash,
+    )
+
+
+def _vote(run: Run, me: Member | None, now: Moment) -> StateVoteSeen | None:
+    vote = run.vote
+    if vote is None or me is None or me.vote_stage is EntryStage.NONE:
+        return None
+    closed = vote.kind is VoteKind.SNAPSHOT and (
+        run.epoch != vote.epoch or run.round >= vote.close_round
+    )
+    stage = VoteStage.REVEAL if views.reveals_open(run, now) else VoteStage.COMMIT
+    return StateVoteSeen(
+        epoch=vote.epoch,
+        round=vote.round,
+        step=vote.step,
+        chain_hash=vote.chain_hash,
+        stage=VoteStage.CLOSED if closed else stage,
+        voted=me.vote_stage is not EntryStage.MAY,
+        revealed=me.vote_stage is EntryStage.REVEALED,
+    )
+
+
+def _is_late(run: Run, now: int) -> bool:
+    half = run.config.witness_seconds / 2
+    return Phase(int(run.phase)) is Phase.WITNESS and now >= run.phase_deadline - half
