@@ -1,0 +1,111 @@
+"""What is due in a run: its accounts as the transition table wants to see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from psyche_sdk._rules.phase import Moment, Phase, PhaseView, Transition, due
+from psyche_sdk._rules.roster import MemberState, Roster
+from psyche_sdk._rules.rounds import RoundRecord
+from psyche_sdk._rules.run import Run
+
+
+def record_of(records: Sequence[RoundRecord], epoch: int, round_: int) -> RoundRecord | None:
+    """The record of a round, if it is still kept."""
+    return next((record for record in records if record.key == (epoch, round_)), None)
+
+
+def target_of(run: Run, records: Sequence[RoundRecord]) -> RoundRecord | None:
+    """The record of the round whose payloads are attested and settled in the present one."""
+    return record_of(records, run.epoch, run.round - run.config.overlap)
+
+
+def due_transition(
+    run: Run, roster: Roster, records: Sequence[RoundRecord], now: Moment
+) -> Transition | None:
+    """What `tick` would do now; None: it would fail with `TooEarly`."""
+    if _entropy_due(run, records, now):
+        return Transition.STORE_ENTROPY
+    return due(run.phase, _phase_view(run, roster, records, now))
+
+
+def _entropy_due(run: Run, records: Sequence[RoundRecord], now: Moment) -> bool:
+    first = run.phase is Phase.WARMUP and run.entropy is None
+    if first and now.chain_slot > run.entropy_target_slot:
+        return True
+    return any(
+        record.entropy is None and 0 < record.entropy_target_slot < now.chain_slot
+        for record in records
+    )
+
+
+def _phase_view(run: Run, roster: Roster, records: Sequence[RoundRecord], now: Moment) -> PhaseView:
+    config = run.config
+    current = record_of(records, run.epoch, run.round)
+    target = target_of(run, records)
+    elected = len(target.witnesses) if target is not None else 0
+    heard = (target.attested | target.witnesses_gone).bit_count() if target is not None else 0
+    return PhaseView(
+        now=now,
+        started=run.phase_started,
+        seconds=_seconds(run),
+        entropy_stored=_entropy_stored(run, records, target),
+        members=run.members if run.waiting_since is not None else 0,
+        init_min_members=config.init_min_members,
+        capacity=run.capacity,
+        enough_since=run.waiting_since or now,
+        ready=run.ready,
+        min_members=config.min_members,
+        awaited=_awaited(run, roster),
+        failed_warmups=run.warmup_failures,
+        uncommitted=_uncommitted(current),
+        grace_since=run.grace_since,
+        grace_length=run.grace_seconds,
+        commitments=target.committed_count if target is not None else 0,
+        elected=elected,
+        attested=target.attested.bit_count() if target is not None else 0,
+        unattested=max(elected - heard, 0),
+        second_draw=target is not None and target.draws > 1,
+        agreed=run.vote is not None and run.vote.agreed,
+        pause_asked=run.pause_requested,
+        step=run.step,
+        total_steps=config.total_steps,
+    )
+
+
+def _seconds(run: Run) -> int:
+    config = run.config
+    seconds = {
+        Phase.WAITING_FOR_MEMBERS: config.waiting_seconds,
+        Phase.WARMUP: config.warmup_seconds,
+        Phase.TRAIN: config.train_seconds,
+        Phase.WITNESS: config.witness_seconds,
+        Phase.COOLDOWN: config.cooldown_seconds,
+    }
+    return seconds.get(run.phase, 0)
+
+
+def _entropy_stored(run: Run, records: Sequence[RoundRecord], target: RoundRecord | None) -> bool:
+    """Warmup: E(-1). Witness: what the next round's roles need, and the target's witnesses."""
+    if run.phase is not Phase.WITNESS or run.round == 0:
+        stored = run.entropy is not None
+    else:
+        before = record_of(records, run.epoch, run.round - 1)
+        stored = before is not None and before.entropy is not None
+    if run.phase is Phase.WARMUP or target is None or target.committed_count == 0:
+        return stored
+    return stored and target.entropy is not None
+
+
+def _awaited(run: Run, roster: Roster) -> int:
+    unready = np.isin(roster.entries["state"], (MemberState.JOINED, MemberState.BEHIND))
+    return int((unready & (roster.entries["member_id"] < run.warmup_member_id)).sum())
+
+
+def _uncommitted(record: RoundRecord | None) -> int:
+    """Trainers with a share that are still waited for."""
+    if record is None:
+        return 0
+    return max(record.expected - record.committed_count - record.gone, 0)

@@ -1,0 +1,260 @@
+"""The `Run` account as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from psyche_sdk._generated.types import RUN_CONFIG_CODEC, RunConfig
+from psyche_sdk._rules import checks
+from psyche_sdk._rules.backlog import Interval
+from psyche_sdk._rules.checks import Source, raw
+from psyche_sdk._rules.phase import Moment, Phase
+
+if TYPE_CHECKING:
+    from solders.pubkey import Pubkey
+
+#: `rounds_in_epoch` while the number is not fixed yet.
+ROUNDS_OPEN: Final = 2**32 - 1
+
+
+class VoteKind(IntEnum):
+    """What a state vote is about."""
+
+    NONE = 0
+    SNAPSHOT = 1
+    COOLDOWN = 2
+    WARMUP = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateRecord:
+    """Parameters that members agreed on, ready to train ``step``."""
+
+    step: int
+    epoch: int
+    round: int
+    digest: bytes
+    chain_hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateVote:
+    """The vote on the parameters whose history has ``chain_hash``.
+
+    Attributes:
+        opened: when it was opened.
+        reveal_at: from when digests may be shown, Unix seconds; 0 in a snapshot's vote.
+        reveal_round: a snapshot's vote: the first round in which digests may be shown.
+        close_round: a snapshot's vote: the first round in which it is closed.
+        eligible, committed, revealed, absent: members that may vote, sent a hash, showed a
+            digest, are gone without a hash.
+    """
+
+    kind: VoteKind
+    step: int
+    epoch: int
+    round: int
+    chain_hash: bytes
+    opened: Moment
+    reveal_at: int
+    reveal_round: int
+    close_round: int
+    eligible: int
+    committed: int
+    revealed: int
+    absent: int
+    agreed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run: what its owner chose, its phase and its counters.
+
+    Attributes:
+        training_rounds: of this epoch, once that is fixed.
+        entropy: E(-1) of this epoch, once it is stored.
+        entropy_target_slot: chain slot whose hash is E(-1); 0: none is noted.
+        waiting_since: when there were enough members to start; None while there are not.
+        grace_since: when grace began in this Train phase.
+        warmup_member_id: members with smaller ids joined before Warmup began.
+        snapshots: the agreed ones, older first.
+    """
+
+    capacity: int
+    complete: bool
+    creation_slot: int
+    instance: bytes
+    creator: bytes
+    authority: bytes
+    roster: bytes
+    rounds: bytes
+    run_id: str
+    config: RunConfig
+    model_hash: bytes
+    model_uri: str
+    metadata: str
+    phase: Phase
+    phase_started: Moment
+    phase_deadline: int
+    grace_since: Moment | None
+    grace_seconds: int
+    waiting_since: Moment | None
+    step: int
+    fresh_cursor: int
+    repeated: int
+    accepted: int
+    in_flight: int
+    transitions: int
+    entropy_target_slot: int
+    entropy: bytes | None
+    chain_hash: bytes
+    epoch: int
+    round: int
+    training_rounds: int | None
+    joined: int
+    ready: int
+    active: int
+    behind: int
+    pause_requested: bool
+    warmup_failures: int
+    warmup_member_id: int
+    end_reason: int
+    backlog: tuple[Interval, ...]
+    agreed: StateRecord | None
+    snapshots: tuple[StateRecord, ...]
+    vote: StateVote | None
+
+    @property
+    def members(self) -> int:
+        """Members that hold a slot: Joined, Ready, Active or Behind."""
+        return self.joined + self.ready + self.active + self.behind
+
+    @property
+    def backlog_positions(self) -> int:
+        """Positions that wait to be trained again."""
+        return sum(one.end - one.start for one in self.backlog)
+
+
+def decode_run(data: bytes, *, owner: Pubkey | None = None, address: object = "?") -> Run:
+    """The run in an account's bytes, discriminator included.
+
+    Raises:
+        AccountError: owner, discriminator, version, length or contents are wrong.
+    """
+    source = Source(address, owner)
+    record = checks.fixed_part(data, checks.RUN, source)
+    checks.exact_length(data, checks.HEAD_BYTES + checks.RUN.dtype.itemsize, source)
+    snapshots = tuple(_state(one) for one in record["snapshots"] if one["valid"])
+    return Run(
+        capacity=checks.checked_capacity(int(record["capacity"]), source),
+        complete=bool(record["complete"]),
+        **checks.numbers(record, _NUMBERS),
+        **checks.hashes(record, _BYTES),
+        run_id=_text(record["run_id"], record["run_id_len"], source),
+        model_uri=_text(record["model_uri"], record["model_uri_len"], source),
+        metadata=_text(record["metadata"], record["metadata_len"], source),
+        config=RUN_CONFIG_CODEC.decode(record["config"].tobytes()),
+        phase=_phase(int(record["phase"]), source),
+        phase_started=Moment(int(record["phase_started_at"]), int(record["phase_started_slot"])),
+        grace_since=_moment(record, "grace_since"),
+        waiting_since=_moment(record, "waiting_since"),
+        entropy=raw(record["entropy"]) if record["entropy_stored"] else None,
+        training_rounds=_rounds(int(record["rounds_in_epoch"])),
+        pause_requested=bool(record["pause_requested"]),
+        backlog=_backlog(record, source),
+        agreed=_state(record["agreed"]) if record["agreed"]["valid"] else None,
+        snapshots=snapshots,
+        vote=_vote(record["vote"], source),
+    )
+
+
+_NUMBERS: Final = (
+    "creation_slot",
+    "phase_deadline",
+    "grace_seconds",
+    "step",
+    "fresh_cursor",
+    "repeated",
+    "accepted",
+    "in_flight",
+    "transitions",
+    "entropy_target_slot",
+    "epoch",
+    "round",
+    "joined",
+    "ready",
+    "active",
+    "behind",
+    "warmup_failures",
+    "warmup_member_id",
+    "end_reason",
+)
+_BYTES: Final = (
+    "instance",
+    "creator",
+    "authority",
+    "roster",
+    "rounds",
+    "model_hash",
+    "chain_hash",
+)
+
+
+def _text(field: np.ndarray[Any, np.dtype[np.uint8]], length: int, source: Source) -> str:
+    if length > len(field):
+        raise source.invalid(f"a text of {length} bytes")
+    return field[: int(length)].tobytes().decode("utf-8", errors="replace")
+
+
+def _phase(byte: int, source: Source) -> Phase:
+    try:
+        return Phase(byte)
+    except ValueError:
+        raise source.invalid(f"phase {byte}") from None
+
+
+def _moment(record: np.void, name: str) -> Moment | None:
+    chain_slot = int(record[f"{name}_slot"])
+    return Moment(int(record[name]), chain_slot) if chain_slot else None
+
+
+def _rounds(number: int) -> int | None:
+    return None if number == ROUNDS_OPEN else number
+
+
+def _backlog(record: np.void, source: Source) -> tuple[Interval, ...]:
+    count = int(record["backlog_count"])
+    if count > len(record["backlog"]):
+        raise source.invalid(f"a backlog of {count} intervals")
+    return tuple(Interval(int(one["start"]), int(one["end"])) for one in record["backlog"][:count])
+
+
+def _state(record: np.void) -> StateRecord:
+    return StateRecord(
+        step=int(record["step"]),
+        epoch=int(record["epoch"]),
+        round=int(record["round"]),
+        digest=raw(record["digest"]),
+        chain_hash=raw(record["chain_hash"]),
+    )
+
+
+def _vote(record: np.void, source: Source) -> StateVote | None:
+    kind = int(record["kind"])
+    if kind not in list(VoteKind):
+        raise source.invalid(f"a vote of kind {kind}")
+    if kind == VoteKind.NONE:
+        return None
+    names = ("step", "epoch", "round", "reveal_at", "reveal_round", "close_round")
+    counts = ("eligible", "committed", "revealed", "absent")
+    return StateVote(
+        kind=VoteKind(kind),
+        **checks.numbers(record, (*names, *counts)),
+        chain_hash=raw(record["chain_hash"]),
+        opened=Moment(int(record["opened_at"]), int(record["opened_slot"])),
+        agreed=bool(record["agreed"]),
+    )
