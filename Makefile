@@ -52,6 +52,7 @@ check: setup lint types contracts spelling leaks rust unchanged
 lint: setup
 	$(RUFF) check
 	$(RUFF) format --check
+	$(BIN)/python tools/write_docs.py --check
 
 types: setup
 	$(BIN)/mypy

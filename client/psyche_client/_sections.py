@@ -42,7 +42,7 @@ class Whole:
     unit: str
 
     def __str__(self) -> str:
-        return f"a whole number of {self.unit}, {self.low} to {self.high}"
+        return f"a whole number from {self.low} to {self.high} ({self.unit})"
 
     def accept(self, value: object) -> int | None:
         """The value if it is allowed, else None."""
@@ -59,7 +59,7 @@ class Real:
     unit: str
 
     def __str__(self) -> str:
-        return f"{self.unit}, a number from {self.low:g} to {self.high:g}"
+        return f"a number from {self.low:g} to {self.high:g} ({self.unit})"
 
     def accept(self, value: object) -> float | None:
         """The value as a float if it is allowed, else None."""
@@ -108,6 +108,17 @@ class YesNo:
     def accept(self, value: object) -> bool | None:
         """The value if it is a boolean, else None."""
         return value if isinstance(value, bool) else None
+
+
+def comment(kind: object) -> str:
+    """What a key means and allows, for the line that it stands on."""
+    match kind:
+        case Whole():
+            return f"{kind.unit}: {kind.low} to {kind.high}"
+        case Real():
+            return f"{kind.unit}: {kind.low:g} to {kind.high:g}"
+        case _:
+            return str(kind)
 
 
 Kind = Whole | Real | Choice | Text | YesNo
@@ -221,7 +232,9 @@ def write(value: object, path: str = "") -> str:
         if is_dataclass(held):
             inner.append(write(held, f"{path}.{member.name}".lstrip(".")))
         else:
-            plain.append(f"{f'{member.name} = {_literal(held)}':<40} # {member.metadata[KIND]}")
+            plain.append(
+                f"{f'{member.name} = {_literal(held)}':<40} # {comment(member.metadata[KIND])}"
+            )
     head = [f"[{path}]"] if path and plain else []
     return "\n\n".join(["\n".join(head + plain)] * bool(plain) + inner)
 

@@ -75,12 +75,12 @@ class Run:
     """Who may take part."""
 
     id: str = text(r"[a-z0-9-]{1,32}", "1 to 32 characters of a-z, 0-9 and -")
-    capacity: int = whole(8, 1_024, "slots (a multiple of 8)", 8)
+    capacity: int = whole(8, 1_024, "slots, a multiple of 8", 8)
     init_min_members: int = whole(1, 1_024, "members that start an epoch", 3)
     min_members: int = whole(1, 1_024, "members without whom an epoch ends", 2)
     admit_anytime: bool = yes_no(True)
     misses_max: int = whole(1, 255, "missed rounds in a row that drop a member", 3)
-    share_percent_max: int = whole(1, 100, "per cent of a round for one trainer", 100)
+    share_percent_max: int = whole(1, 100, "per cent of a round that one trainer gets at most", 100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ class Rounds:
 
     total_steps: int = whole(1, STEPS_MAX, "steps over the run's life")
     epoch_rounds: int = whole(1, ROUNDS_MAX, "rounds in an epoch", 100)
-    snapshot_rounds: int = whole(0, ROUNDS_MAX, "rounds between snapshots (0: none)", 20)
+    snapshot_rounds: int = whole(0, ROUNDS_MAX, "rounds between snapshots, 0 for none", 20)
     overlap: int = whole(0, 1, "rounds that a payload may lag behind", 1)
 
 
@@ -111,7 +111,7 @@ class Model:
     """What is trained: a preset, or a preset with some of its dimensions changed (0 keeps it)."""
 
     preset: str = choice("demo", "tiny", "small", "medium", "40b")
-    init_seed: int = whole(0, SEED_MAX, "(any seed)", 0)
+    init_seed: int = whole(0, SEED_MAX, "any seed", 0)
     hidden_size: int = whole(0, DIMENSION_MAX, "numbers in a hidden state", 0)
     intermediate_size: int = whole(0, DIMENSION_MAX, "numbers in the feed-forward layer", 0)
     num_hidden_layers: int = whole(0, 1_024, "layers", 0)
@@ -129,9 +129,9 @@ class Update:
 
     topk: int = whole(1, 4_096, "coefficients sent of each 4,096", 32)
     beta: float = real(0.0, 0.999999, "momentum kept from round to round", 0.95)
-    vote_cap: int = whole(0, 1 << 15, "votes that count for one coefficient (0: all)", 1)
+    vote_cap: int = whole(0, 1 << 15, "votes that count for one coefficient, 0 for all", 1)
     weight_decay: float = real(0.0, 1.0, "weight decay", 0.0)
-    gradient_norm_max: float = real(0.0, 1e6, "largest gradient norm (0: any)", 1.0)
+    gradient_norm_max: float = real(0.0, 1e6, "largest gradient norm, 0 for any", 1.0)
     embeddings: str = choice("block", "row")
 
 
@@ -141,9 +141,9 @@ class Schedule:
 
     kind: str = choice("cosine", "linear", "wsd", "constant")
     learning_rate: float = real(1e-9, 1.0, "the highest learning rate", 1e-3)
-    final_percent: int = whole(0, 100, "per cent of it that remain at the end", 10)
+    final_percent: int = whole(0, 100, "per cent of it at the end", 10)
     warmup_steps: int = whole(0, STEPS_MAX, "steps", 0)
-    decay_steps: int = whole(0, STEPS_MAX, "last steps of the run (wsd alone)", 0)
+    decay_steps: int = whole(0, STEPS_MAX, "steps at the end, for wsd alone", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +167,7 @@ class Data:
     vocabulary_tokens: int = whole(257, 1 << 20, "tokens in the vocabulary", 2_048)
     text_bytes_max: int = whole(1 << 10, 1 << 50, "bytes of text to take", 4_000_000)
     held_out_percent: int = whole(1, 50, "per cent of the files, kept for validation", 5)
-    order_seed: int = whole(0, SEED_MAX, "(any seed)", 0)
+    order_seed: int = whole(0, SEED_MAX, "any seed", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
