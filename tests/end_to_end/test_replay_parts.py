@@ -1,0 +1,115 @@
+"""The parts of the replay, each held to the client's and to vectors."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from psyche_client import optim
+from psyche_client.model.digest import digest_of
+from psyche_client.optim.table import TABLE_SHA256
+from support.optim import SHAPES, expectation_for, header_for, random_selection
+from support.replay import Expected, Layout, RefusedError, decode, digest, learning_rate
+from support.replay.update import inverse_signs, table_digest, votes
+
+SCHEDULES = json.loads((Path(__file__).parents[1] / "golden" / "schedule.json").read_text())
+FORMS = [optim.Form(coefficients=n, topk=k) for n, k in ((9000, 8), (4096, 64), (5000, 4096))]
+
+
+def expected(expectation: optim.Expectation) -> Expected:
+    return Expected(
+        instance=expectation.instance,
+        epoch=expectation.epoch,
+        round=expectation.round,
+        slot=expectation.slot,
+        member_id=expectation.member_id,
+        layout_digest=expectation.layout_digest,
+        coefficients=expectation.form.coefficients,
+        topk=expectation.form.topk,
+        bytes_max=expectation.bytes_max,
+    )
+
+
+def both(data: bytes, expectation: optim.Expectation) -> list[list[list[int]] | None]:
+    """What the client and the replay read in a payload."""
+    found: list[list[list[int]] | None] = [None, None]
+    with suppress(optim.PayloadError):
+        selection = optim.decode(data, expectation)
+        found[0] = [selection.positions().tolist(), selection.signs.tolist()]
+    with suppress(RefusedError):
+        found[1] = [part.tolist() for part in decode(data, expected(expectation))]
+    return found
+
+
+def payload(seed: int, form: optim.Form) -> bytes:
+    """A payload whose counts are random, or all at their limits for an odd seed."""
+    rng = np.random.default_rng(seed)
+    counts = None if seed % 2 else [int(rng.integers(0, limit + 1)) for limit in form.limits]
+    return optim.encode(header_for(), random_selection(seed, form, counts), form)
+
+
+@given(st.integers(0, 999), st.sampled_from(FORMS))
+def test_a_selection_is_read_as_the_client_reads_it(seed: int, form: optim.Form) -> None:
+    client, replayed = both(payload(seed, form), expectation_for(header_for(), form))
+    assert client is not None
+    assert client == replayed
+
+
+@given(st.integers(0, 99), st.sampled_from(FORMS), st.data())
+def test_damaged_bytes_are_judged_as_the_client_judges_them(
+    seed: int, form: optim.Form, data: st.DataObject
+) -> None:
+    damaged = bytearray(payload(seed, form))
+    for _ in range(data.draw(st.integers(1, 3))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    cut = data.draw(st.integers(0, 3))
+    damaged = damaged[: len(damaged) - cut] + bytes(data.draw(st.integers(0, 1)))
+    client, replayed = both(bytes(damaged), expectation_for(header_for(), form))
+    assert client == replayed
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_payload_without_coefficients_is_a_valid_selection(form: optim.Form) -> None:
+    selection = random_selection(0, form, [0] * form.groups)
+    data = optim.encode(header_for(), selection, form)
+    assert both(data, expectation_for(header_for(), form)) == [[[], []], [[], []]]
+
+
+def test_the_table_is_the_clients() -> None:
+    assert table_digest().hex() == TABLE_SHA256
+
+
+@pytest.mark.parametrize("case", SCHEDULES)
+def test_rates_are_those_of_the_vectors(case: dict[str, Any]) -> None:
+    assert case["rates"]
+    assert all(learning_rate(case["schedule"], step) == rate for step, rate in case["rates"])
+
+
+@pytest.mark.parametrize("embeddings", ["block", "row"])
+def test_a_layout_has_the_clients_digest(embeddings: str) -> None:
+    shapes = SHAPES | {"z.cube": (3, 24, 70), "a.one": (5,)}
+    layout = optim.Layout.from_shapes(shapes, embeddings)
+    assert Layout(shapes, embeddings).digest() == layout.digest()
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_float64_gives_the_signs_of_whole_numbers(name: str) -> None:
+    layout = Layout(SHAPES, "block")
+    rng = np.random.default_rng(3)
+    tally = votes([], layout.coefficients, 0) + rng.integers(-2, 3, layout.coefficients)
+    place = layout.places[name]
+    exact = inverse_signs(tally, place, np.int64)
+    assert (inverse_signs(tally, place) == exact).all()
+    assert exact.any()
+
+
+def test_the_digest_of_parameters_is_the_clients() -> None:
+    rng = np.random.default_rng(1)
+    shapes = {"b": (1100, 1000), "a.b": (3,), "a": (2, 2)}
+    parameters = {n: rng.standard_normal(s).astype(np.float32) for n, s in shapes.items()}
+    assert digest(parameters, 12) == digest_of(parameters, 12)
