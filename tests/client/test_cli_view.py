@@ -20,14 +20,12 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("bob", {"t": 10.3, "event": "joined", "slot": 1, "member_id": 2}),
     ("alice", {"t": 11.0, "event": "phase", "phase": "Train", "round": 3, "deadline": 40.0}),
     ("alice", {"t": 11.0, "event": "roles", "role": "trainer"}),
-    (
-        "alice",
-        {"t": 12.0, "event": "committed", "bytes": 40_000, "tokens": 900, "milliseconds": 300},
-    ),
+    ("alice", {"t": 12.0, "event": "training_seconds", "seconds": 0.5}),
+    ("alice", {"t": 12.0, "event": "committed", "bytes": 40_000, "tokens": 1_500}),
     ("bob", {"t": 12.0, "event": "committed", "bytes": 42_000}),
     ("alice", {"t": 12.0, "event": "chain", **COMMIT, "compute_units": 1_900}),
     ("alice", {"t": 12.0, "event": "chain", **COMMIT, "compute_units": 1_500}),
-    ("alice", {"t": 13.0, "event": "training_seconds", "seconds": 3.0}),
+    ("alice", {"t": 13.0, "event": "training_seconds", "seconds": 2.5}),
     ("bob", {"t": 13.0, "event": "waiting_seconds", "seconds": 1.0}),
     ("alice", {"t": 13.0, "event": "round", "step": 3, "loss": 5.5}),
     ("bob", {"t": 13.1, "event": "round", "step": 3, "loss": 5.6}),
@@ -70,6 +68,25 @@ def test_a_client_that_stops_is_shown_as_stopped() -> None:
     states = {entry["name"]: entry["state"] for entry in folded()["members"]}
 
     assert states == {"alice": "active", "bob": "stopped"}
+
+
+def test_a_killed_client_stays_killed_whatever_the_chain_still_says() -> None:
+    state = folded()
+    fold(state, "alice", {"event": "stop", "reason": "killed with SIGKILL"})
+
+    fold(state, "bob", {"t": 15.0, "event": "members", "members": [{"slot": 0, "state": "active"}]})
+
+    states = {entry["name"]: entry["state"] for entry in state["members"]}
+    assert states["alice"] == "killed"
+    assert state["log"][-1] == "alice killed with SIGKILL"
+
+
+def test_a_member_that_is_not_one_of_ours_is_shown_by_its_slot() -> None:
+    state = folded()
+
+    fold(state, "bob", {"t": 15.0, "event": "members", "members": [{"slot": 5, "state": "ready"}]})
+
+    assert [m["name"] for m in state["members"] if m["slot"] == 5] == ["slot 5"]
 
 
 @pytest.mark.parametrize(

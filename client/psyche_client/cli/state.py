@@ -21,6 +21,7 @@ from typing import Any
 State = dict[str, Any]
 
 LOG_LINES = 5
+ENDED = ("stopped", "killed")
 SUMS = {"training_seconds": "seconds", "waiting_seconds": "seconds"}
 
 
@@ -55,7 +56,9 @@ def fold(state: State, client: str, event: Mapping[str, Any]) -> None:
         handler(state, client, event)
     if name in SUMS and isinstance(event.get(SUMS[name]), int | float):
         state[name] += event[SUMS[name]]
-    state["seconds"] = max(state.get("seconds", 0.0), _since_start(state, event))
+    if isinstance(event.get("t"), int | float):
+        start = state.setdefault("start", event["t"])
+        state["seconds"] = max(state.get("seconds", 0.0), event["t"] - start)
 
 
 def note(state: State, line: str) -> None:
@@ -73,13 +76,8 @@ def member(state: State, name: str) -> dict[str, Any]:
     return entry
 
 
-def _since_start(state: State, event: Mapping[str, Any]) -> float:
-    state.setdefault("start", event.get("t", 0.0))
-    return float(event.get("t", 0.0)) - float(state["start"])
-
-
 def _start(state: State, client: str, event: Mapping[str, Any]) -> None:
-    member(state, client)["state"] = "starting"
+    member(state, client).update(state="starting", slot=None)
     if event.get("run") and not state["run"]:
         state["run"] = event["run"]
 
@@ -96,9 +94,10 @@ def _ready(state: State, client: str, event: Mapping[str, Any]) -> None:
 
 def _phase(state: State, client: str, event: Mapping[str, Any]) -> None:
     del client
-    for key in ("phase", "epoch", "round", "deadline"):
+    for key in ("epoch", "round", "deadline"):
         if key in event:
             state[key] = event[key]
+    state["phase"] = str(event.get("phase", state["phase"])).replace("_", " ")
 
 
 def _roles(state: State, client: str, event: Mapping[str, Any]) -> None:
@@ -109,8 +108,12 @@ def _committed(state: State, client: str, event: Mapping[str, Any]) -> None:
     state["payload_bytes"] += event.get("bytes", 0)
     state["payloads"] += 1
     entry = member(state, client)
-    if event.get("tokens") and event.get("milliseconds"):
-        entry["tokens_per_second"] = event["tokens"] * 1_000 / event["milliseconds"]
+    if event.get("tokens") and entry.get("seconds"):
+        entry["tokens_per_second"] = event["tokens"] / entry["seconds"]
+
+
+def _trained(state: State, client: str, event: Mapping[str, Any]) -> None:
+    member(state, client)["seconds"] = event.get("seconds")
 
 
 def _fetched(state: State, client: str, event: Mapping[str, Any]) -> None:
@@ -154,11 +157,15 @@ def _peers(state: State, client: str, event: Mapping[str, Any]) -> None:
 
 def _members(state: State, client: str, event: Mapping[str, Any]) -> None:
     del client
-    for seen in event.get("members", []):
-        entry = next((m for m in state["members"] if m.get("slot") == seen.get("slot")), None)
-        if entry is None:
-            entry = member(state, seen.get("name") or f"slot {seen.get('slot')}")
-        entry.update({key: value for key, value in seen.items() if key != "name"})
+    seen = {one.get("slot"): one for one in event.get("members", [])}
+    for entry in state["members"]:
+        mine = seen.pop(entry.get("slot"), None)
+        if entry["state"] in ENDED:
+            continue  # the chain learns later than we that a process is gone
+        if mine is not None:
+            entry.update({key: value for key, value in mine.items() if key != "name"})
+    for slot, one in seen.items():
+        member(state, one.get("name") or f"slot {slot}").update(one)
 
 
 def _resync(state: State, client: str, event: Mapping[str, Any]) -> None:
@@ -171,8 +178,10 @@ def _error(state: State, client: str, event: Mapping[str, Any]) -> None:
 
 
 def _stop(state: State, client: str, event: Mapping[str, Any]) -> None:
-    member(state, client).update(state="stopped", role="")
-    note(state, f"{client} stopped: {event.get('reason', 'done')}")
+    reason = str(event.get("reason", "done"))
+    word = "killed" if reason.startswith("killed") else "stopped"
+    member(state, client).update(state=word, role="")
+    note(state, f"{client} {reason}" if word == "killed" else f"{client} stopped: {reason}")
 
 
 HANDLERS = {
@@ -182,6 +191,7 @@ HANDLERS = {
     "phase": _phase,
     "roles": _roles,
     "committed": _committed,
+    "training_seconds": _trained,
     "fetched": _fetched,
     "round": _round,
     "validation": _validation,
