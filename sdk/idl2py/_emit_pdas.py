@@ -169,9 +169,10 @@ class Pdas:
             if seed.kind == "const":
                 sources.append(_SeedSource(repr(seed.value), None, ""))
             elif seed.kind == "account":
-                if len(seed.path) > 1:
+                name, *fields = seed.path
+                if fields:
                     return None
-                sources.append(self._account_seed(ix, seed.path[0], names))
+                sources.append(self._account_seed(ix, name, names))
             else:
                 sources.append(self._arg_seed(ix, seed.path))
         return tuple(sources)

@@ -78,6 +78,8 @@ def _errors_module(idl: Idl, base: str | None) -> list[str]:
         "from __future__ import annotations",
         "from typing import Final",
         f"from {module} import {cls} as _Base",
+        "",
+        f"__all__ = {['BY_CODE', 'ERRORS', *sorted(error.name for error in idl.errors)]}",
     ]
     codes = {error.code for error in idl.errors}
     if len(codes) != len(idl.errors):

@@ -7,6 +7,7 @@ for compute units, signs, sends, and returns once the instruction took effect.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypedDict
 
 from solders.instruction import Instruction
 from solders.keypair import Keypair
@@ -20,6 +21,20 @@ from psyche_sdk.errors import ConfigError
 
 #: `allocate`s of one transaction: more would not fit into 1,232 bytes.
 ALLOCATES_MAX = 32
+
+
+class _Accounts(TypedDict):
+    run: Pubkey
+    roster: Pubkey
+    rounds: Pubkey
+
+
+class _Member(_Accounts):
+    wallet: Pubkey
+
+
+class _Owner(_Accounts):
+    authority: Pubkey
 
 
 class Actions:
@@ -210,13 +225,13 @@ class Actions:
         keys = [key for key in (self._signer,) if key and name not in ("tick", "allocate")]
         return await self.send(name, instructions, signers=[*keys, *signers], units=units)
 
-    def _member(self) -> dict[str, Pubkey]:
-        return {"wallet": self._wallet()} | self._accounts()
+    def _member(self) -> _Member:
+        return {"wallet": self._wallet(), **self._accounts()}
 
-    def _owner(self) -> dict[str, Pubkey]:
-        return {"authority": self._wallet()} | self._accounts()
+    def _owner(self) -> _Owner:
+        return {"authority": self._wallet(), **self._accounts()}
 
-    def _accounts(self) -> dict[str, Pubkey]:
+    def _accounts(self) -> _Accounts:
         return {
             "run": self.address,
             "roster": self.roster_address,

@@ -36,6 +36,7 @@ class Transport(Protocol):
     @property
     def url(self) -> str:
         """Where requests go, for messages; without secrets."""
+        raise NotImplementedError
 
     async def call(self, method: str, params: Sequence[object] = ()) -> Any:
         """Return the result of a request; RpcError if there is none."""
@@ -45,6 +46,7 @@ class Transport(Protocol):
 
         The first item is None: the subscription stands.
         """
+        raise NotImplementedError
 
     async def close(self) -> None:
         """Close what is open."""

@@ -9,7 +9,7 @@ Example:
         pass  # nothing was due
 """
 
+from psyche_sdk._generated import errors as _generated
 from psyche_sdk._generated.errors import *  # noqa: F403  (the generated names are the content)
-from psyche_sdk._generated.errors import BY_CODE, ERRORS
 
-__all__ = ["BY_CODE", "ERRORS", *sorted(cls.__name__ for cls in BY_CODE.values())]  # noqa: PLE0604  (strings, computed)
+__all__ = _generated.__all__

@@ -619,8 +619,12 @@ RUN: Final = _sized(
             ("checkpoints", CHECKPOINT, (2,)),
             #: A checkpoint that waits for confirmation.
             ("pending_checkpoint", CHECKPOINT),
+            #: Members with a lower id joined before the last Warmup began.
+            ("warmup_member_id", "<u4"),
+            #: Zero.
+            ("padding2", "u1", (4,)),
             #: For later versions; zero.
-            ("reserved", "u1", (256,)),
+            ("reserved", "u1", (248,)),
         ]
     ),
     3152,
