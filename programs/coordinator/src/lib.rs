@@ -11,6 +11,9 @@ pub mod events;
 pub mod instructions;
 pub mod machine;
 pub mod state;
+pub mod syscalls;
+pub mod transition;
+pub mod world;
 
 use instructions::*;
 
@@ -25,56 +28,56 @@ pub mod coordinator {
     /// Authority: anyone; the creator becomes the run's authority. Errors: the configuration's,
     /// `RunIdInvalid`, `ModelUriTooLong`.
     pub fn create_run(ctx: Context<CreateRun>, args: CreateRunArgs) -> Result<()> {
-        Ok(())
+        instructions::create_run::create_run(&ctx, &args)
     }
 
     /// Lets roster and round records grow by at most 10,240 bytes each, until they are complete.
     ///
     /// Authority: who paid for `create_run`. Errors: `AlreadyComplete`.
     pub fn allocate(ctx: Context<Allocate>) -> Result<()> {
-        Ok(())
+        instructions::allocate::allocate(&ctx)
     }
 
     /// Replaces the configuration while the run is Paused.
     ///
     /// Authority: the run's. Errors: `WrongPhase`, the configuration's, `DataInUse`.
     pub fn update_config(ctx: Context<OwnerOfRun>, args: UpdateConfigArgs) -> Result<()> {
-        Ok(())
+        instructions::update_config::update_config(&ctx, &args)
     }
 
     /// Replaces the hash and URI of model.json while the run is Paused.
     ///
     /// Authority: the run's. Errors: `WrongPhase`, `ModelUriTooLong`.
     pub fn update_model(ctx: Context<OwnerOfRun>, args: UpdateModelArgs) -> Result<()> {
-        Ok(())
+        instructions::update_model::update_model(&ctx, &args)
     }
 
     /// Lets a paused run wait for members; Finished at once if all its steps were trained.
     ///
     /// Authority: the run's. Errors: `WrongPhase`, `RunIncomplete`.
     pub fn resume(ctx: Context<OwnerAccounts>) -> Result<()> {
-        Ok(())
+        instructions::resume::resume(&ctx)
     }
 
     /// Pauses at once where nothing is in flight, else after draining and Cooldown.
     ///
     /// Authority: the run's. Errors: `WrongPhase`, `PauseAlreadyRequested`.
     pub fn pause(ctx: Context<OwnerAccounts>) -> Result<()> {
-        Ok(())
+        instructions::pause::pause(&ctx)
     }
 
     /// Pauses a run that hangs; all that is in flight goes to the backlog.
     ///
     /// Authority: the run's. Errors: `WrongPhase`, `TooEarly`.
     pub fn abort(ctx: Context<OwnerAccounts>) -> Result<()> {
-        Ok(())
+        instructions::abort::abort(&ctx)
     }
 
     /// Closes the three accounts of a run without members; the rent goes back to who paid.
     ///
     /// Authority: the run's. Errors: `WrongPhase`, `MembersRemain`, `PointsRemain`.
     pub fn close_run(ctx: Context<CloseRun>) -> Result<()> {
-        Ok(())
+        instructions::close_run::close_run(&ctx)
     }
 
     /// Takes a free slot.
@@ -83,21 +86,21 @@ pub mod coordinator {
     /// `AlreadyAMember`, `Barred`, `JoinAuthorityRequired`, `WeightOutOfRange`, `NodeKeyZero`,
     /// `AddressTooLong`, `UnknownSlot`.
     pub fn join(ctx: Context<Join>, args: JoinArgs) -> Result<()> {
-        Ok(())
+        instructions::join::join(&ctx, &args)
     }
 
     /// Changes the node's key and address.
     ///
     /// Authority: the member. Errors: `NotYourSlot`, `NodeKeyZero`, `AddressTooLong`.
     pub fn set_endpoint(ctx: Context<SetEndpoint>, args: SetEndpointArgs) -> Result<()> {
-        Ok(())
+        instructions::set_endpoint::set_endpoint(&ctx, &args)
     }
 
     /// Changes the declared weight; the effective one follows with accepted rounds.
     ///
     /// Authority: the member. Errors: `NotYourSlot`, `WeightOutOfRange`.
     pub fn set_weight(ctx: Context<SetWeight>, args: SetWeightArgs) -> Result<()> {
-        Ok(())
+        instructions::set_weight::set_weight(&ctx, &args)
     }
 
     /// Says that the member holds the parameters and can train.
@@ -105,7 +108,7 @@ pub mod coordinator {
     /// Authority: the member, Joined or Behind. Errors: `WrongRound`, `NotYourSlot`,
     /// `WrongMemberState`, `UnknownDigest`, `UnknownChainHash`.
     pub fn ready(ctx: Context<MemberAccounts>, args: ReadyArgs) -> Result<()> {
-        Ok(())
+        instructions::ready::ready(&ctx, &args)
     }
 
     /// Says that the member cannot follow; it gets no roles until it is ready again.
@@ -113,21 +116,21 @@ pub mod coordinator {
     /// Authority: the member, Ready or Active. Errors: `WrongRound`, `NotYourSlot`,
     /// `WrongMemberState`.
     pub fn behind(ctx: Context<MemberAccounts>, args: MemberArgs) -> Result<()> {
-        Ok(())
+        instructions::behind::behind(&ctx, &args)
     }
 
     /// Gives the slot up at once.
     ///
     /// Authority: the member. Errors: `WrongRound`, `NotYourSlot`.
     pub fn leave(ctx: Context<MemberAccounts>, args: MemberArgs) -> Result<()> {
-        Ok(())
+        instructions::leave::leave(&ctx, &args)
     }
 
     /// Makes what is due: entropy, transitions, drops.
     ///
     /// Authority: anyone. Errors: `TooEarly`.
     pub fn tick(ctx: Context<Tick>) -> Result<()> {
-        Ok(())
+        instructions::tick::tick(&ctx)
     }
 
     /// Commits to the payload of the round; the same again changes nothing.
@@ -136,7 +139,7 @@ pub mod coordinator {
     /// `NotYourSlot`, `NotATrainer`, `TrainerGone`, `CommitmentDiffers`, `CommitmentZero`,
     /// `PayloadTooLarge`.
     pub fn commit(ctx: Context<MemberAccounts>, args: CommitArgs) -> Result<()> {
-        Ok(())
+        instructions::commit::commit(&ctx, &args)
     }
 
     /// Says which committed payloads a witness holds and checked; a repeat only adds.
@@ -144,7 +147,7 @@ pub mod coordinator {
     /// Authority: a witness of the target. Errors: `WrongPhase`, `WrongRound`, `NotYourSlot`,
     /// `EntropyNotStored`, `NothingToAttest`, `NotAWitness`, `BitFieldLength`, `BitNotCommitted`.
     pub fn attest(ctx: Context<MemberAccounts>, args: AttestArgs) -> Result<()> {
-        Ok(())
+        instructions::attest::attest(&ctx, &args)
     }
 
     /// Seals a vote on the parameters: sha256(digest, wallet).
@@ -152,7 +155,7 @@ pub mod coordinator {
     /// Authority: a member with a vote. Errors: `NoOpenVote`, `WrongRound`, `NotYourSlot`,
     /// `NoVote`, `VoteClosed`, `VoteDiffers`.
     pub fn attest_state(ctx: Context<MemberAccounts>, args: AttestStateArgs) -> Result<()> {
-        Ok(())
+        instructions::attest_state::attest_state(&ctx, &args)
     }
 
     /// Opens a sealed vote on the parameters.
@@ -160,6 +163,6 @@ pub mod coordinator {
     /// Authority: a member that sealed one. Errors: `NoOpenVote`, `WrongRound`, `NotYourSlot`,
     /// `NoVote`, `VoteNotOpen`, `VoteMismatch`.
     pub fn reveal_state(ctx: Context<MemberAccounts>, args: RevealStateArgs) -> Result<()> {
-        Ok(())
+        instructions::reveal_state::reveal_state(&ctx, &args)
     }
 }

@@ -4,7 +4,9 @@ use anchor_lang::prelude::*;
 
 use crate::{
     errors::CoordinatorError,
+    machine::phase::Moment,
     state::{Roster, Rounds, Run, ACCOUNT_VERSION},
+    world::{World, CHAIN},
 };
 
 /// What a member's instruction needs: its wallet signs, the run and its two accounts change.
@@ -62,4 +64,36 @@ pub struct OwnerOfRun<'info> {
 pub fn check_version(version: u8) -> Result<()> {
     require!(version == ACCOUNT_VERSION, CoordinatorError::WrongVersion);
     Ok(())
+}
+
+/// Opens the three accounts, does `act`, and checks what must hold.
+///
+/// # Errors
+/// Those of `act`, of a broken account, and of the invariant.
+pub fn with_world(
+    run: &AccountLoader<Run>,
+    roster: &AccountLoader<Roster>,
+    rounds: &AccountLoader<Rounds>,
+    act: impl FnOnce(&mut World) -> Result<()>,
+) -> Result<()> {
+    let now = now()?;
+    let key = run.key();
+    let mut run = run.load_mut()?;
+    let mut roster = roster.as_ref().try_borrow_mut_data()?;
+    let mut rounds = rounds.as_ref().try_borrow_mut_data()?;
+    let mut world = World::open(key, &mut run, &mut roster, &mut rounds, now, CHAIN)?;
+    act(&mut world)?;
+    world.invariant()
+}
+
+/// The chain's time.
+///
+/// # Errors
+/// If the clock cannot be read.
+pub fn now() -> Result<Moment> {
+    let clock = Clock::get()?;
+    Ok(Moment {
+        time: clock.unix_timestamp,
+        chain_slot: clock.slot,
+    })
 }

@@ -2,6 +2,11 @@
 
 use anchor_lang::prelude::*;
 
+use super::{with_world, MemberAccounts};
+use crate::{
+    errors::CoordinatorError, machine::phase::Phase, state::Record, transition, world::World,
+};
+
 /// Arguments of `attest`.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug)]
 pub struct AttestArgs {
@@ -13,4 +18,80 @@ pub struct AttestArgs {
     pub slot: u16,
     /// Bit field by slot: payloads that it holds and checked.
     pub bits: Vec<u8>,
+}
+
+/// See [`crate::coordinator::attest`].
+///
+/// # Errors
+/// As documented there.
+pub fn attest(ctx: &Context<MemberAccounts>, args: &AttestArgs) -> Result<()> {
+    let accounts = &ctx.accounts;
+    let wallet = accounts.wallet.key();
+    with_world(&accounts.run, &accounts.roster, &accounts.rounds, |world| {
+        run(world, &wallet, args)
+    })
+}
+
+/// The instruction on an open run.
+///
+/// # Errors
+/// Those of [`attest`].
+pub fn run(world: &mut World, wallet: &Pubkey, args: &AttestArgs) -> Result<()> {
+    transition::prepare(world)?;
+    let phase = world.phase()?;
+    let overlapping = phase == Phase::Train && world.run.config.overlap == 1;
+    require!(
+        phase == Phase::Witness || overlapping,
+        CoordinatorError::WrongPhase
+    );
+    let right = args.epoch == world.run.epoch && world.target() == Some(args.round);
+    require!(right, CoordinatorError::WrongRound);
+    let member_id = world.member(args.slot, wallet)?.member_id;
+    let record = world.rounds.record(args.round)?;
+    require!(
+        record.header.committed > 0,
+        CoordinatorError::NothingToAttest
+    );
+    require!(
+        record.header.entropy_stored == 1,
+        CoordinatorError::EntropyNotStored
+    );
+    let witness = record
+        .witness_index(args.slot, member_id)
+        .ok_or(CoordinatorError::NotAWitness)?;
+    let mask = 1_u32.wrapping_shl(witness);
+    require!(
+        record.header.witnesses_gone & mask == 0,
+        CoordinatorError::NotAWitness
+    );
+    count(record, mask, &args.bits)?;
+    world.seen(args.slot)?;
+    transition::conclude(world)
+}
+
+/// Adds a witness's votes.
+fn count(record: Record, mask: u32, bits: &[u8]) -> Result<()> {
+    require!(
+        bits.len() == record.committed.len(),
+        CoordinatorError::BitFieldLength
+    );
+    let plain = bits
+        .iter()
+        .zip(record.committed.iter())
+        .all(|(bits, committed)| bits & !committed == 0);
+    require!(plain, CoordinatorError::BitNotCommitted);
+    for (byte, masks) in bits.iter().zip(record.mask.chunks_exact_mut(8)) {
+        let mut rest = *byte;
+        for slot in masks {
+            if rest == 0 {
+                break;
+            }
+            if rest & 1 == 1 {
+                *slot |= mask;
+            }
+            rest >>= 1;
+        }
+    }
+    record.header.attested |= mask;
+    Ok(())
 }

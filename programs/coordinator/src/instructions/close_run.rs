@@ -2,9 +2,13 @@
 
 use anchor_lang::prelude::*;
 
+use super::check_version;
 use crate::{
     errors::CoordinatorError,
-    state::{Roster, Rounds, Run},
+    events::RunClosed,
+    machine::phase::Phase,
+    state::{Roster, RosterEntry, RosterHeader, Rounds, Run, DISCRIMINATOR_BYTES},
+    world::cast,
 };
 
 /// What `close_run` needs.
@@ -32,4 +36,42 @@ pub struct CloseRun<'info> {
     /// Its round records.
     #[account(mut, close = rent_payer)]
     pub rounds: AccountLoader<'info, Rounds>,
+}
+
+/// See [`crate::coordinator::close_run`].
+///
+/// # Errors
+/// As documented there.
+pub fn close_run(ctx: &Context<CloseRun>) -> Result<()> {
+    let accounts = &ctx.accounts;
+    let run = accounts.run.load()?;
+    check_version(run.version)?;
+    require!(
+        run.phase == Phase::Paused as u8 || run.phase == Phase::Finished as u8,
+        CoordinatorError::WrongPhase
+    );
+    let members = [run.joined, run.ready, run.active, run.behind];
+    require!(
+        members.iter().all(|count| *count == 0),
+        CoordinatorError::MembersRemain
+    );
+    let mut roster = accounts.roster.as_ref().try_borrow_mut_data()?;
+    let first = DISCRIMINATOR_BYTES.saturating_add(core::mem::size_of::<RosterHeader>());
+    // An incomplete roster never had a member.
+    if run.complete == 1 {
+        let bytes = roster
+            .get_mut(first..)
+            .ok_or(CoordinatorError::LayoutMismatch)?;
+        let entries: &mut [RosterEntry] = cast(bytes)?;
+        require!(
+            entries.iter().all(|entry| entry.points == 0),
+            CoordinatorError::PointsRemain
+        );
+    }
+    emit!(RunClosed {
+        run: accounts.run.key(),
+        instance: run.instance,
+        step: run.step,
+    });
+    Ok(())
 }

@@ -2,9 +2,16 @@
 
 use anchor_lang::prelude::*;
 
+use super::{check_version, create_run::copy_text, with_world};
 use crate::{
     errors::CoordinatorError,
-    state::{seeds, Participant, Roster, Rounds, Run, DISCRIMINATOR_BYTES},
+    events::Joined,
+    machine::shares::MAX_WEIGHT,
+    state::{
+        seeds, MemberState, Participant, Roster, RosterEntry, Rounds, Run, ACCOUNT_VERSION,
+        ADDRESS_BYTES, DISCRIMINATOR_BYTES, RECORDS,
+    },
+    world::World,
 };
 
 /// Arguments of `join`.
@@ -54,4 +61,128 @@ pub struct Join<'info> {
     pub participant: AccountLoader<'info, Participant>,
     /// The system program.
     pub system_program: Program<'info, System>,
+}
+
+/// See [`crate::coordinator::join`].
+///
+/// # Errors
+/// As documented there.
+pub fn join(ctx: &Context<Join>, args: &JoinArgs) -> Result<()> {
+    let accounts = &ctx.accounts;
+    check_permission(accounts)?;
+    check_weight(args.weight)?;
+    let wallet = accounts.wallet.key();
+    // Fails on an account that exists already, which then is opened as it is.
+    let fresh = accounts.participant.load_init().is_ok();
+    let mut participant = if fresh {
+        accounts.participant.load_init()?
+    } else {
+        accounts.participant.load_mut()?
+    };
+    if fresh {
+        participant.version = ACCOUNT_VERSION;
+        participant.bump = ctx.bumps.participant;
+        participant.run = accounts.run.key();
+        participant.wallet = wallet;
+        participant.payee = wallet;
+        participant.rent_payer = accounts.payer.key();
+    }
+    check_version(participant.version)?;
+    require!(participant.barred == 0, CoordinatorError::Barred);
+    set_address(&mut participant, &args.node_key, &args.address)?;
+    with_world(&accounts.run, &accounts.roster, &accounts.rounds, |world| {
+        run(world, &wallet, &mut participant, args)
+    })
+}
+
+fn check_permission(accounts: &Join) -> Result<()> {
+    let needed = accounts.run.load()?.join_authority;
+    let given = accounts.join_authority.as_ref().map(Key::key);
+    require!(
+        needed == Pubkey::default() || given == Some(needed),
+        CoordinatorError::JoinAuthorityRequired
+    );
+    Ok(())
+}
+
+/// Refuses weights outside 1 to 1,000.
+///
+/// # Errors
+/// `WeightOutOfRange`.
+pub fn check_weight(weight: u16) -> Result<()> {
+    require!(
+        (1..=MAX_WEIGHT).contains(&weight),
+        CoordinatorError::WeightOutOfRange
+    );
+    Ok(())
+}
+
+/// Writes a node's address.
+///
+/// # Errors
+/// `NodeKeyZero`, `AddressTooLong`.
+pub fn set_address(
+    participant: &mut Participant,
+    node_key: &[u8; 32],
+    address: &str,
+) -> Result<()> {
+    require!(*node_key != [0; 32], CoordinatorError::NodeKeyZero);
+    require!(
+        address.len() <= ADDRESS_BYTES,
+        CoordinatorError::AddressTooLong
+    );
+    participant.address_len = copy_text(&mut participant.address, address.as_bytes());
+    Ok(())
+}
+
+/// The instruction on an open run.
+///
+/// # Errors
+/// Those of [`join`].
+pub fn run(
+    world: &mut World,
+    wallet: &Pubkey,
+    participant: &mut Participant,
+    args: &JoinArgs,
+) -> Result<()> {
+    let held = world.entry(participant.slot)?;
+    let holds = participant.member_id != 0
+        && held.member_id == participant.member_id
+        && MemberState::is_member(held.state);
+    require!(!holds, CoordinatorError::AlreadyAMember);
+    let (epoch, round, now) = (world.run.epoch, world.run.round, world.now);
+    let entry = world.entry(args.slot)?;
+    require!(is_free(entry, epoch, round), CoordinatorError::SlotTaken);
+    let member_id = world.run.next_member_id;
+    world.run.next_member_id = member_id.checked_add(1).ok_or(CoordinatorError::Overflow)?;
+    let entry = world.entry(args.slot)?;
+    bytemuck::bytes_of_mut(entry).fill(0);
+    entry.wallet = *wallet;
+    entry.node_key = args.node_key;
+    entry.member_id = member_id;
+    entry.declared_weight = args.weight;
+    entry.joined_at = now.time;
+    world.set_state(args.slot, MemberState::Joined)?;
+    world.seen(args.slot)?;
+    world.count_members();
+    participant.slot = args.slot;
+    participant.member_id = member_id;
+    participant.joins = participant.joins.saturating_add(1);
+    emit!(Joined {
+        run: world.key,
+        slot: args.slot,
+        member_id,
+        wallet: *wallet,
+    });
+    Ok(())
+}
+
+/// Whether nobody holds the slot, no record names it, and its points were collected.
+fn is_free(entry: &RosterEntry, epoch: u32, round: u32) -> bool {
+    let kept = u32::try_from(RECORDS).unwrap_or(0);
+    // Who was never Active has no weight, and no record names it.
+    let named = entry.weight > 0
+        && entry.named_epoch == epoch
+        && round < entry.named_round.saturating_add(kept);
+    !MemberState::is_member(entry.state) && !named && entry.points == 0
 }

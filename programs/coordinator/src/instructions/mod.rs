@@ -1,4 +1,5 @@
-//! One instruction a file: arguments, accounts, `validate`, `handler`.
+//! One instruction a file: arguments, accounts, handler, and `run`, the same on an open run.
+#![allow(ambiguous_glob_reexports)] // Each file has its own `run`; nobody uses it by this path.
 
 pub mod abort;
 pub mod accounts;

@@ -2,9 +2,13 @@
 
 use anchor_lang::prelude::*;
 
+use super::{check_version, join::set_address, now};
 use crate::{
     errors::CoordinatorError,
-    state::{Participant, Roster, Run},
+    state::{
+        roster_bytes, Participant, Roster, RosterEntry, RosterHeader, Run, DISCRIMINATOR_BYTES,
+    },
+    world::{cast, member},
 };
 
 /// Arguments of `set_endpoint`.
@@ -36,4 +40,55 @@ pub struct SetEndpoint<'info> {
         has_one = run @ CoordinatorError::WrongAccount,
     )]
     pub participant: AccountLoader<'info, Participant>,
+}
+
+/// See [`crate::coordinator::set_endpoint`].
+///
+/// # Errors
+/// As documented there.
+pub fn set_endpoint(ctx: &Context<SetEndpoint>, args: &SetEndpointArgs) -> Result<()> {
+    let accounts = &ctx.accounts;
+    let wallet = accounts.wallet.key();
+    let mut participant = accounts.participant.load_mut()?;
+    check_version(participant.version)?;
+    set_address(&mut participant, &args.node_key, &args.address)?;
+    change_entry(
+        &accounts.run,
+        &accounts.roster,
+        args.slot,
+        &wallet,
+        |entry| {
+            entry.node_key = args.node_key;
+        },
+    )
+}
+
+/// Lets `change` change the entry of a slot that `wallet` holds.
+///
+/// # Errors
+/// `UnknownSlot`, `NotYourSlot`, `NotAMember`, `RunIncomplete`.
+pub fn change_entry(
+    run: &AccountLoader<Run>,
+    roster: &AccountLoader<Roster>,
+    slot: u16,
+    wallet: &Pubkey,
+    change: impl FnOnce(&mut RosterEntry),
+) -> Result<()> {
+    let now = now()?;
+    let run = run.load()?;
+    check_version(run.version)?;
+    let mut data = roster.as_ref().try_borrow_mut_data()?;
+    require!(
+        data.len() == roster_bytes(run.capacity),
+        CoordinatorError::RunIncomplete
+    );
+    let first = DISCRIMINATOR_BYTES.saturating_add(core::mem::size_of::<RosterHeader>());
+    let bytes = data
+        .get_mut(first..)
+        .ok_or(CoordinatorError::LayoutMismatch)?;
+    let entry = member(cast(bytes)?, slot, wallet)?;
+    entry.last_seen = now.time;
+    entry.last_seen_slot = now.chain_slot;
+    change(entry);
+    Ok(())
 }

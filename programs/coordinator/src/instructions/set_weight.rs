@@ -2,6 +2,7 @@
 
 use anchor_lang::prelude::*;
 
+use super::{join::check_weight, set_endpoint::change_entry};
 use crate::{
     errors::CoordinatorError,
     state::{Roster, Run},
@@ -27,4 +28,24 @@ pub struct SetWeight<'info> {
     /// Its roster.
     #[account(mut)]
     pub roster: AccountLoader<'info, Roster>,
+}
+
+/// See [`crate::coordinator::set_weight`].
+///
+/// # Errors
+/// As documented there.
+pub fn set_weight(ctx: &Context<SetWeight>, args: &SetWeightArgs) -> Result<()> {
+    check_weight(args.weight)?;
+    let accounts = &ctx.accounts;
+    let wallet = accounts.wallet.key();
+    change_entry(
+        &accounts.run,
+        &accounts.roster,
+        args.slot,
+        &wallet,
+        |entry| {
+            entry.declared_weight = args.weight;
+            entry.weight = entry.weight.min(args.weight);
+        },
+    )
 }

@@ -2,9 +2,11 @@
 
 use anchor_lang::prelude::*;
 
+use super::with_world;
 use crate::{
     errors::CoordinatorError,
     state::{Roster, Rounds, Run},
+    transition,
 };
 
 /// What `tick` needs: nobody signs but who pays the fee.
@@ -23,4 +25,18 @@ pub struct Tick<'info> {
     /// Its round records.
     #[account(mut)]
     pub rounds: AccountLoader<'info, Rounds>,
+}
+
+/// See [`crate::coordinator::tick`].
+///
+/// # Errors
+/// As documented there.
+pub fn tick(ctx: &Context<Tick>) -> Result<()> {
+    let accounts = &ctx.accounts;
+    with_world(
+        &accounts.run,
+        &accounts.roster,
+        &accounts.rounds,
+        transition::tick,
+    )
 }

@@ -2,7 +2,13 @@
 
 use anchor_lang::prelude::*;
 
-use crate::machine::config::RunConfig;
+use super::{check_version, OwnerOfRun};
+use crate::{
+    errors::CoordinatorError,
+    events::RunChanged,
+    machine::{backlog::Interval, config::RunConfig, phase::Phase},
+    state::Run,
+};
 
 /// Arguments of `update_config`.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug)]
@@ -13,4 +19,55 @@ pub struct UpdateConfigArgs {
     pub join_authority: Option<Pubkey>,
     /// Begin at position 0 with an empty backlog; needed to change the data set while positions wait.
     pub reset_positions: bool,
+}
+
+/// See [`crate::coordinator::update_config`].
+///
+/// # Errors
+/// As documented there.
+pub fn update_config(ctx: &Context<OwnerOfRun>, args: &UpdateConfigArgs) -> Result<()> {
+    let key = ctx.accounts.run.key();
+    let mut run = ctx.accounts.run.load_mut()?;
+    check_version(run.version)?;
+    change(&mut run, args)?;
+    emit!(RunChanged {
+        run: key,
+        what: 0,
+        model_hash_before: run.model_hash,
+        model_hash_after: run.model_hash,
+    });
+    Ok(())
+}
+
+/// The instruction on a run.
+///
+/// # Errors
+/// Those of [`update_config`].
+pub fn change(run: &mut Run, args: &UpdateConfigArgs) -> Result<()> {
+    require!(
+        run.phase == Phase::Paused as u8,
+        CoordinatorError::WrongPhase
+    );
+    args.config
+        .check(u32::from(run.capacity))
+        .map_err(CoordinatorError::from)?;
+    let same_data = run.config.data_seed == args.config.data_seed
+        && run.config.data_sequences == args.config.data_sequences
+        && run.config.sequence_tokens == args.config.sequence_tokens;
+    let waiting = run.backlog_count > 0 || run.in_flight > 0;
+    require!(
+        same_data || !waiting || args.reset_positions,
+        CoordinatorError::DataInUse
+    );
+    if args.reset_positions {
+        run.fresh_cursor = 0;
+        run.repeated = 0;
+        run.accepted = 0;
+        run.in_flight = 0;
+        run.backlog_count = 0;
+        run.backlog.fill(Interval::default());
+    }
+    run.config = args.config;
+    run.join_authority = args.join_authority.unwrap_or_default();
+    Ok(())
 }

@@ -2,6 +2,9 @@
 
 use anchor_lang::prelude::*;
 
+use super::{check_version, create_run::set_model, OwnerOfRun};
+use crate::{errors::CoordinatorError, events::RunChanged, machine::phase::Phase};
+
 /// Arguments of `update_model`.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug)]
 pub struct UpdateModelArgs {
@@ -9,4 +12,27 @@ pub struct UpdateModelArgs {
     pub model_hash: [u8; 32],
     /// Where model.json lies; may be empty.
     pub model_uri: String,
+}
+
+/// See [`crate::coordinator::update_model`].
+///
+/// # Errors
+/// As documented there.
+pub fn update_model(ctx: &Context<OwnerOfRun>, args: &UpdateModelArgs) -> Result<()> {
+    let key = ctx.accounts.run.key();
+    let mut run = ctx.accounts.run.load_mut()?;
+    check_version(run.version)?;
+    require!(
+        run.phase == Phase::Paused as u8,
+        CoordinatorError::WrongPhase
+    );
+    let model_hash_before = run.model_hash;
+    set_model(&mut run, args.model_hash, &args.model_uri)?;
+    emit!(RunChanged {
+        run: key,
+        what: 1,
+        model_hash_before,
+        model_hash_after: args.model_hash,
+    });
+    Ok(())
 }

@@ -12,12 +12,14 @@
 )]
 
 pub mod participant;
+pub mod record;
 pub mod roster;
 pub mod rounds;
 pub mod run;
 pub mod seeds;
 
 pub use participant::*;
+pub use record::*;
 pub use roster::*;
 pub use rounds::*;
 pub use run::*;

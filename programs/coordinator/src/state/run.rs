@@ -235,8 +235,12 @@ pub struct Run {
     pub checkpoints: [Checkpoint; 2],
     /// A checkpoint that waits for confirmation.
     pub pending_checkpoint: Checkpoint,
+    /// Members with a lower id joined before the last Warmup began.
+    pub warmup_member_id: u32,
+    /// Zero.
+    pub padding2: [u8; 4],
     /// For later versions; zero.
-    pub reserved: [u8; 256],
+    pub reserved: [u8; 248],
 }
 
 const _: () = assert!(core::mem::size_of::<StateRecord>() == 88);
@@ -256,4 +260,22 @@ pub enum VoteKind {
     Cooldown = 2,
     /// The same, in Warmup, because Cooldown brought no agreement.
     Warmup = 3,
+}
+
+/// Why an epoch ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum EndReason {
+    /// It goes on.
+    None = 0,
+    /// `epoch_rounds` were started.
+    EpochRounds = 1,
+    /// `total_steps` were started.
+    TotalSteps = 2,
+    /// The owner asked for a pause.
+    Pause = 3,
+    /// Too few Active members.
+    TooFewMembers = 4,
+    /// Two witness draws failed.
+    WitnessesFailed = 5,
 }

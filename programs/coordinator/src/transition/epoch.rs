@@ -1,0 +1,146 @@
+//! Where an epoch begins and ends.
+
+use anchor_lang::prelude::*;
+
+use super::{entropy, members, plan::seconds_of, round, vote};
+use crate::{
+    machine::phase::Phase,
+    state::{MemberState, VoteKind, VoteStage, ROUNDS_OPEN},
+    world::World,
+};
+
+/// Enters a phase: its beginning and its deadline.
+pub fn enter(world: &mut World, phase: Phase) {
+    let run = &mut *world.run;
+    run.phase = phase as u8;
+    run.phase_started_at = world.now.time;
+    run.phase_started_slot = world.now.chain_slot;
+    run.phase_deadline = match phase {
+        Phase::Paused | Phase::Finished | Phase::WaitingForMembers => 0,
+        Phase::Warmup | Phase::Train | Phase::Witness | Phase::Cooldown => world
+            .now
+            .time
+            .saturating_add(i64::from(seconds_of(phase, &run.config))),
+    };
+    if phase == Phase::WaitingForMembers {
+        run.waiting_since = 0;
+        run.waiting_since_slot = 0;
+        world.count_members();
+    }
+    if phase == Phase::Paused {
+        world.run.pause_requested = 0;
+    }
+}
+
+/// WaitingForMembers -> Warmup.
+pub fn start_warmup(world: &mut World) -> Result<()> {
+    enter(world, Phase::Warmup);
+    let run = &mut *world.run;
+    run.warmup_member_id = run.next_member_id;
+    run.entropy_target_slot = entropy::target_slot(world.now.chain_slot);
+    run.entropy_stored = 0;
+    run.entropy = [0; 32];
+    vote::reopen(world);
+    Ok(())
+}
+
+/// Warmup -> Train of round 0.
+pub fn start(world: &mut World) -> Result<()> {
+    vote::close(world)?;
+    let first = world.run.warmup_member_id;
+    members::drop_where(world, |entry| {
+        entry.member_id < first && is_unready(entry.state)
+    })?;
+    world.run.warmup_failures = 0;
+    world.run.rounds_in_epoch = ROUNDS_OPEN;
+    world.run.end_reason = 0;
+    members::admit(world, 0)?;
+    round::start(world, 0)
+}
+
+/// Warmup -> WaitingForMembers, or Paused.
+pub fn fail_warmup(world: &mut World, to: Phase) -> Result<()> {
+    vote::decide(world)?;
+    members::drop_where(world, |entry| is_unready(entry.state))?;
+    world.run.warmup_failures = match to {
+        Phase::Paused => 0,
+        _ => world.run.warmup_failures.saturating_add(1),
+    };
+    enter(world, to);
+    Ok(())
+}
+
+fn is_unready(state: u8) -> bool {
+    state == MemberState::Joined as u8 || state == MemberState::Behind as u8
+}
+
+/// Settle -> Cooldown; who was Active votes.
+pub fn start_cooldown(world: &mut World, round: u32) -> Result<()> {
+    vote::close(world)?;
+    world.run.round = round;
+    enter(world, Phase::Cooldown);
+    vote::open(world, VoteKind::Cooldown);
+    Ok(())
+}
+
+/// Cooldown -> WaitingForMembers, Paused or Finished.
+pub fn end(world: &mut World, to: Phase) -> Result<()> {
+    vote::decide(world)?;
+    let agreed = (world.run.vote.agreed == 1).then_some(world.run.agreed.digest);
+    let (run, now) = (&mut *world.run, world.now);
+    for entry in world.roster.iter_mut() {
+        entry.silences = 0;
+        if entry.state == MemberState::Active as u8 {
+            let ready = agreed.is_some_and(|digest| vote::said(entry, &digest));
+            let state = if ready {
+                MemberState::Ready
+            } else {
+                MemberState::Joined
+            };
+            crate::world::change_state(run, entry, state, now);
+        }
+    }
+    next_epoch(world);
+    world.run.pause_requested = 0;
+    enter(world, to);
+    Ok(())
+}
+
+fn next_epoch(world: &mut World) {
+    world.rounds.clear_all();
+    let run = &mut *world.run;
+    run.epoch = run.epoch.saturating_add(1);
+    run.round = 0;
+    run.rounds_in_epoch = ROUNDS_OPEN;
+    run.end_reason = 0;
+    run.grace_since = 0;
+    run.grace_since_slot = 0;
+}
+
+/// Any phase -> Paused; what is in flight goes to the backlog, and who was Active is Joined.
+///
+/// # Errors
+/// Those of a broken account.
+pub fn abort(world: &mut World) -> Result<()> {
+    for index in 0..4 {
+        let record = world.rounds.record(index)?;
+        if record.header.valid == 1 && record.header.settled == 0 {
+            let (segments, sequences) = (record.header.segments, record.header.sequences);
+            let count = usize::from(record.header.segment_count);
+            round::give_back(world, &segments, count, 0, sequences)?;
+            world.run.in_flight = world.run.in_flight.saturating_sub(u64::from(sequences));
+        }
+    }
+    vote::forget(world);
+    let (run, now) = (&mut *world.run, world.now);
+    for entry in world.roster.iter_mut() {
+        entry.silences = 0;
+        entry.vote_stage = VoteStage::None as u8;
+        if entry.state == MemberState::Active as u8 {
+            crate::world::change_state(run, entry, MemberState::Joined, now);
+        }
+    }
+    next_epoch(world);
+    enter(world, Phase::Paused);
+    Ok(())
+}

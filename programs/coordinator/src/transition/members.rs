@@ -1,0 +1,190 @@
+//! Members that are admitted, dropped, or go.
+
+use anchor_lang::prelude::*;
+
+use crate::{
+    errors::CoordinatorError,
+    events::{Admitted, Dropped},
+    machine::{
+        bits::{bit, set_bit},
+        phase::{Moment, Phase},
+        shares::{first_weight, lower_median},
+    },
+    state::{MemberState, RosterEntry, RECORDS},
+    world::{change_state, World},
+};
+
+/// Ready members become Active, in slot order; they take part from `round` on.
+///
+/// Who has no earned weight begins with the smaller of its declared one and the Active's median.
+pub fn admit(world: &mut World, round: u32) -> Result<()> {
+    if world.run.ready == 0 {
+        return Ok(());
+    }
+    let median = lower_median(
+        world
+            .roster
+            .iter()
+            .filter(|entry| has_earned(entry, round))
+            .map(|entry| entry.weight),
+    );
+    let mut slots = vec![0_u8; usize::from(world.run.capacity) / 8];
+    let (run, now) = (&mut *world.run, world.now);
+    for (slot, entry) in world.roster.iter_mut().enumerate() {
+        if entry.state == MemberState::Ready as u8 {
+            change_state(run, entry, MemberState::Active, now);
+            entry.admitted_epoch = run.epoch;
+            entry.admitted_round = round;
+            entry.misses = 0;
+            if entry.weight == 0 {
+                entry.weight = first_weight(entry.declared_weight, median);
+            }
+            set_bit(&mut slots, slot, true);
+        }
+    }
+    emit!(Admitted {
+        run: world.key,
+        epoch: world.run.epoch,
+        round,
+        slots
+    });
+    Ok(())
+}
+
+/// Whose weight counts for the median: the Active; at an epoch's start those about to be Active.
+fn has_earned(entry: &RosterEntry, round: u32) -> bool {
+    let active = entry.state == MemberState::Active as u8;
+    let returning = round == 0 && entry.state == MemberState::Ready as u8;
+    entry.weight > 0 && (active || returning)
+}
+
+/// Drops every member of which `unfit` says so; says whether there was any.
+pub fn drop_where(world: &mut World, unfit: impl Fn(&RosterEntry) -> bool) -> Result<bool> {
+    let mut slots = Vec::new();
+    let (run, now) = (&mut *world.run, world.now);
+    for (slot, entry) in world.roster.iter_mut().enumerate() {
+        if MemberState::is_member(entry.state) && unfit(entry) {
+            change_state(run, entry, MemberState::Dropped, now);
+            if slots.is_empty() {
+                slots.resize(usize::from(run.capacity) / 8, 0);
+            }
+            set_bit(&mut slots, slot, true);
+        }
+    }
+    if slots.is_empty() {
+        return Ok(false);
+    }
+    excuse_witnesses(world);
+    world.count_members();
+    emit!(Dropped {
+        run: world.key,
+        epoch: world.run.epoch,
+        round: world.run.round,
+        slots,
+    });
+    Ok(true)
+}
+
+/// Drops who has missed too often, and who has been Joined or Behind too long.
+pub fn drop_unfit(world: &mut World) -> Result<bool> {
+    let config = world.run.config;
+    let now = world.now;
+    let (active, joined, behind) = (
+        MemberState::Active as u8,
+        MemberState::Joined as u8,
+        MemberState::Behind as u8,
+    );
+    drop_where(world, |entry| {
+        if entry.state == active {
+            return entry.misses >= config.misses_max;
+        }
+        let since = Moment {
+            time: entry.state_since,
+            chain_slot: entry.state_since_slot,
+        };
+        (entry.state == joined || entry.state == behind) && since.passed(config.ready_seconds, now)
+    })
+}
+
+/// While nothing runs: drops members that were silent for `ready_seconds`.
+pub fn drop_silent(world: &mut World) -> Result<bool> {
+    let (seconds, now) = (world.run.config.ready_seconds, world.now);
+    match world.phase()? {
+        Phase::Paused | Phase::Finished => drop_where(world, |entry| {
+            let seen = Moment {
+                time: entry.last_seen,
+                chain_slot: entry.last_seen_slot,
+            };
+            seen.passed(seconds, now)
+        }),
+        _ => Ok(false),
+    }
+}
+
+/// Witnesses of rounds that are not settled, and are no members any more, are not waited for.
+fn excuse_witnesses(world: &mut World) {
+    for header in world.rounds.headers.iter_mut() {
+        if header.valid == 0 || header.settled == 1 {
+            continue;
+        }
+        let elected = header
+            .witness_slots
+            .iter()
+            .zip(header.witness_member_ids.iter());
+        let mut mask = 1_u32;
+        for (slot, id) in elected.take(usize::from(header.witnesses)) {
+            let stays = world
+                .roster
+                .get(usize::from(*slot))
+                .is_some_and(|entry| entry.member_id == *id && MemberState::is_member(entry.state));
+            if !stays {
+                header.witnesses_gone |= mask;
+            }
+            mask = mask.wrapping_shl(1);
+        }
+    }
+}
+
+/// A member gives up its roles: what it has not committed or attested is not waited for.
+///
+/// # Errors
+/// Those of a broken account.
+pub fn depart(world: &mut World, slot: u16, member_id: u32) -> Result<()> {
+    for index in 0..RECORDS {
+        let index = u32::try_from(index).map_err(|_| CoordinatorError::Overflow)?;
+        let record = world.rounds.record(index)?;
+        if record.header.valid == 0 || record.header.settled == 1 {
+            continue;
+        }
+        if let Some(witness) = record.witness_index(slot, member_id) {
+            record.header.witnesses_gone |= 1_u32.wrapping_shl(witness);
+        }
+        let Some((start, end)) = record.share_of(slot, member_id) else {
+            continue;
+        };
+        let place = usize::from(slot);
+        let waited = start < end && !bit(record.committed, place) && !bit(record.gone, place);
+        if waited {
+            set_bit(record.gone, place, true);
+            record.header.gone = record.header.gone.saturating_add(1);
+            let share = end.saturating_sub(start);
+            record.header.sequences_gone = record.header.sequences_gone.saturating_add(share);
+        }
+    }
+    Ok(())
+}
+
+/// A member cannot be relied on any more: out of its roles, into `state`.
+///
+/// # Errors
+/// Those of a broken account.
+pub fn step_aside(world: &mut World, slot: u16, state: MemberState) -> Result<()> {
+    let entry = world.entry(slot)?;
+    let (member_id, active) = (entry.member_id, entry.state == MemberState::Active as u8);
+    if active {
+        depart(world, slot, member_id)?;
+    }
+    world.set_state(slot, state)?;
+    world.count_members();
+    Ok(())
+}

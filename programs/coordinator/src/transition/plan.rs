@@ -1,0 +1,132 @@
+//! What is due: the run as the transition table wants to see it.
+
+use anchor_lang::prelude::*;
+
+use crate::{
+    machine::{
+        config::RunConfig,
+        phase::{due, Moment, Phase, PhaseView, Transition},
+    },
+    state::{MemberState, ROUNDS_OPEN},
+    world::World,
+};
+
+/// The transition that is due now, if any. Reads only.
+///
+/// # Errors
+/// Those of a broken account.
+pub fn plan(world: &World) -> Result<Option<Transition>> {
+    let phase = world.phase()?;
+    let run = &*world.run;
+    let config = &run.config;
+    let mut view = PhaseView {
+        now: world.now,
+        started: Moment {
+            time: run.phase_started_at,
+            chain_slot: run.phase_started_slot,
+        },
+        seconds: seconds_of(phase, config),
+        ..PhaseView::default()
+    };
+    match phase {
+        Phase::Paused | Phase::Finished => return Ok(None),
+        Phase::WaitingForMembers => see_waiting(world, &mut view),
+        Phase::Warmup => see_warmup(world, &mut view),
+        Phase::Train => see_train(world, &mut view)?,
+        Phase::Witness => see_witness(world, &mut view)?,
+        Phase::Cooldown => {
+            view.agreed = run.vote.agreed == 1;
+            view.pause_asked = run.pause_requested == 1;
+            view.step = run.step;
+            view.total_steps = config.total_steps;
+        }
+    }
+    Ok(due(phase, &view))
+}
+
+/// Seconds that a phase may take; 0 where it has no end of its own.
+#[must_use]
+pub const fn seconds_of(phase: Phase, config: &RunConfig) -> u32 {
+    match phase {
+        Phase::Paused | Phase::Finished => 0,
+        Phase::WaitingForMembers => config.waiting_seconds,
+        Phase::Warmup => config.warmup_seconds,
+        Phase::Train => config.train_seconds,
+        Phase::Witness => config.witness_seconds,
+        Phase::Cooldown => config.cooldown_seconds,
+    }
+}
+
+fn see_waiting(world: &World, view: &mut PhaseView) {
+    view.members = world.members();
+    view.init_min_members = u32::from(world.run.config.init_min_members);
+    view.capacity = u32::from(world.run.capacity);
+    view.enough_since = Moment {
+        time: world.run.waiting_since,
+        chain_slot: world.run.waiting_since_slot,
+    };
+}
+
+fn see_warmup(world: &World, view: &mut PhaseView) {
+    let run = &*world.run;
+    view.ready = u32::from(run.ready);
+    view.min_members = u32::from(run.config.min_members);
+    view.failed_warmups = u32::from(run.warmup_failures);
+    view.entropy_stored = run.entropy_stored == 1;
+    if view.ready >= view.min_members && run.joined.saturating_add(run.behind) > 0 {
+        view.awaited = awaited(world);
+    }
+}
+
+/// Members that joined before Warmup began and are not Ready.
+fn awaited(world: &World) -> u32 {
+    let unready =
+        |state: u8| state == MemberState::Joined as u8 || state == MemberState::Behind as u8;
+    world.roster.iter().fold(0, |sum: u32, entry| {
+        let counts = unready(entry.state) && entry.member_id < world.run.warmup_member_id;
+        sum.saturating_add(u32::from(counts))
+    })
+}
+
+fn see_train(world: &World, view: &mut PhaseView) -> Result<()> {
+    let run = &*world.run;
+    let header = world.rounds.header(run.round)?;
+    view.uncommitted = u32::from(
+        header
+            .expected
+            .saturating_sub(header.committed)
+            .saturating_sub(header.gone),
+    );
+    view.grace_since = (run.grace_since_slot != 0).then_some(Moment {
+        time: run.grace_since,
+        chain_slot: run.grace_since_slot,
+    });
+    view.grace_length = run.grace_seconds;
+    Ok(())
+}
+
+fn see_witness(world: &World, view: &mut PhaseView) -> Result<()> {
+    let run = &*world.run;
+    let mut stored = match run.round.checked_sub(1) {
+        Some(before) => world.rounds.header(before)?.entropy_stored == 1,
+        None => run.entropy_stored == 1,
+    };
+    if let Some(target) = world.target() {
+        let header = world.rounds.header(target)?;
+        view.commitments = u32::from(header.committed);
+        view.elected = u32::from(header.witnesses);
+        view.attested = header.attested.count_ones();
+        let heard = (header.attested | header.witnesses_gone).count_ones();
+        view.unattested = view.elected.saturating_sub(heard);
+        view.second_draw = header.draws >= 2;
+        stored = stored && (header.committed == 0 || header.entropy_stored == 1);
+    }
+    view.entropy_stored = stored;
+    Ok(())
+}
+
+/// R, the number of training rounds of the epoch, once it is fixed.
+#[must_use]
+pub fn training_rounds(rounds_in_epoch: u32) -> Option<u32> {
+    (rounds_in_epoch != ROUNDS_OPEN).then_some(rounds_in_epoch)
+}

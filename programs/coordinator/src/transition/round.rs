@@ -1,0 +1,307 @@
+//! A round's beginning, the end of its training, and its witnesses.
+
+use anchor_lang::prelude::*;
+
+use super::{entropy, epoch::enter};
+use crate::{
+    errors::CoordinatorError,
+    events::WitnessesDrawn,
+    machine::{
+        backlog::{Interval, SEGMENTS},
+        batch::batch_sequences,
+        draw,
+        hash::{draw_seed, Purpose},
+        phase::Phase,
+        shares::share_ends,
+    },
+    state::{MemberState, Record, RosterEntry},
+    world::World,
+};
+
+/// Starts round `round` of the epoch: draws roles, takes positions, divides them.
+///
+/// # Errors
+/// `Overflow`, or those of a broken account.
+pub fn start(world: &mut World, round: u32) -> Result<()> {
+    let entropy = match round.checked_sub(2) {
+        None => world.run.entropy,
+        Some(before) => world.rounds.header(before)?.entropy,
+    };
+    let (instance, epoch) = (world.run.instance, world.run.epoch);
+    let seed = draw_seed(&instance, epoch, round, Purpose::Roles, &entropy);
+    let mut drawn = active_members(world, round)?;
+    let verifiers = draw::draw_roles(seed, &mut drawn, 0);
+    let trainers = drawn.get(verifiers..).unwrap_or(&[]);
+
+    let chain_hash = world.run.chain_hash;
+    let config = world.run.config;
+    let step = world.run.step;
+    let batch = batch_sequences(
+        config.batch_sequences_start,
+        config.batch_sequences_end,
+        config.batch_ramp_steps,
+        step,
+    );
+    let mut cursor = world.run.fresh_cursor;
+    let taken = world.backlog().take(batch, &mut cursor);
+    world.run.fresh_cursor = cursor;
+    world.run.in_flight = world
+        .run
+        .in_flight
+        .checked_add(u64::from(taken.sequences))
+        .ok_or(CoordinatorError::Overflow)?;
+    world.run.step = step.checked_add(1).ok_or(CoordinatorError::Overflow)?;
+    world.run.round = round;
+
+    let mut record = world.rounds.clear(round)?;
+    let header = &mut *record.header;
+    header.epoch = epoch;
+    header.round = round;
+    header.step = step;
+    header.train_started_at = world.now.time;
+    header.train_started_slot = world.now.chain_slot;
+    header.roles_entropy = entropy;
+    header.chain_hash_before = chain_hash;
+    header.segments = taken.segments;
+    header.segment_count = u8::try_from(taken.count).map_err(|_| CoordinatorError::Overflow)?;
+    header.sequences = taken.sequences;
+    header.trainers = u16::try_from(trainers.len()).map_err(|_| CoordinatorError::Overflow)?;
+    header.verifiers = u16::try_from(verifiers).map_err(|_| CoordinatorError::Overflow)?;
+    header.valid = 1;
+    divide(
+        &mut record,
+        world.roster,
+        trainers,
+        config.share_percent_max,
+    )?;
+
+    enter(world, Phase::Train);
+    world.run.grace_since = 0;
+    world.run.grace_since_slot = 0;
+    world.run.grace_seconds = 0;
+    Ok(())
+}
+
+/// The slots of the Active members, ascending; each is noted as named by this round.
+fn active_members(world: &mut World, round: u32) -> Result<Vec<u16>> {
+    let epoch = world.run.epoch;
+    let mut slots = Vec::with_capacity(usize::from(world.run.active));
+    for (slot, entry) in (0_u16..).zip(world.roster.iter_mut()) {
+        if entry.state == MemberState::Active as u8 {
+            entry.named_epoch = epoch;
+            entry.named_round = round;
+            slots.push(slot);
+        }
+    }
+    Ok(slots)
+}
+
+/// Writes the drawn order and the shares.
+fn divide(
+    record: &mut Record,
+    roster: &[RosterEntry],
+    trainers: &[u16],
+    share_percent_max: u8,
+) -> Result<()> {
+    let mut weights = Vec::with_capacity(trainers.len());
+    let mut total = 0_u64;
+    for ((position, slot), place) in (0_u16..).zip(trainers).zip(record.order.iter_mut()) {
+        let index = usize::from(*slot);
+        let entry = roster.get(index).ok_or(CoordinatorError::UnknownSlot)?;
+        *place = *slot;
+        if let (Some(at), Some(id)) = (
+            record.position.get_mut(index),
+            record.member_id.get_mut(index),
+        ) {
+            *at = position;
+            *id = entry.member_id;
+        }
+        weights.push(entry.weight);
+        total = total.saturating_add(u64::from(entry.weight));
+    }
+    let ends = record
+        .share_end
+        .get_mut(..trainers.len())
+        .ok_or(CoordinatorError::IndexOutOfRange)?;
+    share_ends(
+        record.header.sequences,
+        share_percent_max,
+        weights.iter().copied(),
+        ends,
+    );
+    let mut before = 0_u32;
+    let mut expected = 0_u16;
+    for end in ends.iter() {
+        expected = expected.saturating_add(u16::from(*end > before));
+        before = *end;
+    }
+    record.header.expected = expected;
+    record.header.weight_total = total;
+    Ok(())
+}
+
+/// Starts a drain round: it begins in Witness and trains nothing.
+///
+/// # Errors
+/// Those of a broken account.
+pub fn start_drain(world: &mut World, round: u32) -> Result<()> {
+    let (epoch, step, chain_hash) = (world.run.epoch, world.run.step, world.run.chain_hash);
+    world.run.round = round;
+    let record = world.rounds.clear(round)?;
+    record.header.epoch = epoch;
+    record.header.round = round;
+    record.header.step = step;
+    record.header.chain_hash_before = chain_hash;
+    record.header.is_drain = 1;
+    record.header.valid = 1;
+    enter(world, Phase::Witness);
+    Ok(())
+}
+
+/// Train -> Witness: nobody commits any more, and the round's entropy is noted.
+///
+/// # Errors
+/// Those of a broken account.
+pub fn close_train(world: &mut World) -> Result<()> {
+    let now = world.now;
+    let record = world.rounds.record(world.run.round)?;
+    record.header.train_closed_at = now.time;
+    record.header.entropy_target_slot = entropy::target_slot(now.chain_slot);
+    enter(world, Phase::Witness);
+    Ok(())
+}
+
+/// Draws the witnesses of `round`, for the `draw`th time (1 or 2).
+///
+/// # Errors
+/// Those of a broken account.
+pub fn draw_witnesses(world: &mut World, round: u32, draw: u8) -> Result<()> {
+    let (instance, epoch) = (world.run.instance, world.run.epoch);
+    let misses_max = world.run.config.misses_max;
+    let silent = silent_slots(world, round, draw)?;
+    let mut eligible = Vec::with_capacity(usize::from(world.run.active));
+    for (slot, entry) in (0_u16..).zip(world.roster.iter()) {
+        let heard = entry.silences < misses_max && !silent.contains(&slot);
+        if entry.state == MemberState::Active as u8 && heard {
+            eligible.push(slot);
+        }
+    }
+    if eligible.is_empty() {
+        // Nobody else exists: the silent ones get another chance.
+        let all = (0_u16..).zip(world.roster.iter());
+        eligible.extend(
+            all.filter(|(_, e)| e.state == MemberState::Active as u8)
+                .map(|(s, _)| s),
+        );
+    }
+    let record = world.rounds.record(round)?;
+    let purpose = if draw > 1 {
+        Purpose::SecondWitnesses
+    } else {
+        Purpose::Witnesses
+    };
+    let seed = draw_seed(&instance, epoch, round, purpose, &record.header.entropy);
+    let count = draw::draw_witnesses(seed, &mut eligible, world.run.config.witness_count);
+    eligible.truncate(count);
+    record.header.witness_slots = [0; 32];
+    record.header.witness_member_ids = [0; 32];
+    let places = record
+        .header
+        .witness_slots
+        .iter_mut()
+        .zip(record.header.witness_member_ids.iter_mut());
+    for ((place, id), slot) in places.zip(eligible.iter()) {
+        *place = *slot;
+        *id = world
+            .roster
+            .get(usize::from(*slot))
+            .map_or(0, |entry| entry.member_id);
+    }
+    record.header.witnesses = u8::try_from(count).map_err(|_| CoordinatorError::Overflow)?;
+    record.header.draws = draw;
+    record.header.attested = 0;
+    record.header.witnesses_gone = 0;
+    record.mask.fill(0);
+    emit!(WitnessesDrawn {
+        run: world.key,
+        epoch,
+        round,
+        draw,
+        slots: eligible
+    });
+    Ok(())
+}
+
+/// In a second draw: the slots of the first one's witnesses that said nothing.
+fn silent_slots(world: &World, round: u32, draw: u8) -> Result<Vec<u16>> {
+    let header = world.rounds.header(round)?;
+    let mut silent = Vec::new();
+    if draw > 1 {
+        for (index, slot) in header.witness_slots.iter().enumerate() {
+            let elected = index < usize::from(header.witnesses);
+            let mask = 1_u32.wrapping_shl(u32::try_from(index).unwrap_or(0));
+            if elected && header.attested & mask == 0 {
+                silent.push(*slot);
+            }
+        }
+    }
+    Ok(silent)
+}
+
+/// Witness -> Witness: other witnesses, and a deadline anew.
+///
+/// # Errors
+/// Those of a broken account.
+pub fn redraw_witnesses(world: &mut World) -> Result<()> {
+    let target = world.target().ok_or(CoordinatorError::IndexOutOfRange)?;
+    count_silences(world, target)?;
+    draw_witnesses(world, target, 2)?;
+    enter(world, Phase::Witness);
+    Ok(())
+}
+
+/// Counts the silences of a draw's witnesses; who attested begins at nothing again.
+///
+/// # Errors
+/// Those of a broken account.
+pub fn count_silences(world: &mut World, target: u32) -> Result<()> {
+    let header = world.rounds.header(target)?;
+    let elected = header
+        .witness_slots
+        .iter()
+        .zip(header.witness_member_ids.iter());
+    let mut mask = 1_u32;
+    for (slot, id) in elected.take(usize::from(header.witnesses)) {
+        if let Some(entry) = world.roster.get_mut(usize::from(*slot)) {
+            if entry.member_id == *id && header.attested & mask != 0 {
+                entry.silences = 0;
+            } else if entry.member_id == *id && header.witnesses_gone & mask == 0 {
+                entry.silences = entry.silences.saturating_add(1);
+            }
+        }
+        mask = mask.wrapping_shl(1);
+    }
+    Ok(())
+}
+
+/// Puts the offsets `first..end` of a round's segments into the backlog.
+///
+/// # Errors
+/// `Overflow`.
+pub fn give_back(
+    world: &mut World,
+    segments: &[Interval; SEGMENTS],
+    count: usize,
+    first: u32,
+    end: u32,
+) -> Result<()> {
+    let segments = segments.get(..count).unwrap_or(segments);
+    let returned = world.backlog().give_back_share(segments, first, end);
+    world.run.repeated = world
+        .run
+        .repeated
+        .checked_add(returned.repeated)
+        .and_then(|sum| sum.checked_sub(returned.overlapped))
+        .ok_or(CoordinatorError::Overflow)?;
+    Ok(())
+}

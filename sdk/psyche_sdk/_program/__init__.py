@@ -1,0 +1,1 @@
+"""The compiled program and its interface, as data of the package."""
