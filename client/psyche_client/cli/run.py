@@ -15,6 +15,7 @@ from psyche_client.cli.keys import load_key
 from psyche_client.cli.output import put, put_json, say, sol
 from psyche_client.cli.runs import config_facts, member_facts, run_facts, state_of
 from psyche_client.cli.settings import Json, Url, WalletFile, endpoint, wallet_path
+from psyche_client.cli.state import State
 
 if TYPE_CHECKING:
     from psyche_sdk.coordinator import Coordinator
@@ -129,8 +130,9 @@ def watch(run: RunName, *, url: Url = None, json: Json = False) -> None:
 
     async def work(coordinator: Coordinator) -> None:
         with LiveView(every_seconds=0.0) as view:
+            state: State | None = None
             async for snapshot in coordinator.watch():
-                state = state_of(snapshot)
+                state = state_of(snapshot, state)
                 if json:
                     put_json(state)
                 elif view.live:

@@ -2,117 +2,146 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from psyche_client.cli.state import State, new_state
 
 if TYPE_CHECKING:
     from psyche_sdk.coordinator import Snapshot
+    from psyche_sdk.views import RoundRecord, Run
 
-PHASES = ("paused", "waiting for members", "warmup", "train", "witness", "cooldown", "finished")
 TIMED = ("warmup", "train", "witness", "cooldown")
 """Phases that end by the clock at the latest."""
-MEMBER_STATES = ("free", "joined", "ready", "active", "behind", "left", "dropped", "ejected")
-GONE = ("free", "left", "dropped", "ejected")
 
 
 def run_facts(data: bytes, address: str = "") -> dict[str, Any]:
-    """What there is to say of a run, from the bytes of its account."""
-    from psyche_sdk._generated.layouts import decode_run  # noqa: PLC0415 - it imports numpy
+    """What there is to say of a run, from the bytes of its account.
+
+    Raises:
+        AccountInvalid: they are no run's.
+    """
+    from psyche_sdk.views import decode_run  # noqa: PLC0415 - it imports numpy
 
     run = decode_run(data)
-    phase = PHASES[int(run["phase"])]
     return {
         "address": address,
-        "id": text(run["run_id"], run["run_id_len"]),
-        "creator": key(run["creator"]),
-        "authority": key(run["authority"]),
-        "instance": bytes(run["instance"]).hex(),
-        "phase": phase,
-        "deadline": int(run["phase_deadline"]) if phase in TIMED else None,
-        "pause_requested": bool(run["pause_requested"]),
-        "epoch": int(run["epoch"]),
-        "round": int(run["round"]),
-        "step": int(run["step"]),
-        "total_steps": int(run["config"]["total_steps"]),
-        "members": {name: int(run[name]) for name in ("joined", "ready", "active", "behind")},
-        "capacity": int(run["capacity"]),
+        "id": run.run_id,
+        "creator": key(run.creator),
+        "authority": key(run.authority),
+        "instance": run.instance.hex(),
+        "phase": phase_words(run),
+        "deadline": run.phase_deadline if phase_words(run) in TIMED else None,
+        "pause_requested": run.pause_requested,
+        "epoch": run.epoch,
+        "round": run.round,
+        "step": run.step,
+        "total_steps": run.config.total_steps,
+        "members": {name: getattr(run, name) for name in ("joined", "ready", "active", "behind")},
+        "capacity": run.capacity,
         "sequences": {
-            "fresh": int(run["fresh_cursor"]),
-            "repeated": int(run["repeated"]),
-            "accepted": int(run["accepted"]),
-            "in_flight": int(run["in_flight"]),
-            "backlog": sum(
-                int(run["backlog"][i]["end"]) - int(run["backlog"][i]["start"])
-                for i in range(int(run["backlog_count"]))
-            ),
+            "fresh": run.fresh_cursor,
+            "repeated": run.repeated,
+            "accepted": run.accepted,
+            "in_flight": run.in_flight,
+            "backlog": run.backlog_positions,
         },
-        "chain_hash": bytes(run["chain_hash"]).hex(),
-        "agreed_digest": bytes(run["agreed"]["digest"]).hex() if run["agreed"]["valid"] else None,
-        "model_hash": bytes(run["model_hash"]).hex(),
-        "model_uri": text(run["model_uri"], run["model_uri_len"]),
+        "chain_hash": run.chain_hash.hex(),
+        "agreed_digest": run.agreed.digest.hex() if run.agreed else None,
+        "model_hash": run.model_hash.hex(),
+        "model_uri": run.model_uri,
     }
 
 
 def config_facts(data: bytes) -> dict[str, int | str]:
     """The configuration that stands on chain, by the program's own names."""
-    from psyche_sdk._generated.layouts import decode_run  # noqa: PLC0415 - it imports numpy
+    from psyche_sdk.views import decode_run  # noqa: PLC0415 - it imports numpy
 
-    config = decode_run(data)["config"]
-    names = [name for name in config.dtype.names or () if name not in ("reserved", "data_seed")]
-    return {"data_seed": bytes(config["data_seed"]).hex()} | {n: int(config[n]) for n in names}
+    fields = asdict(decode_run(data).config)
+    del fields["reserved"]
+    return {
+        name: bytes(value).hex() if isinstance(value, bytes | list | tuple) else int(value)
+        for name, value in fields.items()
+    }
 
 
 def member_facts(roster: bytes) -> list[dict[str, Any]]:
-    """The members of a run, from the bytes of its roster, in slot order."""
-    import numpy as np  # noqa: PLC0415 - a page of help needs none
+    """The members that hold a slot, from the bytes of the roster, in slot order.
 
-    from psyche_sdk._generated.accounts import ROSTER_DISCRIMINATOR  # noqa: PLC0415 - as above
-    from psyche_sdk._generated.layouts import ROSTER_ENTRY, ROSTER_HEADER  # noqa: PLC0415 - as above
+    Raises:
+        AccountInvalid: they are no roster's.
+    """
+    from psyche_sdk.views import decode_roster  # noqa: PLC0415 - it imports numpy
 
-    head = len(ROSTER_DISCRIMINATOR) + ROSTER_HEADER.itemsize
-    count = (len(roster) - head) // ROSTER_ENTRY.itemsize
-    found = []
-    for slot, entry in enumerate(np.frombuffer(roster, ROSTER_ENTRY, count, head)):
-        state = MEMBER_STATES[int(entry["state"])]
-        if state == "free":
-            continue
-        found.append(
+    return [
+        {
+            "slot": member.slot,
+            "wallet": key(member.wallet),
+            "member_id": member.member_id,
+            "state": member.state.name.lower(),
+            "weight": member.weight,
+            "misses": member.misses,
+            "points": member.points,
+        }
+        for member in decode_roster(roster).members()
+    ]
+
+
+def state_of(snapshot: Snapshot, before: State | None = None) -> State:
+    """One reading of a run, as the live view wants it; losses seen before are kept."""
+    from psyche_sdk import views  # noqa: PLC0415 - it imports numpy
+
+    run, records = views.decode_run(snapshot.run.data), views.decode_rounds(snapshot.rounds.data)
+    state = before or new_state(run.run_id, run.config.total_steps)
+    words = phase_words(run)
+    state.update(phase=words, epoch=run.epoch, round=run.round, step=run.step)
+    state["deadline"] = run.phase_deadline if words in TIMED else None
+    record = views.record_of(records, run.epoch, run.round)
+    state["members"] = []
+    for member in views.decode_roster(snapshot.roster.data).members():
+        role = views.my_role(record, member)
+        roles = [("trainer", role.trains), ("witness", role.witness is not None)]
+        state["members"].append(
             {
-                "slot": slot,
-                "wallet": key(entry["wallet"]),
-                "member_id": int(entry["member_id"]),
-                "state": state,
-                "weight": int(entry["weight"]),
-                "misses": int(entry["misses"]),
-                "points": int(entry["points"]),
+                "slot": member.slot,
+                "name": key(member.wallet)[:8],
+                "state": member.state.name.lower(),
+                "role": "+".join(name for name, has in roles if has),
+                "misses": member.misses,
+                "tokens_per_second": _speed(record, member.slot),
             }
         )
-    return found
-
-
-def state_of(snapshot: Snapshot) -> State:
-    """One reading of a run, as the live view wants it."""
-    facts = run_facts(snapshot.run.data, str(snapshot.run.address))
-    state = new_state(facts["id"], facts["total_steps"])
-    state.update({name: facts[name] for name in ("phase", "deadline", "epoch", "round", "step")})
-    state["members"] = [
-        member | {"name": member["wallet"][:8], "role": ""}
-        for member in member_facts(snapshot.roster.data)
-        if member["state"] not in GONE
-    ]
+    _add_losses(state, records)
     state["chain"] = {"lamports_rent": snapshot.lamports}
     return state
 
 
-def key(value: Any) -> str:
+def phase_words(run: Run) -> str:
+    """The phase in words."""
+    return run.phase.name.lower().replace("_", " ")
+
+
+def key(value: bytes) -> str:
     """A public key in base58."""
     from solders.pubkey import Pubkey  # noqa: PLC0415 - a page of help needs no keys
 
-    return str(Pubkey(bytes(value)))
+    return str(Pubkey(value))
 
 
-def text(value: Any, length: Any) -> str:
-    """The first `length` bytes as text; what is no UTF-8 or no printable character is replaced."""
-    decoded = bytes(value)[: int(length)].decode("utf-8", "replace")
-    return "".join(one if one.isprintable() else "?" for one in decoded)
+def _add_losses(state: State, records: Sequence[RoundRecord]) -> None:
+    """Losses of rounds whose training is over, as their trainers reported them."""
+    from psyche_sdk.views import loss_nats  # noqa: PLC0415 - it imports numpy
+
+    for record in sorted(records, key=lambda one: one.step):
+        last = state["losses"][-1][0] if state["losses"] else -1
+        loss = loss_nats(record) if record.train_closed_at is not None else None
+        if loss is not None and record.step > last and not record.is_drain:
+            state["losses"].append([record.step, loss])
+
+
+def _speed(record: RoundRecord | None, slot: int) -> float | None:
+    """Tokens a second that a trainer reported in this round; None before it committed."""
+    if record is None or not record.milliseconds[slot]:
+        return None
+    return float(record.tokens[slot]) * 1_000 / float(record.milliseconds[slot])
