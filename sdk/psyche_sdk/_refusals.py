@@ -82,6 +82,9 @@ def _classify(
         case {"InstructionError": [int(index), {"Custom": int(code)}]}:
             if 0 <= index < len(instructions):
                 return _custom(code, instructions[index], f"instruction {index}", refusal, payer)
+        case {"InstructionError": [int(index), str(reason)]}:
+            if 0 <= index < len(instructions):
+                return _broken(reason, instructions[index], f"instruction {index}", refusal)
         case {"InsufficientFundsForRent": _}:
             return InsufficientFunds(payer, "an account would be left with less than its rent")
         case str(name) if name in _NO_FEE:
@@ -93,6 +96,18 @@ def _classify(
         case _:
             pass
     return TransactionFailed(f"the transaction failed: {refusal.error}", refusal.error)
+
+
+def _broken(
+    reason: str, instruction: Instruction, place: str, refusal: Refusal
+) -> TransactionFailed:
+    """The runtime stopped the program, or the program gave one of the runtime's own errors."""
+    where = instruction_name(instruction) or place
+    last = refusal.logs[-1] if refusal.logs else ""
+    error = TransactionFailed(f"{where}: {reason}{': ' if last else ''}{last}", refusal.error)
+    if reason == "ComputationalBudgetExceeded" or "exceeded CUs" in last:
+        error.hint = "it needs more compute units: pass `units`, or `transition=True` if one is due"
+    return error
 
 
 def _custom(

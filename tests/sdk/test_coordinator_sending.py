@@ -127,6 +127,16 @@ async def test_other_refusals_have_their_own_class(error: object, expected: type
     assert caught.value.hint
 
 
+async def test_running_out_of_units_is_said_with_the_way_out() -> None:
+    cluster = FakeCluster()
+    logs = ["Program x failed: exceeded CUs meter at BPF instruction"]
+    error = {"InstructionError": [1, "ProgramFailedToComplete"]}
+    cluster.answers["sendTransaction"] = preflight(error, logs)
+    with pytest.raises(TransactionFailed, match="tick: ProgramFailedToComplete") as caught:
+        await coordinator(cluster).tick()
+    assert "units" in caught.value.hint
+
+
 async def test_a_stale_blockhash_is_replaced_once() -> None:
     cluster = FakeCluster()
     cluster.answers["sendTransaction"] = [preflight("BlockhashNotFound"), "signature"]
