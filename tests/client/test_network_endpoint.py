@@ -41,7 +41,7 @@ async def test_an_advertised_address_that_is_none_is_an_error() -> None:
 
 async def test_a_port_in_use_is_an_error() -> None:
     first = await Endpoint.start(SEED)
-    with pytest.raises(EndpointError, match="cannot bind 127.0.0.1"):
+    with pytest.raises(EndpointError, match="cannot bind"):
         await Endpoint.start(bytes([8]) * 32, bind=first.address_text())
     await first.close()
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from psyche_client.network import EventKind, Exchange, FetchFailed, Kind, Settings, history_key
+from psyche_client.network._fetching import Hunt
 from support.network import (
     PATIENCE_SECONDS,
     QUICK,
@@ -91,6 +92,26 @@ async def test_a_payload_that_nobody_holds_fails_at_the_deadline() -> None:
         with pytest.raises(FetchFailed, match="not held"):
             await bob.exchange.fetch(sha256(b"nowhere"), 7, [alice.key], timeout=0.5)
         assert 0.5 <= loop.time() - began < PATIENCE_SECONDS
+
+
+async def test_an_announcement_is_acted_on_however_long_its_peer_was_put_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused = asyncio.Event()
+
+    def put_off_for_ever(hunt: Hunt, node: bytes, why: str, _longest: float = 0.0) -> None:
+        hunt.reasons[node] = why
+        hunt._peer(node).not_before = float("inf")
+        refused.set()
+
+    monkeypatch.setattr(Hunt, "_put_off", put_off_for_ever)
+    async with peers(2) as (alice, bob):
+        alice.shelf.open.add(sha256(PAYLOAD))
+        pending = asyncio.create_task(take(bob, sha256(PAYLOAD), len(PAYLOAD), alice))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await refused.wait()
+        give(alice, PAYLOAD)
+        assert await pending == PAYLOAD
 
 
 async def test_concurrent_fetches_of_one_payload_share_one_transfer() -> None:

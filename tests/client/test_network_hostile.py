@@ -277,3 +277,37 @@ async def test_a_silent_peer_is_taken_for_dead(trio: tuple[Peer, Peer, Mallory])
 
     down = await bob.events.wait(EventKind.PEER_DOWN, mallory.key)
     assert down.detail == "no sign of life"
+
+
+async def test_a_one_way_stream_is_banned(trio: tuple[Peer, Peer, Mallory]) -> None:
+    _, bob, mallory = trio
+    await mallory.join(bob)
+    stream = await mallory.connection.open_uni()
+    await stream.write_all(b"x")
+    await bob.events.wait(EventKind.BANNED, mallory.key)
+    await mallory.closed()
+
+
+async def test_too_many_requests_at_once_are_banned(trio: tuple[Peer, Peer, Mallory]) -> None:
+    _, bob, mallory = trio
+    await mallory.join(bob)
+    streams = []
+    with contextlib.suppress(iroh.IrohError):
+        for _ in range(60):
+            streams.append(await mallory.connection.open_bi())
+            await streams[-1].send().write_all(b"\x01")
+    banned = await bob.events.wait(EventKind.BANNED, mallory.key)
+    assert banned.detail == "flooded"
+
+
+async def test_a_newer_connection_of_a_member_replaces_the_older(
+    trio: tuple[Peer, Peer, Mallory],
+) -> None:
+    _, bob, mallory = trio
+    await mallory.join(bob, session=1)
+    await bob.events.wait(EventKind.PEER_UP, mallory.key)
+    older = mallory.connection
+    await mallory.join(bob, session=2)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert "replaced" in await older.closed()
+    assert bob.exchange.peers()[-1].alive

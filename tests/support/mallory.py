@@ -71,14 +71,15 @@ class Mallory:
         behaviour: Behaviour = silent,
         *,
         instance: bytes = INSTANCE,
+        session: int = 1,
     ) -> wire.Message:
         """Connect and exchange hellos; then serve requests with `behaviour`."""
         connection = await self.connect(victim)
         self.control = await connection.open_bi()
-        hello = wire.encode(wire.Hello(instance, 1, 0, commitments))
+        hello = wire.encode(wire.Hello(instance, session, 0, commitments))
         await self.control.send().write_all(hello)
         answer, _ = await read_message(self.control.recv())
-        self._spawn(self._pong())
+        self._spawn(self._pong(self.control))
         self._spawn(self._serve(connection, behaviour))
         return answer
 
@@ -105,12 +106,12 @@ class Mallory:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.endpoint.close()
 
-    async def _pong(self) -> None:
+    async def _pong(self, control: iroh.BiStream) -> None:
         with suppress(iroh.IrohError):
             while True:
-                message, _ = await read_message(self.control.recv())
+                message, _ = await read_message(control.recv())
                 if isinstance(message, wire.Ping):
-                    await self.send(wire.encode(wire.Pong(message.nonce)))
+                    await control.send().write_all(wire.encode(wire.Pong(message.nonce)))
 
     async def _serve(self, connection: iroh.Connection, behaviour: Behaviour) -> None:
         with suppress(iroh.IrohError):

@@ -17,6 +17,7 @@ from psyche_client.network.scores import Offence
 
 #: How many hashes are remembered of what one peer says that it holds.
 MAX_ANNOUNCED = 4096
+#: Requests of one peer under way; an honest one has a few.
 _MAX_STREAMS = 24
 _FRAMES_PER_SECOND, _FRAMES_BURST = 50.0, 200.0
 _REQUESTS_PER_SECOND, _REQUESTS_BURST = 200.0, 1000.0
@@ -85,8 +86,6 @@ class Link:
         self._pings = 0
         self._outgoing: list[wire.Message] = []
         self._wake = asyncio.Event()
-        connection.set_max_concurrent_uni_streams(0)
-        connection.set_max_concurrent_bi_streams(_MAX_STREAMS)
 
     async def shake_hands(self) -> None:
         """Exchange hellos; HandshakeError if the peer is in another run or talks nonsense.
@@ -127,6 +126,7 @@ class Link:
                 self._write_control(),
                 self._beat(),
                 self._accept_requests(),
+                self._refuse_one_way_streams(),
             )
         ]
         try:
@@ -272,6 +272,14 @@ class Link:
             task = asyncio.ensure_future(self._serve(stream))
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)
+
+    async def _refuse_one_way_streams(self) -> str:
+        # Nobody needs them, and what is sent on them would pile up unread.
+        with contextlib.suppress(iroh.IrohError):
+            await self._connection.accept_uni()
+            self._host.offended(self.node, Offence.MALFORMED)
+            return "a one-way stream"
+        return _GONE
 
     async def _serve(self, stream: iroh.BiStream) -> None:
         try:
