@@ -58,8 +58,8 @@ impl Words {
 
     fn refill(&mut self) -> u32 {
         let hash = sha256(&[&self.seed, &self.counter.to_le_bytes()]);
-        for (word, bytes) in self.block.iter_mut().zip(hash.chunks_exact(4)) {
-            *word = bytes.try_into().map_or(0, u32::from_le_bytes);
+        for (word, bytes) in self.block.iter_mut().zip(hash.as_chunks().0) {
+            *word = u32::from_le_bytes(*bytes);
         }
         self.counter = self.counter.wrapping_add(1);
         self.used = 0;

@@ -24,9 +24,9 @@ impl Permutation {
         let mut keys = [0; ROUNDS];
         for (word, bytes) in keys
             .iter_mut()
-            .zip(key.chunks_exact(8).chain(more.chunks_exact(8)))
+            .zip(key.as_chunks().0.iter().chain(more.as_chunks().0))
         {
-            *word = bytes.try_into().map_or(0, u64::from_le_bytes);
+            *word = u64::from_le_bytes(*bytes);
         }
         // Bits of the largest value, so ceil(log2(length)).
         let bits = 64_u32.saturating_sub(length.saturating_sub(1).leading_zeros());
