@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from psyche_client.cli.errors import CommandError
+from psyche_client.cli.errors import Code, CommandError
 from psyche_client.cli.keys import load_key
 from psyche_client.cli.output import put_json, say
 from psyche_client.cli.settings import Url, WalletFile, endpoint, wallet_path
@@ -81,12 +81,20 @@ def localnet(
     """Run a Solana chain on this machine, with the program on it, until Ctrl-C."""
     from psyche_sdk.localnet import (  # noqa: PLC0415 - a page of help needs no chain
         LocalnetConfig,
+        PortInUse,
         packaged_program,
     )
 
     programs: dict[Pubkey, str | Path | bytes] = {**packaged_program()}
     config = LocalnetConfig(port=port, slot_ms=slot_ms, state=state, programs=programs)
-    asyncio.run(_serve(config, json=json))
+    try:
+        asyncio.run(_serve(config, json=json))
+    except PortInUse as error:
+        raise CommandError(
+            f"port {error.port} is in use",
+            hint="stop the program that has it, or choose another with --port (0 takes any)",
+            code=Code.NETWORK,
+        ) from None
 
 
 async def _serve(config: LocalnetConfig, *, json: bool) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from psyche_client.cli.errors import CommandError
+from psyche_client.cli.errors import Code, CommandError
 from psyche_client.cli.keys import load_key
 from psyche_client.cli.output import put, put_json, say, sol
 from psyche_client.cli.runs import config_facts, member_facts, run_facts, state_of
@@ -65,6 +65,7 @@ def create(
     address = str(pda.run_address(key.pubkey(), config.run.id))
 
     async def work(coordinator: Coordinator) -> None:
+        await _refuse_existing(coordinator, config.run.id)
         await coordinator.create_run(plan.args)
         if start:
             await coordinator.resume()
@@ -212,6 +213,21 @@ def _with(
             await work(coordinator)
 
     asyncio.run(opened())
+
+
+async def _refuse_existing(coordinator: Coordinator, name: str) -> None:
+    """One wallet's runs have different ids; the chain would refuse with a bare number."""
+    from psyche_sdk.errors import AccountMissing  # noqa: PLC0415 - a page of help needs no chain
+
+    try:
+        await coordinator.run()
+    except AccountMissing:
+        return
+    raise CommandError(
+        f"this wallet has a run `{name}` already, at {coordinator.address}",
+        hint="choose another run.id, or close that one with `psyche run close`",
+        code=Code.REFUSED,
+    )
 
 
 async def _all_runs(transport: Any, program: Any, discriminator: bytes) -> list[dict[str, Any]]:

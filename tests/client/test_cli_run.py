@@ -1,0 +1,192 @@
+"""`psyche run` and `psyche wallet` on an embedded chain, as an owner uses them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from psyche_client.cli.app import run
+from psyche_client.cli.errors import Code
+from psyche_sdk.localnet import LocalnetProcess, packaged_program
+
+FILE = '[run]\nid = "{name}"\n[rounds]\ntotal_steps = 40\n[data]\nsource = "python"\n'
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[str]:
+    """The URL of an embedded chain with the program on it."""
+    with LocalnetProcess(slot_ms=50, programs=packaged_program()) as started:
+        yield started.url
+
+
+@pytest.fixture(scope="module")
+def owner(chain: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Options that name the chain and a wallet with 10 SOL."""
+    path = tmp_path_factory.mktemp("owner") / "alice.json"
+    options = ["--wallet", str(path), "--url", chain]
+    assert run(["wallet", "new", "--out", str(path)]) == Code.OK
+    assert run(["wallet", "airdrop", "10", *options]) == Code.OK
+    return options
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A little of the standard library as training data."""
+    folder = tmp_path_factory.mktemp("data")
+    assert run(["data", "prepare", str(folder), "python", "--bytes-max", "400000"]) == Code.OK
+    return folder
+
+
+def create(name: str, owner: list[str], data: Path, tmp_path: Path, *more: str) -> int:
+    (tmp_path / "run.toml").write_text(FILE.format(name=name))
+    arguments = ["run", "create", str(tmp_path / "run.toml"), "--data", str(data)]
+    return run([*arguments, *owner, *more])
+
+
+def shown(address: str, chain: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    capsys.readouterr()
+    assert run(["run", "show", address, "--url", chain, "--json"]) == Code.OK
+    facts: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return facts
+
+
+def test_a_run_is_created_paused_steered_and_closed(
+    chain: str,
+    owner: list[str],
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    capsys.readouterr()
+    assert create("steered", owner, data, tmp_path) == Code.OK
+    address = capsys.readouterr().out.strip()
+    facts = shown(address, chain, capsys)
+    assert (facts["id"], facts["phase"], facts["total_steps"]) == ("steered", "paused", 40)
+
+    assert run(["run", "resume", address, *owner]) == Code.OK
+    assert shown(address, chain, capsys)["phase"] == "waiting for members"
+    assert run(["run", "pause", address, *owner]) == Code.OK
+    assert shown(address, chain, capsys)["phase"] == "paused"
+    assert run(["run", "close", address, *owner]) == Code.OK
+    assert run(["run", "show", address, "--url", chain]) == Code.CHAIN
+
+
+def test_the_chain_names_the_model_that_was_written(
+    chain: str, owner: list[str], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    create("named", owner, data, tmp_path, "--json")
+    facts = shown(json.loads(capsys.readouterr().out)["address"], chain, capsys)
+
+    run(["model", "inspect", str(data / "model.json"), "--json"])
+
+    assert json.loads(capsys.readouterr().out)["sha256"] == facts["model_hash"]
+    assert facts["model_uri"] == (data / "model.json").resolve().as_uri()
+
+
+def test_a_run_is_found_in_the_list_and_by_creator_and_id(
+    chain: str, owner: list[str], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create("listed", owner, data, tmp_path, "--start")
+    capsys.readouterr()
+
+    run(["run", "list", "--url", chain, "--json"])
+
+    found = {one["id"]: one for one in json.loads(capsys.readouterr().out)}
+    name = f"{found['listed']['creator']}/listed"
+    assert shown(name, chain, capsys)["address"] == found["listed"]["address"]
+
+
+def test_the_configuration_on_chain_is_the_files(
+    chain: str, owner: list[str], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    create("configured", owner, data, tmp_path)
+    address = capsys.readouterr().out.strip()
+
+    run(["run", "config", address, "--url", chain, "--json"])
+
+    config = json.loads(capsys.readouterr().out)
+    assert (config["total_steps"], config["sequence_tokens"]) == (40, 128)
+
+
+def test_a_second_run_of_the_same_id_is_refused_in_words(
+    owner: list[str], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create("twice", owner, data, tmp_path)
+
+    assert create("twice", owner, data, tmp_path) == Code.REFUSED
+
+    assert "has a run `twice` already" in capsys.readouterr().err
+
+
+def test_a_wallet_without_funds_is_named_with_what_to_do(
+    chain: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    poor = tmp_path / "bob.json"
+    run(["wallet", "new", "--out", str(poor)])
+
+    options = ["--wallet", str(poor), "--url", chain]
+    assert create("poor", options, data, tmp_path) == Code.FUNDS
+
+    assert "hint: " in capsys.readouterr().err
+
+
+def test_only_the_owner_steers_a_run(
+    chain: str,
+    owner: list[str],
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    capsys.readouterr()
+    create("owned", owner, data, tmp_path)
+    address = capsys.readouterr().out.strip()
+    mallory = ["--wallet", str(tmp_path / "mallory.json"), "--url", chain]
+    run(["wallet", "new", "--out", mallory[1]])
+    run(["wallet", "airdrop", "1", *mallory])
+    capsys.readouterr()
+
+    assert run(["run", "resume", address, *mallory]) == Code.REFUSED
+
+    assert "sign with the key that the run names" in capsys.readouterr().err
+
+
+def test_a_name_that_is_no_run_is_a_usage_error(
+    chain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["run", "show", "not/a/run", "--url", chain]) == Code.USAGE
+
+    assert "names no run" in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_one_line_with_its_own_code(
+    chain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = chain.rpartition(":")[2]
+
+    assert run(["localnet", "--port", port]) == Code.NETWORK
+
+    assert f"error: port {port} is in use" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_the_chain_without_a_word_too_many() -> None:
+    command = [sys.executable, "-m", "psyche_client.cli", "localnet", "--port", "0", "--json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+    ) as process:
+        assert process.stderr is not None
+        assert "a chain at" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, words = process.communicate(timeout=20)
+
+    assert process.returncode == Code.OK
+    assert "Traceback" not in words
