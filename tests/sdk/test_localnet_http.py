@@ -232,6 +232,25 @@ async def test_a_client_that_goes_away_in_the_middle_harms_nobody(chain):
     assert (await asked(chain, post(HEALTH)))[0] == 200
 
 
+async def test_answers_that_nobody_takes_are_bounded_all_together(chain, monkeypatch):
+    monkeypatch.setattr(_http, "_ANSWERS_BYTES_MAX", 10)
+
+    status, words = await asked(chain, post(HEALTH))
+
+    assert (status, words) == (503, b"too many unread answers")
+
+
+async def test_stopping_the_chain_ends_open_connections():
+    chain = await Localnet(slot_ms=0).start()
+    async with Wire(chain) as wire:
+        await wire.send(post(HEALTH))
+        await wire.answer()
+
+        await chain.stop()
+
+        assert await wire.ended()
+
+
 BANK = Bank(SlotsStart(bytes(32)), 1_800_000_000.0)
 JSON = st.recursive(
     st.none()

@@ -1,12 +1,14 @@
 """JSON-RPC of the embedded chain, through solana-py's unmodified client."""
 
 import base64
+import struct
 
 import pytest
 from solana.rpc.async_api import AsyncClient
 from solana.rpc.core import RPCException
 from solana.rpc.models import DataSliceOpts, MemcmpOpts, TxOpts
 from solders.account import Account
+from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
 from solders.hash import Hash
 from solders.instruction import Instruction
@@ -18,6 +20,7 @@ from solders.system_program import ID as SYSTEM_PROGRAM
 from solders.transaction import VersionedTransaction
 
 from psyche_sdk.localnet import Localnet
+from psyche_sdk.localnet._records import History
 from support.chains import payment, signed
 
 ALICE = Keypair.from_seed(bytes([1]) * 32)
@@ -69,10 +72,11 @@ async def test_an_airdrop_is_a_transaction_like_any_other(client):
     assert (await client.get_balance(BOB)).value == SOL
 
 
-async def test_two_equal_airdrops_in_one_slot_both_arrive(client):
-    await client.request_airdrop(BOB, SOL)
-    await client.request_airdrop(BOB, SOL)
+async def test_two_equal_airdrops_in_one_slot_are_two_transactions(client):
+    first = (await client.request_airdrop(BOB, SOL)).value
+    second = (await client.request_airdrop(BOB, SOL)).value
 
+    assert first != second
     assert (await client.get_balance(BOB)).value == 2 * SOL
 
 
@@ -259,16 +263,72 @@ async def test_simulating_checks_signatures_only_if_asked(client):
     assert str(careful.err) == "TransactionErrorFieldless.SignatureFailure"
 
 
-async def test_a_transaction_longer_than_a_packet_is_refused(client):
-    note = Instruction(SYSTEM_PROGRAM, bytes(1_100), [])
-    transaction = signed(ALICE, await blockhash_of(client), note)
-    assert len(bytes(transaction)) > 1232
+async def filled(client, size):
+    """Returns a transaction of exactly `size` bytes."""
+    blockhash = await blockhash_of(client)
+    room = size - len(bytes(signed(ALICE, blockhash, Instruction(SYSTEM_PROGRAM, bytes(200), []))))
+    transaction = signed(ALICE, blockhash, Instruction(SYSTEM_PROGRAM, bytes(200 + room), []))
+    assert len(bytes(transaction)) == size
+    return transaction
 
+
+async def test_a_transaction_one_byte_longer_than_a_packet_is_refused(client):
     with pytest.raises(RPCException) as raised:
-        await client.send_transaction(transaction, TxOpts(skip_preflight=True))
+        await client.send_transaction(await filled(client, 1233), TxOpts(skip_preflight=True))
 
     assert isinstance(raised.value.args[0], InvalidParamsMessage)
     assert "too large" in raised.value.args[0].message
+
+
+async def test_a_transaction_that_fills_a_packet_is_taken(client):
+    options = TxOpts(skip_preflight=True)
+
+    signature = (await client.send_transaction(await filled(client, 1232), options)).value
+
+    assert (await client.get_signature_statuses([signature])).value[0] is not None
+
+
+async def test_bytes_behind_a_transaction_are_refused(client):
+    transaction = signed(ALICE, await blockhash_of(client), payment(ALICE, BOB, SOL))
+    text = base64.b64encode(bytes(transaction) + b"x").decode()
+
+    answer = await raw(client, "sendTransaction", text, {"encoding": "base64"})
+
+    assert "trailing bytes" in answer["error"]["message"]
+
+
+async def test_accounts_from_a_lookup_table_are_written_and_told(chain, client):
+    table = put_lookup_table(chain, [BOB])
+    message = MessageV0.try_compile(
+        ALICE.pubkey(), [payment(ALICE, BOB, SOL)], [table], await blockhash_of(client)
+    )
+    assert BOB not in message.account_keys
+
+    signature = (await client.send_transaction(VersionedTransaction(message, [ALICE]))).value
+    config = {"maxSupportedTransactionVersion": 0}
+    found = (await raw(client, "getTransaction", str(signature), config))["result"]
+
+    assert (await client.get_balance(BOB)).value == SOL
+    assert found["meta"]["loadedAddresses"] == {"writable": [str(BOB)], "readonly": []}
+    assert found["meta"]["postBalances"][-1] == SOL
+
+
+def put_lookup_table(chain, addresses):
+    program = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
+    address = Pubkey.from_bytes(bytes([12]) * 32)
+    head = struct.pack("<IQQBB34x", 1, 2**64 - 1, 0, 0, 0)
+    data = head + b"".join(bytes(entry) for entry in addresses)
+    chain.set_account(address, Account(SOL, data, program, False, 0))
+    return AddressLookupTableAccount(address, addresses)
+
+
+async def test_old_transactions_are_forgotten_one_by_one(chain, client):
+    chain._bank.history = History(2)
+    signatures = [(await client.request_airdrop(BOB, SOL)).value for _ in range(3)]
+
+    statuses = (await client.get_signature_statuses(signatures)).value
+
+    assert [status is not None for status in statuses] == [False, True, True]
 
 
 async def test_a_payer_without_money_is_refused_by_name(client):
