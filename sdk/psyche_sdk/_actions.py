@@ -150,35 +150,35 @@ class Actions:
         self, args: _t.ReadyArgs, *, transition: bool = False, units: int | None = None
     ) -> Receipt:
         """Say that the member holds the parameters."""
-        built = _ix.ready(**self._member(), args=args)
+        built = _ix.ready(**self._member(), args=args, transition=transition)
         return await self._send("ready", [built], transition=transition, units=units)
 
     async def behind(
         self, args: _t.MemberArgs, *, transition: bool = False, units: int | None = None
     ) -> Receipt:
         """Say that the member cannot follow."""
-        built = _ix.behind(**self._member(), args=args)
+        built = _ix.behind(**self._member(), args=args, transition=transition)
         return await self._send("behind", [built], transition=transition, units=units)
 
     async def leave(
         self, args: _t.MemberArgs, *, transition: bool = False, units: int | None = None
     ) -> Receipt:
         """Give the slot up."""
-        built = _ix.leave(**self._member(), args=args)
+        built = _ix.leave(**self._member(), args=args, transition=transition)
         return await self._send("leave", [built], transition=transition, units=units)
 
     async def commit(
         self, args: _t.CommitArgs, *, transition: bool = False, units: int | None = None
     ) -> Receipt:
         """Commit to the round's payload."""
-        built = _ix.commit(**self._member(), args=args)
+        built = _ix.commit(**self._member(), args=args, transition=transition)
         return await self._send("commit", [built], transition=transition, units=units)
 
     async def attest(
         self, args: _t.AttestArgs, *, transition: bool = False, units: int | None = None
     ) -> Receipt:
         """Say which payloads the witness holds and checked."""
-        built = _ix.attest(**self._member(), args=args)
+        built = _ix.attest(**self._member(), args=args, transition=transition)
         return await self._send("attest", [built], transition=transition, units=units)
 
     async def attest_state(self, args: _t.AttestStateArgs) -> Receipt:

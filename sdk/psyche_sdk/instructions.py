@@ -4,7 +4,8 @@ Builders take keyword arguments only and return a solders `Instruction`; nothing
 
 Example:
     args = instructions.CommitArgs(epoch=0, round=3, slot=1, commitment=digest, ...)
-    built = instructions.commit(wallet=me, run=run, roster=roster, rounds=rounds, args=args)
+    accounts = dict(wallet=me, run=run, roster=roster, rounds=rounds)
+    built = instructions.commit(**accounts, args=args, transition=False)
 """
 
 from psyche_sdk._generated.instructions import (

@@ -2,6 +2,9 @@
 //!
 //! It says who takes part, who does what in each round, what each trainer committed to, and which
 //! payloads are applied. Everything heavy moves between the clients.
+//!
+//! A member whose view says that its instruction makes a transition due passes `transition`, and
+//! asks for the compute units of one; else it pays for its own word alone, and `tick` does the rest.
 #![allow(unexpected_cfgs)]
 
 use anchor_lang::prelude::*;
@@ -107,23 +110,23 @@ pub mod coordinator {
     ///
     /// Authority: the member, Joined or Behind. Errors: `WrongRound`, `NotYourSlot`,
     /// `WrongMemberState`, `UnknownDigest`, `UnknownChainHash`.
-    pub fn ready(ctx: Context<MemberAccounts>, args: ReadyArgs) -> Result<()> {
-        instructions::ready::ready(&ctx, &args)
+    pub fn ready(ctx: Context<MemberAccounts>, args: ReadyArgs, transition: bool) -> Result<()> {
+        instructions::ready::ready(&ctx, &args, transition)
     }
 
     /// Says that the member cannot follow; it gets no roles until it is ready again.
     ///
     /// Authority: the member, Ready or Active. Errors: `WrongRound`, `NotYourSlot`,
     /// `WrongMemberState`.
-    pub fn behind(ctx: Context<MemberAccounts>, args: MemberArgs) -> Result<()> {
-        instructions::behind::behind(&ctx, &args)
+    pub fn behind(ctx: Context<MemberAccounts>, args: MemberArgs, transition: bool) -> Result<()> {
+        instructions::behind::behind(&ctx, &args, transition)
     }
 
     /// Gives the slot up at once.
     ///
     /// Authority: the member. Errors: `WrongRound`, `NotYourSlot`.
-    pub fn leave(ctx: Context<MemberAccounts>, args: MemberArgs) -> Result<()> {
-        instructions::leave::leave(&ctx, &args)
+    pub fn leave(ctx: Context<MemberAccounts>, args: MemberArgs, transition: bool) -> Result<()> {
+        instructions::leave::leave(&ctx, &args, transition)
     }
 
     /// Makes what is due: entropy, transitions, drops.
@@ -138,16 +141,16 @@ pub mod coordinator {
     /// Authority: a trainer of the round, in Train. Errors: `WrongPhase`, `WrongRound`,
     /// `NotYourSlot`, `NotATrainer`, `TrainerGone`, `CommitmentDiffers`, `CommitmentZero`,
     /// `PayloadTooLarge`.
-    pub fn commit(ctx: Context<MemberAccounts>, args: CommitArgs) -> Result<()> {
-        instructions::commit::commit(&ctx, &args)
+    pub fn commit(ctx: Context<MemberAccounts>, args: CommitArgs, transition: bool) -> Result<()> {
+        instructions::commit::commit(&ctx, &args, transition)
     }
 
     /// Says which committed payloads a witness holds and checked; a repeat only adds.
     ///
     /// Authority: a witness of the target. Errors: `WrongPhase`, `WrongRound`, `NotYourSlot`,
     /// `EntropyNotStored`, `NothingToAttest`, `NotAWitness`, `BitFieldLength`, `BitNotCommitted`.
-    pub fn attest(ctx: Context<MemberAccounts>, args: AttestArgs) -> Result<()> {
-        instructions::attest::attest(&ctx, &args)
+    pub fn attest(ctx: Context<MemberAccounts>, args: AttestArgs, transition: bool) -> Result<()> {
+        instructions::attest::attest(&ctx, &args, transition)
     }
 
     /// Seals a vote on the parameters: sha256(digest, wallet).

@@ -1,4 +1,6 @@
-//! The two system calls that no safe crate wraps: the only place with `unsafe`.
+//! The system call that reads a piece of a sysvar: the only place with `unsafe`.
+//!
+//! (`sol_remaining_compute_units` is not used: its feature was never switched on for mainnet-beta.)
 #![allow(unsafe_code)]
 
 use anchor_lang::prelude::*;
@@ -14,16 +16,6 @@ const ENTRY_BYTES: usize = 40;
 const NEWEST: usize = 16;
 /// Entries that the sysvar can have.
 const ENTRIES_MAX: u64 = 512;
-
-/// Compute units that the transaction may still use; on the host there is no limit.
-#[must_use]
-pub fn remaining_units() -> u64 {
-    #[cfg(target_os = "solana")]
-    // SAFETY: takes nothing and only returns a number.
-    return unsafe { solana_define_syscall::definitions::sol_remaining_compute_units() };
-    #[cfg(not(target_os = "solana"))]
-    u64::MAX
-}
 
 /// The hash of the newest chain slot <= `target`, if the sysvar still has it.
 ///

@@ -19,14 +19,11 @@ use crate::{
 pub struct Chain {
     /// The hash of the newest chain slot that is not above the given one.
     pub slot_hash: fn(u64) -> Result<Option<[u8; 32]>>,
-    /// Compute units left.
-    pub units: fn() -> u64,
 }
 
 /// The chain that the program runs on.
 pub const CHAIN: Chain = Chain {
     slot_hash: crate::syscalls::slot_hash,
-    units: crate::syscalls::remaining_units,
 };
 
 /// A run, open.

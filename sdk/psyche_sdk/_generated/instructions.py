@@ -131,6 +131,7 @@ def attest(
     roster: Pubkey,
     rounds: Pubkey,
     args: _t.AttestArgs,
+    transition: bool,
     remaining_accounts: Sequence[AccountMeta] = (),
     program_id: Pubkey = PROGRAM_ID,
 ) -> Instruction:
@@ -150,6 +151,7 @@ def attest(
         "attest",
         ATTEST_DISCRIMINATOR,
         ("args", _t.ATTEST_ARGS_CODEC, args),
+        ("transition", _b.BOOL, transition),
     )
     return Instruction(program_id, data, metas)
 
@@ -191,6 +193,7 @@ def behind(
     roster: Pubkey,
     rounds: Pubkey,
     args: _t.MemberArgs,
+    transition: bool,
     remaining_accounts: Sequence[AccountMeta] = (),
     program_id: Pubkey = PROGRAM_ID,
 ) -> Instruction:
@@ -210,6 +213,7 @@ def behind(
         "behind",
         BEHIND_DISCRIMINATOR,
         ("args", _t.MEMBER_ARGS_CODEC, args),
+        ("transition", _b.BOOL, transition),
     )
     return Instruction(program_id, data, metas)
 
@@ -250,6 +254,7 @@ def commit(
     roster: Pubkey,
     rounds: Pubkey,
     args: _t.CommitArgs,
+    transition: bool,
     remaining_accounts: Sequence[AccountMeta] = (),
     program_id: Pubkey = PROGRAM_ID,
 ) -> Instruction:
@@ -270,6 +275,7 @@ def commit(
         "commit",
         COMMIT_DISCRIMINATOR,
         ("args", _t.COMMIT_ARGS_CODEC, args),
+        ("transition", _b.BOOL, transition),
     )
     return Instruction(program_id, data, metas)
 
@@ -362,6 +368,7 @@ def leave(
     roster: Pubkey,
     rounds: Pubkey,
     args: _t.MemberArgs,
+    transition: bool,
     remaining_accounts: Sequence[AccountMeta] = (),
     program_id: Pubkey = PROGRAM_ID,
 ) -> Instruction:
@@ -380,6 +387,7 @@ def leave(
         "leave",
         LEAVE_DISCRIMINATOR,
         ("args", _t.MEMBER_ARGS_CODEC, args),
+        ("transition", _b.BOOL, transition),
     )
     return Instruction(program_id, data, metas)
 
@@ -418,6 +426,7 @@ def ready(
     roster: Pubkey,
     rounds: Pubkey,
     args: _t.ReadyArgs,
+    transition: bool,
     remaining_accounts: Sequence[AccountMeta] = (),
     program_id: Pubkey = PROGRAM_ID,
 ) -> Instruction:
@@ -437,6 +446,7 @@ def ready(
         "ready",
         READY_DISCRIMINATOR,
         ("args", _t.READY_ARGS_CODEC, args),
+        ("transition", _b.BOOL, transition),
     )
     return Instruction(program_id, data, metas)
 

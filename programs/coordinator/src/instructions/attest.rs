@@ -24,11 +24,11 @@ pub struct AttestArgs {
 ///
 /// # Errors
 /// As documented there.
-pub fn attest(ctx: &Context<MemberAccounts>, args: &AttestArgs) -> Result<()> {
+pub fn attest(ctx: &Context<MemberAccounts>, args: &AttestArgs, transition: bool) -> Result<()> {
     let accounts = &ctx.accounts;
     let wallet = accounts.wallet.key();
     with_world(&accounts.run, &accounts.roster, &accounts.rounds, |world| {
-        run(world, &wallet, args)
+        run(world, &wallet, args, transition)
     })
 }
 
@@ -36,8 +36,8 @@ pub fn attest(ctx: &Context<MemberAccounts>, args: &AttestArgs) -> Result<()> {
 ///
 /// # Errors
 /// Those of [`attest`].
-pub fn run(world: &mut World, wallet: &Pubkey, args: &AttestArgs) -> Result<()> {
-    transition::prepare(world)?;
+pub fn run(world: &mut World, wallet: &Pubkey, args: &AttestArgs, advance: bool) -> Result<()> {
+    transition::prepare(world, advance)?;
     let phase = world.phase()?;
     let overlapping = phase == Phase::Train && world.run.config.overlap == 1;
     require!(
@@ -66,7 +66,7 @@ pub fn run(world: &mut World, wallet: &Pubkey, args: &AttestArgs) -> Result<()> 
     );
     count(record, mask, &args.bits)?;
     world.seen(args.slot)?;
-    transition::conclude(world)
+    transition::conclude(world, advance)
 }
 
 /// Adds a witness's votes.

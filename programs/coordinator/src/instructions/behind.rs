@@ -22,11 +22,11 @@ pub struct MemberArgs {
 ///
 /// # Errors
 /// As documented there.
-pub fn behind(ctx: &Context<MemberAccounts>, args: &MemberArgs) -> Result<()> {
+pub fn behind(ctx: &Context<MemberAccounts>, args: &MemberArgs, transition: bool) -> Result<()> {
     let accounts = &ctx.accounts;
     let wallet = accounts.wallet.key();
     with_world(&accounts.run, &accounts.roster, &accounts.rounds, |world| {
-        run(world, &wallet, args)
+        run(world, &wallet, args, transition)
     })
 }
 
@@ -34,8 +34,8 @@ pub fn behind(ctx: &Context<MemberAccounts>, args: &MemberArgs) -> Result<()> {
 ///
 /// # Errors
 /// Those of [`behind`].
-pub fn run(world: &mut World, wallet: &Pubkey, args: &MemberArgs) -> Result<()> {
-    transition::prepare(world)?;
+pub fn run(world: &mut World, wallet: &Pubkey, args: &MemberArgs, advance: bool) -> Result<()> {
+    transition::prepare(world, advance)?;
     world.check_round(args.epoch, args.round)?;
     let state = world.member(args.slot, wallet)?.state;
     require!(
@@ -43,7 +43,7 @@ pub fn run(world: &mut World, wallet: &Pubkey, args: &MemberArgs) -> Result<()> 
         CoordinatorError::WrongMemberState
     );
     aside(world, args.slot, MemberState::Behind)?;
-    transition::conclude(world)
+    transition::conclude(world, advance)
 }
 
 /// Puts a member aside and tells observers.

@@ -38,11 +38,11 @@ pub struct CommitArgs {
 ///
 /// # Errors
 /// As documented there.
-pub fn commit(ctx: &Context<MemberAccounts>, args: &CommitArgs) -> Result<()> {
+pub fn commit(ctx: &Context<MemberAccounts>, args: &CommitArgs, transition: bool) -> Result<()> {
     let accounts = &ctx.accounts;
     let wallet = accounts.wallet.key();
     with_world(&accounts.run, &accounts.roster, &accounts.rounds, |world| {
-        run(world, &wallet, args)
+        run(world, &wallet, args, transition)
     })
 }
 
@@ -50,15 +50,15 @@ pub fn commit(ctx: &Context<MemberAccounts>, args: &CommitArgs) -> Result<()> {
 ///
 /// # Errors
 /// Those of [`commit`].
-pub fn run(world: &mut World, wallet: &Pubkey, args: &CommitArgs) -> Result<()> {
-    transition::prepare(world)?;
+pub fn run(world: &mut World, wallet: &Pubkey, args: &CommitArgs, advance: bool) -> Result<()> {
+    transition::prepare(world, advance)?;
     require!(world.phase()? == Phase::Train, CoordinatorError::WrongPhase);
     world.check_round(args.epoch, args.round)?;
     if record(world, wallet, args)? {
         begin_grace(world)?;
         world.seen(args.slot)?;
     }
-    transition::conclude(world)
+    transition::conclude(world, advance)
 }
 
 /// Writes the commitment; says whether it is new.

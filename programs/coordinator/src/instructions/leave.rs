@@ -9,11 +9,11 @@ use crate::{state::MemberState, transition, world::World};
 ///
 /// # Errors
 /// As documented there.
-pub fn leave(ctx: &Context<MemberAccounts>, args: &MemberArgs) -> Result<()> {
+pub fn leave(ctx: &Context<MemberAccounts>, args: &MemberArgs, transition: bool) -> Result<()> {
     let accounts = &ctx.accounts;
     let wallet = accounts.wallet.key();
     with_world(&accounts.run, &accounts.roster, &accounts.rounds, |world| {
-        run(world, &wallet, args)
+        run(world, &wallet, args, transition)
     })
 }
 
@@ -21,10 +21,10 @@ pub fn leave(ctx: &Context<MemberAccounts>, args: &MemberArgs) -> Result<()> {
 ///
 /// # Errors
 /// Those of [`leave`].
-pub fn run(world: &mut World, wallet: &Pubkey, args: &MemberArgs) -> Result<()> {
-    transition::prepare(world)?;
+pub fn run(world: &mut World, wallet: &Pubkey, args: &MemberArgs, advance: bool) -> Result<()> {
+    transition::prepare(world, advance)?;
     world.check_round(args.epoch, args.round)?;
     world.member(args.slot, wallet)?;
     aside(world, args.slot, MemberState::Left)?;
-    transition::conclude(world)
+    transition::conclude(world, advance)
 }

@@ -34,11 +34,11 @@ pub struct ReadyArgs {
 ///
 /// # Errors
 /// As documented there.
-pub fn ready(ctx: &Context<MemberAccounts>, args: &ReadyArgs) -> Result<()> {
+pub fn ready(ctx: &Context<MemberAccounts>, args: &ReadyArgs, transition: bool) -> Result<()> {
     let accounts = &ctx.accounts;
     let wallet = accounts.wallet.key();
     with_world(&accounts.run, &accounts.roster, &accounts.rounds, |world| {
-        run(world, &wallet, args)
+        run(world, &wallet, args, transition)
     })
 }
 
@@ -46,8 +46,8 @@ pub fn ready(ctx: &Context<MemberAccounts>, args: &ReadyArgs) -> Result<()> {
 ///
 /// # Errors
 /// Those of [`ready`].
-pub fn run(world: &mut World, wallet: &Pubkey, args: &ReadyArgs) -> Result<()> {
-    transition::prepare(world)?;
+pub fn run(world: &mut World, wallet: &Pubkey, args: &ReadyArgs, advance: bool) -> Result<()> {
+    transition::prepare(world, advance)?;
     world.check_round(args.epoch, args.round)?;
     let entry = world.member(args.slot, wallet)?;
     let (before, member_id) = (entry.state, entry.member_id);
@@ -69,7 +69,7 @@ pub fn run(world: &mut World, wallet: &Pubkey, args: &ReadyArgs) -> Result<()> {
         state_before: before,
         state_after: MemberState::Ready as u8,
     });
-    transition::conclude(world)
+    transition::conclude(world, advance)
 }
 
 fn knows_digest(world: &World, args: &ReadyArgs) -> bool {

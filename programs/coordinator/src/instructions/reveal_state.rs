@@ -53,6 +53,5 @@ pub fn run(world: &mut World, wallet: &Pubkey, args: &RevealStateArgs) -> Result
     let sealed = sealed_digest(&args.digest, &wallet.to_bytes());
     require!(entry.vote == sealed, CoordinatorError::VoteMismatch);
     world.seen(args.slot)?;
-    transition::record_reveal(world, args.slot, args.digest)?;
-    transition::conclude(world)
+    transition::record_reveal(world, args.slot, args.digest)
 }

@@ -30,32 +30,25 @@ use crate::{
 /// Transitions that one instruction makes at most: Train, Witness and settle, and what follows.
 const TRANSITIONS_MAX: u32 = 3;
 
-/// Compute units that must remain before an instruction of a member begins a transition.
-///
-/// Above what the dearest transition takes at this capacity (docs/COSTS.md).
-#[must_use]
-pub const fn tick_units(capacity: u16) -> u64 {
-    (capacity as u64).saturating_mul(220).saturating_add(10_000)
-}
-
-/// Stores entropy that is due, if the units suffice. Comes before anything else that a member does.
+/// Stores entropy that is due. Comes before anything else that a member does, if it asked for it.
 ///
 /// # Errors
 /// Only those of a broken account: the instruction fails as a whole.
-pub fn prepare(world: &mut World) -> Result<bool> {
-    if !affordable(world) {
-        return Ok(false);
+pub fn prepare(world: &mut World, wanted: bool) -> Result<()> {
+    if wanted {
+        entropy::store(world)?;
     }
-    entropy::store(world)
+    Ok(())
 }
 
-/// Makes the transitions that are due, if the units suffice. Comes last in a member's instruction.
+/// Makes the transitions that are due, if the sender asked for it (and so for the units that it
+/// takes: the chain lets no program see what is left). Comes last in a member's instruction.
 ///
 /// # Errors
 /// Only those of a broken account: a plan that fails does nothing, and the instruction succeeds.
-pub fn conclude(world: &mut World) -> Result<()> {
-    let mut left = TRANSITIONS_MAX;
-    while left > 0 && affordable(world) {
+pub fn conclude(world: &mut World, wanted: bool) -> Result<()> {
+    let mut left = if wanted { TRANSITIONS_MAX } else { 0 };
+    while left > 0 {
         let Ok(Some(transition)) = plan(world) else {
             break;
         };
@@ -75,17 +68,13 @@ pub fn tick(world: &mut World) -> Result<()> {
     let planned = plan(world)?;
     if let Some(transition) = planned {
         apply(world, transition)?;
-        conclude(world)?;
+        conclude(world, true)?;
     }
     require!(
         stored || dropped || planned.is_some(),
         CoordinatorError::TooEarly
     );
     Ok(())
-}
-
-fn affordable(world: &World) -> bool {
-    (world.chain.units)() >= tick_units(world.run.capacity)
 }
 
 /// Makes one transition that a plan found due.
