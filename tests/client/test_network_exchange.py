@@ -3,11 +3,21 @@
 import asyncio
 import os
 import time
+from collections.abc import Iterable
 
 import pytest
 
-from psyche_client.network import EventKind, Exchange, FetchFailed, Kind, Settings, history_key
+from psyche_client.network import (
+    EventKind,
+    Exchange,
+    FetchFailed,
+    Kind,
+    Member,
+    Settings,
+    history_key,
+)
 from psyche_client.network._fetching import Hunt
+from psyche_client.network._link import Close
 from support.network import (
     PATIENCE_SECONDS,
     QUICK,
@@ -268,3 +278,46 @@ async def test_members_that_dial_each_other_at_once_end_with_a_connection_that_w
                 if peer is not owner:
                     await take(peer, commitment, 1000, owner)
         assert all(status.alive for peer in group for status in peer.exchange.peers())
+
+
+class FakeLink:
+    """A link that only knows who dialled it and whether it was closed."""
+
+    def __init__(self, node: bytes, session: int, *, dialled: bool) -> None:
+        self.node, self.session, self.dialled = node, session, dialled
+        self.announced: dict[bytes, None] = {}
+        self.said: tuple[bytes, ...] = ()
+        self.closed: Close | None = None
+        self._ended = asyncio.Event()
+
+    async def run(self) -> str:
+        await self._ended.wait()
+        return ""
+
+    def announce(self, _commitments: Iterable[bytes]) -> None:
+        pass
+
+    def path(self) -> str:
+        return ""
+
+    def close(self, why: Close) -> None:
+        self.closed = why
+        self._ended.set()
+
+
+@pytest.mark.parametrize("own_first", [True, False])
+async def test_of_two_connections_dialled_at_once_both_sides_keep_the_same(
+    own_first: bool,
+) -> None:
+    async with peers(2, connect=False) as group:
+        smaller, larger = sorted(group, key=lambda peer: peer.key)
+        for me, other in ((smaller, larger), (larger, smaller)):
+            mesh = me.exchange._mesh
+            mesh.members = {other.key: Member(0, 0)}
+            links = [FakeLink(other.key, 7, dialled=dialled) for dialled in (True, False)]
+            for link in links if own_first else links[::-1]:
+                mesh._adopt(link)  # type: ignore[arg-type]
+            # The smaller key's dial stays: dialled here by the smaller, accepted by the larger.
+            kept = links[0] if me is smaller else links[1]
+            assert [link.closed is None for link in links] == [link is kept for link in links]
+            assert mesh.links[other.key] is kept  # type: ignore[comparison-overlap]

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import struct
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,6 +15,7 @@ from psyche_client.network import EventKind, FetchFailed, Kind, Settings, wire
 from psyche_client.network.wire import Answer, Get, Status
 from support.mallory import Behaviour, Mallory, answering, raw, silent
 from support.network import (
+    INSTANCE,
     PATIENCE_SECONDS,
     QUICK,
     Peer,
@@ -272,7 +274,7 @@ async def test_a_silent_peer_is_taken_for_dead(trio: tuple[Peer, Peer, Mallory])
     _, bob, mallory = trio
     connection = await mallory.connect(bob)
     control = await connection.open_bi()
-    await control.send().write_all(wire.encode(wire.Hello(bytes(range(32)), 1, 0)))
+    await control.send().write_all(wire.encode(wire.Hello(INSTANCE, 1, 0)))
     await bob.events.wait(EventKind.PEER_UP, mallory.key)
 
     down = await bob.events.wait(EventKind.PEER_DOWN, mallory.key)
@@ -311,3 +313,72 @@ async def test_a_newer_connection_of_a_member_replaces_the_older(
     async with asyncio.timeout(PATIENCE_SECONDS):
         assert "replaced" in await older.closed()
     assert bob.exchange.peers()[-1].alive
+
+
+async def test_a_peer_that_does_not_read_its_messages_is_taken_for_dead(
+    trio: tuple[Peer, Peer, Mallory],
+) -> None:
+    _, bob, mallory = trio
+    connection = await mallory.connect(bob)
+    control = await connection.open_bi()
+    await control.send().write_all(wire.encode(wire.Hello(INSTANCE, 1, 0)))
+    await bob.events.wait(EventKind.PEER_UP, mallory.key)
+    bob.exchange.announce(n.to_bytes(32, "little") for n in range(100_000))
+    pings = asyncio.create_task(ping_for_ever(control))
+
+    down = await bob.events.wait(EventKind.PEER_DOWN, mallory.key)
+    assert down.detail == "the peer does not read"
+    await pings
+
+
+async def ping_for_ever(control: iroh.BiStream) -> None:
+    with contextlib.suppress(iroh.IrohError):
+        while True:
+            await control.send().write_all(wire.encode(wire.Ping(1)))
+            await asyncio.sleep(QUICK.dead_seconds / 4)
+
+
+def hold_up_this_process(seconds: float) -> None:
+    """Block the event loop, as a matrix product that holds the interpreter would."""
+    time.sleep(seconds)
+
+
+async def test_a_process_that_was_held_up_does_not_take_its_peers_for_dead(
+    trio: tuple[Peer, Peer, Mallory],
+) -> None:
+    alice, bob, _ = trio
+    hold_up_this_process(2 * QUICK.dead_seconds)
+    assert await fetch(bob, alice.key) == PAYLOAD
+    downs = [e for e in (*alice.events.seen, *bob.events.seen) if e.kind is EventKind.PEER_DOWN]
+    assert downs == []
+
+
+async def test_a_process_that_was_held_up_blames_no_peer_for_stalling(
+    trio: tuple[Peer, Peer, Mallory],
+) -> None:
+    _, bob, mallory = trio
+    asked = asyncio.Semaphore(0)
+    proper = answering(PAYLOAD)
+
+    async def silent_at_first(stream: iroh.BiStream, get: Get) -> None:
+        asked.release()
+        await (silent if len(mallory.asked) <= 3 else proper)(stream, get)
+
+    await mallory.join(bob, (COMMITMENT,), silent_at_first)
+    pending = asyncio.create_task(fetch(bob))
+    for _ in range(3):
+        await asked.acquire()
+        hold_up_this_process(1.5 * (QUICK.stall_seconds + QUICK.upload_queue_seconds))
+    # Three stalls in a row would have been a ban.
+    assert await pending == PAYLOAD
+
+
+async def test_what_a_peer_announces_takes_bounded_memory(trio: tuple[Peer, Peer, Mallory]) -> None:
+    _, bob, mallory = trio
+    await mallory.join(bob)
+    hashes = [n.to_bytes(32, "little") for n in range(1024 * 6)]
+    for start in range(0, len(hashes), 1024):
+        await mallory.send(wire.encode(wire.Announce(tuple(hashes[start : start + 1024]))))
+    await bob.events.wait(EventKind.ANNOUNCED, where=lambda e: hashes[-1] in e.commitments)
+    assert bob.exchange.holders(hashes[-1]) == [mallory.key]
+    assert bob.exchange.holders(hashes[0]) == []

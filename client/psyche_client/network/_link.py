@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 from enum import IntEnum
+from itertools import islice
 from typing import Protocol
 
 from iroh import iroh_ffi as iroh
@@ -73,7 +74,7 @@ class Link:
         self.session = self.epoch = 0
         self.rtt_seconds: float | None = None
         self.announced: dict[bytes, None] = {}
-        self.told: set[bytes] = set()
+        self.said: tuple[bytes, ...] = ()
         self._connection = connection
         self._host = host
         self._loop = asyncio.get_running_loop()
@@ -86,6 +87,7 @@ class Link:
         self._pings = 0
         self._outgoing: list[wire.Message] = []
         self._wake = asyncio.Event()
+        self._writing_since: float | None = None
 
     async def shake_hands(self) -> None:
         """Exchange hellos; HandshakeError if the peer is in another run or talks nonsense.
@@ -114,7 +116,7 @@ class Link:
             raise HandshakeError("the peer is in another run")
         self.session, self.epoch = answer.session, answer.epoch
         self.announced = dict.fromkeys(answer.commitments)
-        self.told = set(hello.commitments)
+        self.said = hello.commitments
         self.heard()
 
     async def run(self) -> str:
@@ -140,12 +142,9 @@ class Link:
             await asyncio.gather(*parts, *self._serving, return_exceptions=True)
 
     def announce(self, commitments: Iterable[bytes]) -> None:
-        """Tell the peer, soon and in few messages, what it was not told yet."""
-        fresh = dict.fromkeys(c for c in commitments if c not in self.told)
-        if fresh:
-            self.told.update(fresh)
-            self._to_tell.update(fresh)
-            self._wake.set()
+        """Tell the peer, soon and in few messages, that these are held here."""
+        self._to_tell.update(dict.fromkeys(commitments))
+        self._wake.set()
 
     async def request(self, get: wire.Get) -> tuple[wire.Answer, iroh.RecvStream]:
         """Ask, and read the head of the answer; its raw bytes follow in the stream.
@@ -210,8 +209,10 @@ class Link:
             case wire.Announce(commitments):
                 fresh = tuple(c for c in commitments if c not in self.announced)
                 self.announced.update(dict.fromkeys(fresh))
-                while len(self.announced) > MAX_ANNOUNCED:
-                    del self.announced[next(iter(self.announced))]
+                for old in list(
+                    islice(self.announced, max(len(self.announced) - MAX_ANNOUNCED, 0))
+                ):
+                    del self.announced[old]
                 self._host.heard_announce(self, commitments)
             case wire.Ping(nonce):
                 # Only the latest is answered, so that pings cannot pile up here.
@@ -237,11 +238,13 @@ class Link:
             for start in range(0, len(hashes), wire.MAX_COMMITMENTS):
                 part = tuple(hashes[start : start + wire.MAX_COMMITMENTS])
                 messages.append(wire.Announce(part))
+            # `_beat` watches over it: cut off in mid-write, the stream would be broken.
+            self._writing_since = self._loop.time()
             try:
-                async with asyncio.timeout(self._host.settings.dead_seconds):
-                    await self._write(*messages)
-            except (TimeoutError, iroh.IrohError):
-                return "the peer does not read"
+                await self._write(*messages)
+            except iroh.IrohError:
+                return _GONE
+            self._writing_since = None
 
     async def _beat(self) -> str:
         while True:
@@ -256,9 +259,14 @@ class Link:
             if now - before > 2 * interval:
                 # This process was held up, so the peer's silence means nothing.
                 self.heard()
+                if self._writing_since is not None:
+                    self._writing_since = now
             elif now - self.heard_at > dead:
                 self.close(Close.DEAD)
                 return "no sign of life"
+            elif self._writing_since is not None and now - self._writing_since > dead:
+                self.close(Close.DEAD)
+                return "the peer does not read"
 
     async def _accept_requests(self) -> str:
         while True:

@@ -6,6 +6,7 @@ import logging
 import random
 import secrets
 from collections.abc import Coroutine, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from iroh import iroh_ffi as iroh
@@ -98,8 +99,8 @@ class Mesh:
         """Tell all peers, present and future, that these are held here now."""
         fresh = [c for c in commitments if c not in self._held]
         self._held.update(dict.fromkeys(fresh))
-        while len(self._held) > _MAX_HELD:
-            del self._held[next(iter(self._held))]
+        for old in list(islice(self._held, max(len(self._held) - _MAX_HELD, 0))):
+            del self._held[old]
         for link in self.links.values():
             link.announce(fresh)
 
@@ -230,7 +231,7 @@ class Mesh:
             old.close(Close.REPLACED)
         self.links[node] = link
         self._spawn(self._live(link))
-        link.announce(self._held)
+        link.announce(self._held.keys() - set(link.said))
         if not old:
             self.emit(EventKind.PEER_UP, node, link.path())
         if link.announced:
