@@ -63,9 +63,10 @@ class Keeper:
         for found, state in agreed.items():
             if found in self._served or found not in self._candidates:
                 continue
-            step, chain_hash, served = self._candidates.pop(found)
+            step, chain_hash, served = self._candidates[found]
             path = state_path(self._store, found)
             save(path, served.parameters, step=step, chain_hash=chain_hash)
+            del self._candidates[found]  # only now: what the disk refused is tried again
             self._served[found] = served
             new.append(state)
         self._forget(agreed)

@@ -125,11 +125,16 @@ class Replica:
         """Digest of the parameters with this history; a copy is taken while they are at hand."""
         if chain_hash not in self.candidates and chain_hash == self.chain_hash:
             async with self._order:
-                found = await self.run(
-                    lambda: self.keeper.candidate(self.trainer.parameters(), step, chain_hash)
-                )
-            self.candidates = {chain_hash: found}
+                await self._take_candidate(chain_hash, step)
         return self.candidates.get(chain_hash)
+
+    async def _take_candidate(self, chain_hash: bytes, step: int) -> None:
+        if chain_hash != self.chain_hash:
+            return  # a round was applied while this waited for its turn
+        found = await self.run(
+            lambda: self.keeper.candidate(self.trainer.parameters(), step, chain_hash)
+        )
+        self.candidates = {chain_hash: found}
 
     async def rebuild(self, resync: Resync, look: Callable[[], Sight]) -> None:
         """Comes back in step with the help of peers: replays what is missing, else loads anew.

@@ -122,16 +122,18 @@ class Resync:
         self._log.write("fetched", what="piece", bytes=len(data), seconds=0.0)
 
     async def next_round(self, chain_hash: bytes) -> SettledRound | None:
-        """The settled round after this history, from this disk or from a peer; None: nobody has it.
+        """The settled round after this history, from this disk or from a peer.
 
-        Its payloads are on this disk when it comes back.
+        Its payloads are on this disk when it comes back. None: nobody has it, or not all of its
+        payloads any more; only a newer agreed state leads on then.
         """
         settled = self._store.round_after(chain_hash)
         if settled is None:
             settled = await self._ask(chain_hash)
-        if settled is not None:
-            await asyncio.gather(*(self._payload(settled, *member) for member in settled.members))
-        return settled
+        if settled is None:
+            return None
+        payloads = (self._payload(settled, *member) for member in settled.members)
+        return settled if all(await asyncio.gather(*payloads)) else None
 
     async def _ask(self, chain_hash: bytes) -> SettledRound | None:
         def continues(data: bytes) -> bool:
@@ -152,9 +154,13 @@ class Resync:
 
     async def _payload(
         self, settled: SettledRound, slot: int, member: int, commitment: bytes
-    ) -> None:
+    ) -> bool:
         if self._store.holds(commitment):
-            return
+            return True
         key = PayloadKey(epoch=settled.epoch, round=settled.round, slot=slot, member_id=member)
         wanted = WantedPayload(key=key, commitment=commitment)
-        await self._fetcher.bring(wanted, PIECE_SECONDS)
+        try:
+            await self._fetcher.bring(wanted, PIECE_SECONDS)
+        except FetchFailed:
+            return False
+        return self._store.holds(commitment)
