@@ -1,0 +1,179 @@
+"""Nothing that a peer says is believed: states and rounds count only as the chain names them."""
+
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from psyche_client.events import EventLog
+from psyche_client.fetching import Fetcher
+from psyche_client.model.checkpoint import save
+from psyche_client.model.digest import digest, manifest, parse_manifest
+from psyche_client.model.errors import ManifestError
+from psyche_client.network import FetchFailed, Kind
+from psyche_client.resync import Resync, history_key, local_state, state_path
+from psyche_client.store import Store
+from support.client import PAYLOAD_BYTES_MAX, START, Peers, agreed, settled
+
+SHAPES = {"a": (5,), "b": (3, 4)}
+PARAMETERS = {
+    "a": np.arange(5, dtype=np.float32),
+    "b": np.full((3, 4), 0.5, np.float32),
+}
+MANIFEST = manifest(PARAMETERS, 7)
+STATE = agreed(7, digest(MANIFEST))
+PIECES = {name: parse_manifest(MANIFEST).pieces(name)[0] for name in PARAMETERS}
+PAYLOAD = b"a payload"
+COMMITMENT = sha256(PAYLOAD).digest()
+FIRST = settled(0, {1: PAYLOAD})
+
+
+class World:
+    """A client that is behind, and its peers."""
+
+    def __init__(self, home: Path) -> None:
+        self.store, self.peers = Store(home), Peers()
+        self.log = EventLog(home / "events.jsonl")
+        self.fetcher = Fetcher(
+            self.peers,  # type: ignore[arg-type]
+            self.store,
+            self.log,
+            check=lambda data, _: data == PAYLOAD,
+            changed=lambda: None,
+            bytes_max=PAYLOAD_BYTES_MAX,
+        )
+        self.resync = Resync(
+            self.peers,  # type: ignore[arg-type]
+            self.store,
+            self.fetcher,
+            self.log,
+            SHAPES,
+        )
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = World(tmp_path)
+    yield made
+    await made.fetcher.close()
+    made.log.close()
+
+
+async def test_a_state_comes_piece_by_piece_with_the_bits_of_the_agreed_one(world: World) -> None:
+    world.peers.give(Kind.MANIFEST, STATE.digest, MANIFEST)
+    for name, piece in PIECES.items():
+        world.peers.give(Kind.PIECE, piece, PARAMETERS[name].tobytes())
+    found = await world.resync.state(STATE)
+    assert {name: values.tobytes() for name, values in found.items()} == {
+        name: values.tobytes() for name, values in PARAMETERS.items()
+    }
+
+
+async def test_a_liar_is_passed_over_for_a_peer_with_the_right_bytes(world: World) -> None:
+    lie = manifest({name: values + 1 for name, values in PARAMETERS.items()}, 7)
+    world.peers.give(Kind.MANIFEST, STATE.digest, lie, b"", MANIFEST)
+    for name, piece in PIECES.items():
+        right = PARAMETERS[name].tobytes()
+        world.peers.give(Kind.PIECE, piece, bytes(len(right)), right + b"\0", right[:-1], right)
+    found = await world.resync.state(STATE)
+    assert digest(manifest(found, 7)) == STATE.digest
+
+
+async def test_a_manifest_with_another_digest_is_refused(world: World) -> None:
+    world.peers.give(Kind.MANIFEST, STATE.digest, manifest(PARAMETERS, 8))
+    with pytest.raises(FetchFailed):
+        await world.resync.state(STATE)
+
+
+async def test_a_piece_with_another_hash_is_refused(world: World) -> None:
+    world.peers.give(Kind.MANIFEST, STATE.digest, MANIFEST)
+    for piece in PIECES.values():
+        world.peers.give(Kind.PIECE, piece, bytes(20), bytes(48))
+    with pytest.raises(FetchFailed):
+        await world.resync.state(STATE)
+
+
+async def test_an_agreed_state_of_another_model_is_refused_before_it_takes_memory(
+    world: World,
+) -> None:
+    huge = manifest({"a": np.zeros(6, np.float32), "b": np.zeros((3, 4), np.float32)}, 7)
+    world.peers.give(Kind.MANIFEST, digest(huge), huge)
+    with pytest.raises(ManifestError, match="another model"):
+        await world.resync.state(agreed(7, digest(huge)))
+    assert [kind for kind, _ in world.peers.asked] == [Kind.MANIFEST]
+
+
+async def test_the_next_round_comes_from_a_peer_with_its_payloads(world: World) -> None:
+    world.peers.give(Kind.HISTORY, history_key(START), FIRST.to_json().encode())
+    world.peers.give_payload(PAYLOAD)
+    assert await world.resync.next_round(START) == FIRST
+    assert world.store.payload(COMMITMENT) == PAYLOAD
+
+
+async def test_the_next_round_on_this_disk_is_not_asked_for(world: World) -> None:
+    world.store.append_round(FIRST)
+    world.store.put_payload(0, 0, 1, PAYLOAD)
+    assert await world.resync.next_round(START) == FIRST
+    assert world.peers.asked == []
+
+
+LIES = {
+    "of another history": settled(0, {1: PAYLOAD}, b"h" * 32).to_json().encode(),
+    "with another accepted payload": FIRST.to_json()
+    .replace(COMMITMENT.hex(), sha256(b"x").hexdigest())
+    .encode(),
+    "of another round number": FIRST.to_json().replace('"round": 0', '"round": 1').encode(),
+    "no record": b'{"epoch": 0}',
+    "no json": b"\xff\xfe",
+    "deep": b"[" * 100_000,
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
+async def test_a_round_that_does_not_continue_the_history_is_refused(
+    world: World, lie: bytes
+) -> None:
+    world.peers.give(Kind.HISTORY, history_key(START), lie)
+    world.peers.give_payload(PAYLOAD)
+    assert await world.resync.next_round(START) is None
+    assert world.store.history() == []
+
+
+async def test_a_payload_with_another_hash_does_not_make_a_round(world: World) -> None:
+    world.peers.give(Kind.HISTORY, history_key(START), FIRST.to_json().encode())
+    world.peers.give(Kind.PAYLOAD, COMMITMENT, b"another payload")
+    assert await world.resync.next_round(START) is None
+    assert world.store.payload(COMMITMENT) is None
+
+
+async def test_a_round_that_nobody_has_is_none(world: World) -> None:
+    assert await world.resync.next_round(START) is None
+
+
+def test_the_newest_whole_state_on_disk_is_taken(world: World) -> None:
+    older = agreed(6, digest(manifest(PARAMETERS, 6)))
+    for state in (older, STATE):
+        path = state_path(world.store, state.digest)
+        save(path, PARAMETERS, step=state.step, chain_hash=START)
+    found = local_state(world.store, [older, STATE])
+    assert found is not None
+    assert found[0] == STATE
+
+
+def test_a_damaged_state_gives_way_to_an_older_one_and_is_deleted(world: World) -> None:
+    older = agreed(6, digest(manifest(PARAMETERS, 6)))
+    save(state_path(world.store, older.digest), PARAMETERS, step=6, chain_hash=START)
+    damaged = state_path(world.store, STATE.digest)
+    damaged.write_bytes(b"torn")
+    found = local_state(world.store, [older, STATE])
+    assert found is not None
+    assert found[0] == older
+    assert not damaged.exists()
+
+
+def test_a_state_that_is_not_agreed_is_not_taken(world: World) -> None:
+    save(state_path(world.store, STATE.digest), PARAMETERS, step=7, chain_hash=START)
+    assert local_state(world.store, []) is None
