@@ -7,20 +7,23 @@ from solana.rpc.core import RPCException
 from solana.rpc.models import TxOpts
 from solana.rpc.websocket_api import SolanaWsClient
 from solders.hash import Hash
+from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
+from psyche_sdk.localnet import packaged_program
 from support import chains
 from support.chains import CHAIN_KINDS, chain, payment, signed
 
 ALICE = Keypair.from_seed(bytes([1]) * 32)
 BOB = Keypair.from_seed(bytes([2]) * 32)
 SOL = 10**9
+PROGRAMS = packaged_program()
 
 
 @pytest.fixture(scope="module", params=CHAIN_KINDS)
 def here(request):
-    with chain(request.param) as running:
+    with chain(request.param, programs=PROGRAMS) as running:
         running.fund(ALICE.pubkey(), 10 * SOL)
         yield running
 
@@ -145,3 +148,18 @@ async def test_the_facts_of_a_transaction_are_the_same_on_every_chain(here, enco
         "Program 11111111111111111111111111111111 invoke [1]",
         "Program 11111111111111111111111111111111 success",
     ]
+
+
+def test_the_program_is_loaded_and_answers_alike_on_every_chain(here):
+    (program_id,) = PROGRAMS
+    latest = here.call("getLatestBlockhash", {"commitment": "confirmed"})["value"]
+    unknown = Instruction(program_id, bytes(8), [])
+    transaction = signed(ALICE, Hash.from_string(latest["blockhash"]), unknown)
+
+    text = base64.b64encode(bytes(transaction)).decode()
+    config = {"encoding": "base64", "commitment": "confirmed"}
+    found = here.call("simulateTransaction", text, config)["value"]
+
+    assert found["err"] == {"InstructionError": [0, {"Custom": 101}]}
+    assert found["logs"][0] == f"Program {program_id} invoke [1]"
+    assert any("InstructionFallbackNotFound" in line for line in found["logs"])

@@ -118,6 +118,8 @@ class Localnet:
             self._tasks.append(loop.create_task(self._run_slots()))
         if self.config.state is not None:
             self._tasks.append(loop.create_task(self._run_saves(self.config.state)))
+        for task in self._tasks:
+            task.add_done_callback(_tell_failure)
         return self
 
     async def stop(self) -> None:
@@ -255,6 +257,12 @@ class Localnet:
 
     async def _handle(self, body: bytes) -> bytes:
         return await answer_body(self._started(), self._methods, body)
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    # Nobody waits for these tasks: without this a chain could stand still in silence.
+    if not task.cancelled() and task.exception() is not None:
+        _LOG.critical("the chain stands still", exc_info=task.exception())
 
 
 def _port_error(error: BaseException, port: int) -> BaseException:
