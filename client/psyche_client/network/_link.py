@@ -209,10 +209,9 @@ class Link:
             case wire.Announce(commitments):
                 fresh = tuple(c for c in commitments if c not in self.announced)
                 self.announced.update(dict.fromkeys(fresh))
-                for old in list(
-                    islice(self.announced, max(len(self.announced) - MAX_ANNOUNCED, 0))
-                ):
-                    del self.announced[old]
+                excess = max(len(self.announced) - MAX_ANNOUNCED, 0)
+                for oldest in list(islice(self.announced, excess)):
+                    del self.announced[oldest]
                 self._host.heard_announce(self, commitments)
             case wire.Ping(nonce):
                 # Only the latest is answered, so that pings cannot pile up here.
