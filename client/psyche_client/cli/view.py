@@ -19,6 +19,10 @@ from psyche_client.cli.state import State
 
 WIDTH_MAX = 110
 TALL_LINES = 36
+NAME_WIDTH = 14
+UNIT_LINES = 5
+EVERY_ROUND = ("commit", "attest", "tick")
+"""Instructions whose cost recurs in each round, so they are shown first."""
 LOG_TALL, LOG_LOW = 5, 3
 REFRESH_PER_SECOND = 4
 ROLES = {"trainer+witness": "both", "train+witness": "both", "trainer": "train"}
@@ -61,7 +65,9 @@ def headline(state: State, *, now: float, width: int) -> Text:
     """One line: run, epoch, round, phase, time left, and how far the run is."""
     total, step = state.get("total_steps") or 0, state.get("step", 0)
     line = Text(no_wrap=True, overflow="ellipsis")
-    line.append(f" {state.get('run') or 'run'} ", style="bold reverse")
+    run = str(state.get("run") or "run")
+    shown = run if len(run) <= NAME_WIDTH else run[: NAME_WIDTH - 2] + ".."
+    line.append(f" {shown} ", style="bold reverse")
     line.append(f" epoch {state.get('epoch', 0)} round {state.get('round', 0)}  ")
     line.append(state.get("phase") or "starting", style="bold cyan")
     left = seconds_left(state, now=now)
@@ -145,7 +151,7 @@ def chain_facts(state: State) -> list[tuple[str, str]]:
     if chain.get("lamports_rent"):
         facts.append(("rent, comes back", sol(chain["lamports_rent"])))
     units = chain.get("compute_units", {})
-    for name in sorted(units, key=lambda one: -units[one])[:4]:
+    for name in sorted(units, key=_unit_order)[:UNIT_LINES]:
         facts.append((name, f"{units[name]:,} units"))
     return facts
 
@@ -327,6 +333,12 @@ def _loss_lines(state: State, width: int, height: int, plain: bool) -> list[str]
         end = f", held out {held_out[-1][1]:.3f}" if held_out else ""
         lines.append(f"now {losses[-1][1]:.3f}, at first {losses[0][1]:.3f}{end}")
     return lines
+
+
+def _unit_order(name: str) -> tuple[bool, bool, str]:
+    """Recurring instructions first, transitions after plain ones."""
+    plain, _, tick = name.partition("_and_")
+    return plain not in EVERY_ROUND, bool(tick), name
 
 
 def _member_order(entry: dict[str, Any]) -> tuple[int, str]:
