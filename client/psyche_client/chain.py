@@ -71,7 +71,10 @@ class Chain:
         assert self._snapshot is not None
         seconds = self._snapshot.unix_seconds
         now = time.time() if seconds is None else seconds
-        return read_sight(self._snapshot, self.wallet, self._turns, now=now)
+        try:
+            return read_sight(self._snapshot, self.wallet, self._turns, now=now)
+        except PsycheError as error:
+            raise ChainError(str(error)) from error
 
     async def members(self, sight: Sight) -> dict[bytes, Member]:
         """Members by node key, with the addresses in their accounts; read once a member."""

@@ -18,6 +18,7 @@ from psyche_sdk._rules.roster import VoteStage as EntryStage
 from psyche_sdk._rules.rounds import RoundRecord, decode_rounds
 from psyche_sdk._rules.run import Run, StateRecord, VoteKind, decode_run
 from psyche_sdk.coordinator import Snapshot
+from psyche_sdk.errors import AccountInvalid
 
 MICRO = 1_000_000
 TURN_SECONDS = 0.5
@@ -95,6 +96,8 @@ def read_sight(snapshot: Snapshot, wallet: bytes, turns: Turns, *, now: float) -
     run = decode_run(snapshot.run.data)
     roster = decode_roster(snapshot.roster.data)
     records = decode_rounds(snapshot.rounds.data)
+    if any(capacity != run.capacity for capacity in _capacities(roster, records)):
+        raise AccountInvalid(snapshot.roster.address, "it has other slots than the run")
     me = roster.find(wallet)
     moment = Moment(int(now), snapshot.chain_slot)
     due = views.due_transition(run, roster, records, moment)
@@ -118,6 +121,10 @@ def read_sight(snapshot: Snapshot, wallet: bytes, turns: Turns, *, now: float) -
         my_turn=due is not None and turns.mine((due, run.epoch, run.round, run.phase), place),
         attest_late=_is_late(run, moment.time),
     )
+
+
+def _capacities(roster: Roster, records: list[RoundRecord]) -> list[int]:
+    return [roster.capacity, *(record.capacity for record in records)]
 
 
 def free_slots(snapshot: Snapshot) -> list[int]:
@@ -169,6 +176,7 @@ def _round(record: RoundRecord, me: Member | None) -> RoundSeen:
     commitments = {slot: _commitment(record, slot) for slot in views.committed(record)}
     place = role.witness
     heard = record.attested | record.witnesses_gone
+    accepted = views.accepted(record) if record.settled else []
     return RoundSeen(
         epoch=record.epoch,
         round=record.round,
@@ -179,7 +187,7 @@ def _round(record: RoundRecord, me: Member | None) -> RoundSeen:
         entropy_stored=record.entropy is not None,
         settled=record.settled,
         commitments=commitments,
-        accepted=tuple(views.accepted(record)) if record.settled else (),
+        accepted=tuple(slot for slot in accepted if slot in commitments),
         chain_hash_before=record.chain_hash_before,
         chain_hash_after=record.chain_hash_after,
         witness=place,
