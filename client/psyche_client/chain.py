@@ -6,6 +6,7 @@ The one module of the client that speaks to the SDK's `Coordinator`. Whatever go
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable
@@ -188,4 +189,6 @@ def _who(sight: Sight) -> dict[str, int]:
 
 
 def _u32(value: float) -> int:
-    return max(0, min(U32_MAX, round(value)))
+    if math.isnan(value):  # a loss that blew up: nothing is larger
+        return U32_MAX
+    return round(max(0.0, min(float(U32_MAX), value)))
