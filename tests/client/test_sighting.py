@@ -25,6 +25,7 @@ from support.sights import (
     JOINED,
     LEFT,
     MEMBERS,
+    READY,
     START,
     WITNESS,
     Clock,
