@@ -112,123 +112,8 @@ impl Backlog<'_> {
         taken
     }
 
-    /// Gives back the offsets `first`..`end` of a round's segments.
-    ///
-    /// Neighbouring shares are best given back together. Offsets beyond the segments are ignored.
-    pub fn give_back_share(&mut self, segments: &[Interval], first: u32, end: u32) -> Returned {
-        let mut sum = Returned::default();
-        let (first, end) = (u64::from(first), u64::from(end));
-        let mut offset = 0_u64;
-        for segment in segments {
-            let next = offset.saturating_add(segment.positions());
-            let low = first.max(offset);
-            let high = end.min(next);
-            if low < high {
-                let returned = self.give_back(Interval {
-                    start: segment.start.saturating_add(low.saturating_sub(offset)),
-                    end: segment.start.saturating_add(high.saturating_sub(offset)),
-                });
-                sum.repeated = sum.repeated.saturating_add(returned.repeated);
-                sum.overlapped = sum.overlapped.saturating_add(returned.overlapped);
-            }
-            offset = next;
-        }
-        sum
-    }
-
-    /// Adds an interval: neighbours are merged; if the list is full, its two nearest are joined.
-    pub fn give_back(&mut self, interval: Interval) -> Returned {
-        let mut returned = Returned::default();
-        if interval.positions() == 0 {
-            return returned;
-        }
-        let length = self.length();
-        // Shares come back in ascending order, so look from the end.
-        let mut at = length;
-        while at > 0 && self.start_of(at.saturating_sub(1)) > interval.start {
-            at = at.saturating_sub(1);
-        }
-        let mut merged = interval;
-        let mut first = at;
-        if let Some(before) = at
-            .checked_sub(1)
-            .and_then(|index| self.intervals.get(index))
-        {
-            if before.end >= interval.start {
-                first = at.saturating_sub(1);
-            }
-        }
-        let mut next = first;
-        while let Some(other) = self.as_slice().get(next) {
-            if other.start > merged.end {
-                break;
-            }
-            let low = other.start.max(interval.start);
-            let high = other.end.min(interval.end);
-            returned.overlapped = returned.overlapped.saturating_add(high.saturating_sub(low));
-            merged.start = merged.start.min(other.start);
-            merged.end = merged.end.max(other.end);
-            next = next.saturating_add(1);
-        }
-        self.replace(first, next, merged);
-        returned.repeated = self.join_if_full();
-        returned
-    }
-
-    fn length(&self) -> usize {
+    pub(super) fn length(&self) -> usize {
         (*self.count as usize).min(self.intervals.len())
-    }
-
-    fn start_of(&self, index: usize) -> u64 {
-        self.intervals
-            .get(index)
-            .map_or(0, |interval| interval.start)
-    }
-
-    /// Puts `interval` where those from `first` to before `next` were (or between two).
-    fn replace(&mut self, first: usize, next: usize, interval: Interval) {
-        let length = self.length();
-        if next == first {
-            // One more; the list is never full between two calls.
-            if length < self.intervals.len() {
-                self.intervals
-                    .copy_within(first..length, first.saturating_add(1));
-                self.set_length(length.saturating_add(1));
-            }
-        } else {
-            let kept = first.saturating_add(1);
-            self.intervals.copy_within(next..length, kept);
-            let removed = next.saturating_sub(kept);
-            self.clear_from(length.saturating_sub(removed));
-        }
-        if let Some(place) = self.intervals.get_mut(first) {
-            *place = interval;
-        }
-    }
-
-    /// Joins the two intervals with the smallest gap (the lowest such pair) if no entry is free.
-    fn join_if_full(&mut self) -> u64 {
-        if self.length() < self.intervals.len() {
-            return 0;
-        }
-        let mut best = 0_usize;
-        let mut gap = u64::MAX;
-        for (index, pair) in self.intervals.windows(2).enumerate() {
-            let [low, high] = pair else { continue };
-            let between = high.start.saturating_sub(low.end);
-            if between < gap {
-                gap = between;
-                best = index;
-            }
-        }
-        let next = best.saturating_add(1);
-        let end = self.intervals.get(next).map_or(0, |interval| interval.end);
-        if let Some(low) = self.intervals.get_mut(best) {
-            low.end = end;
-        }
-        self.intervals.copy_within(next.saturating_add(1).., next);
-        self.clear_from(self.length().saturating_sub(1));
-        gap
     }
 
     fn remove_first(&mut self, removed: usize) {
@@ -239,7 +124,7 @@ impl Backlog<'_> {
         }
     }
 
-    fn clear_from(&mut self, length: usize) {
+    pub(super) fn clear_from(&mut self, length: usize) {
         let old = self.length();
         if let Some(unused) = self.intervals.get_mut(length..old) {
             unused.fill(Interval::default());
@@ -247,7 +132,7 @@ impl Backlog<'_> {
         self.set_length(length);
     }
 
-    fn set_length(&mut self, length: usize) {
+    pub(super) fn set_length(&mut self, length: usize) {
         *self.count = u32::try_from(length).unwrap_or(0);
     }
 }

@@ -1,7 +1,5 @@
 //! sha256 of fixed-width fields: the seeds of all draws and the hash of what was applied.
 
-use super::bits::bit;
-
 /// A sha256.
 pub type Hash = [u8; 32];
 
@@ -101,18 +99,32 @@ pub fn chain_hash<'a>(
     *parts.get_mut(0)? = head;
     *parts.get_mut(1)? = accepted;
     let mut used = 2_usize;
-    let mut slot = 0_usize;
-    while slot < commitments.len() {
-        let first = slot;
-        while slot < commitments.len() && bit(accepted, slot) {
-            slot = slot.checked_add(1)?;
+    let mut add = |first: usize, end: usize| -> Option<()> {
+        *parts.get_mut(used)? = commitments.get(first..end)?.as_flattened();
+        used = used.wrapping_add(1);
+        Some(())
+    };
+    // Neighbours are hashed as one part: one part for a round in which all are accepted.
+    let mut run = None;
+    for (index, byte) in accepted.iter().enumerate() {
+        if matches!((byte, run), (0, None) | (0xff, Some(_))) {
+            continue;
         }
-        // Neighbours are hashed as one part: one part for a round in which all are accepted.
-        if slot > first {
-            *parts.get_mut(used)? = commitments.get(first..slot)?.as_flattened();
-            used = used.checked_add(1)?;
+        let base = index << 3;
+        for place in 0..8_usize {
+            let slot = base | place;
+            match (byte & (1 << place) != 0, run) {
+                (true, None) => run = Some(slot),
+                (false, Some(first)) => {
+                    add(first, slot)?;
+                    run = None;
+                }
+                _ => {}
+            }
         }
-        slot = slot.checked_add(1)?;
+    }
+    if let Some(first) = run {
+        add(first, commitments.len())?;
     }
     Some(sha256(parts.get(..used)?))
 }

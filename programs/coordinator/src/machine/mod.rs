@@ -16,6 +16,7 @@ pub mod batch;
 pub mod bits;
 pub mod config;
 pub mod draw;
+pub mod give_back;
 pub mod hash;
 pub mod permutation;
 pub mod phase;

@@ -97,18 +97,25 @@ pub fn share_ends(
     let mut sum = 0_u32;
     let mut members = 0_u32;
     for weight in weights.clone() {
-        sum = sum.saturating_add(u32::from(weight));
-        members = members.saturating_add(1);
+        sum = sum.wrapping_add(u32::from(weight));
+        members = members.wrapping_add(1);
     }
-    let limit = weight_limit(sum, members, percent).unwrap_or(u32::MAX);
-    let total = weights.clone().fold(0_u64, |all, weight| {
-        all.saturating_add(u64::from(u32::from(weight).min(limit)))
-    });
+    let mut total = u64::from(sum);
+    let mut limit = u32::MAX;
+    if let Some(largest) = weight_limit(sum, members, percent) {
+        limit = largest;
+        total = weights.clone().fold(0_u64, |all, weight| {
+            all.wrapping_add(u64::from(u32::from(weight).min(limit)))
+        });
+    }
     let mut before = 0_u64;
     for (end, weight) in ends.iter_mut().zip(weights) {
-        before = before.saturating_add(u64::from(u32::from(weight).min(limit)));
-        // 2^32 sequences x 2^20 of weight fit 64 bits.
-        let share_end = u64::from(batch).saturating_mul(before).checked_div(total);
-        *end = share_end.map_or(0, |end| u32::try_from(end).unwrap_or(u32::MAX));
+        before = before.wrapping_add(u64::from(u32::from(weight).min(limit)));
+        // Cannot wrap: 2^32 sequences times 1,024 trainers times a weight below 2^16.
+        let share_end = u64::from(batch).wrapping_mul(before).checked_div(total);
+        #[allow(clippy::cast_possible_truncation)] // At most the batch.
+        {
+            *end = share_end.unwrap_or(0) as u32;
+        }
     }
 }

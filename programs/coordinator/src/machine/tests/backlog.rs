@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::machine::backlog::{Backlog, Interval, Taken, SEGMENTS};
+use crate::machine::backlog::{Backlog, Interval, Returned, Taken, SEGMENTS};
 
 /// A list of its own, as it would lie in an account.
 struct List {
@@ -195,6 +195,42 @@ impl Books {
 }
 
 proptest! {
+    #[test]
+    fn shares_given_back_together_end_as_one_by_one(
+        entries in 2_usize..12,
+        held in prop::collection::vec((0_u64..300, 1_u64..20), 0..8),
+        pieces in prop::collection::vec((1_u64..30, 1_u64..30), 1..6),
+        cuts in prop::collection::vec((0_u32..6, 1_u32..6), 0..40),
+    ) {
+        let mut together = List::new(entries);
+        let mut single = List::new(entries);
+        for (start, length) in held {
+            together.give(start, start + length);
+            single.give(start, start + length);
+        }
+        let mut at = 0;
+        let mut segments = Vec::new();
+        for (gap, length) in pieces {
+            segments.push(Interval { start: at + gap, end: at + gap + length });
+            at += gap + length;
+        }
+        let mut offset = 0;
+        let mut shares = Vec::new();
+        for (gap, length) in cuts {
+            shares.push((offset + gap, offset + gap + length));
+            offset += gap + length;
+        }
+        let mut sum = Returned::default();
+        for (first, end) in &shares {
+            let returned = single.view().give_back_share(&segments, *first, *end);
+            sum.repeated += returned.repeated;
+            sum.overlapped += returned.overlapped;
+        }
+        let bulk = together.view().give_back_shares(&segments, &shares);
+        prop_assert_eq!(bulk, sum);
+        prop_assert_eq!(together.ranges(), single.ranges());
+    }
+
     #[test]
     fn nothing_is_ever_lost(
         entries in 3_usize..12,
