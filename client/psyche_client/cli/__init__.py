@@ -6,11 +6,23 @@ codes. Nothing heavy is imported before a command needs it.
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs one command line (the process's own by default) and ends the process with its code."""
     from psyche_client.cli.app import run  # noqa: PLC0415 - `import psyche_client.cli` stays free
 
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """A closed terminal and a plain kill end a command as Ctrl-C does: cleanly."""
+    del number, frame
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)

@@ -63,6 +63,8 @@ def run(arguments: list[str]) -> int:
         if debug:
             traceback.print_exc()
         return show(error)
+    if outcome == Code.INTERRUPTED:  # typer turns Ctrl-C into a code
+        return show(KeyboardInterrupt())
     return outcome if isinstance(outcome, int) else Code.OK
 
 
