@@ -126,14 +126,14 @@ def decide(view: View, me: Me) -> Step:
 
 def _follow(view: View, me: Me) -> Step | None:
     """Membership and keeping up; None once this client may work."""
+    if view.standing is Standing.NONE and view.phase is not Phase.FINISHED:
+        return Step.JOIN  # before anything else: peers speak to members alone
     if me.resyncing:
         return _duty(view) if view.standing is Standing.ACTIVE else Step.WAIT
     if me.can_apply and not me.training:
         return Step.APPLY
-    if me.lost and not me.training:
+    if me.lost and not me.training and view.standing is not Standing.NONE:
         return Step.SAY_BEHIND if view.standing is Standing.ACTIVE else Step.RESYNC
-    if view.standing is Standing.NONE and view.phase is not Phase.FINISHED:
-        return Step.JOIN
     waits = view.standing in (Standing.JOINED, Standing.BEHIND)
     if waits and me.synced and view.phase not in (Phase.COOLDOWN, Phase.FINISHED):
         return Step.SAY_READY

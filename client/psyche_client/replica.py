@@ -151,7 +151,8 @@ class Replica:
         for state in sorted(states, key=lambda s: s.step, reverse=True):
             try:
                 parameters = await resync.state(state)
-            except FetchFailed:
+            except FetchFailed as error:
+                self._log.write("error", message=f"state of step {state.step}: {error}")
                 continue
             await self.run(lambda p=parameters: self.trainer.load(p))  # type: ignore[misc]
             self.keeper.adopt(state, parameters)

@@ -20,6 +20,12 @@ WITNESS_DUTY = {"witnesses": True, "attest_open": True, "attestable": frozenset(
 
 CASES = [
     # joining and keeping up
+    (
+        "a stranger that holds nothing joins first, for peers speak to members alone",
+        View(phase=Phase.TRAIN),
+        Me(lost=True),
+        Step.JOIN,
+    ),
     ("a stranger joins", View(phase=Phase.WAITING_FOR_MEMBERS), Me(), Step.JOIN),
     ("a stranger joins in mid-epoch", View(phase=Phase.TRAIN), Me(), Step.JOIN),
     ("a finished run is not joined", View(phase=Phase.FINISHED), Me(), Step.FINISH),

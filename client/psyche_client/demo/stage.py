@@ -99,8 +99,9 @@ def demo_config(options: DemoOptions) -> files.Config:
         config,
         run=replace(
             config.run,
-            init_min_members=options.clients,
-            min_members=min(config.run.min_members, options.clients),
+            # One of them will be killed, and the next epoch must start without it.
+            init_min_members=max(1, options.clients - int(options.faults)),
+            min_members=max(1, min(config.run.min_members, options.clients - int(options.faults))),
             capacity=max(config.run.capacity, -(-(options.clients + 1) // 8) * 8),
         ),
         rounds=rounds,
