@@ -43,6 +43,8 @@ class Progress:
     training_seconds: float = 0.0
     seen_phase: tuple[object, ...] = ()
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    failure: BaseException | None = None
+    """What ended a task that nobody foresaw: it ends the client too."""
 
 
 class Node:
@@ -91,6 +93,8 @@ class Node:
         watching = asyncio.create_task(self._watch())
         try:
             while True:
+                if self._now.failure is not None:
+                    raise self._now.failure
                 if not await self._look():
                     continue
                 step = decide(view(self.sight), self._me())
@@ -116,14 +120,14 @@ class Node:
             return True
         try:
             self._sight = await self._chain.sight()
-        except ChainError as error:
+            if not self._opened:
+                await self._replica.open(self.sight)
+                self._opened = True
+        except (ChainError, StoreError, ModelError) as error:
             self._log.write("error", message=str(error))
             await self._pause(RETRY_SECONDS)
             return self._now.stopping and self._sight is not None
         self._looked = time.monotonic()
-        if not self._opened:
-            await self._replica.open(self.sight)
-            self._opened = True
         await self._follow()
         return True
 
@@ -139,10 +143,19 @@ class Node:
         vote = sight.vote
         if vote is not None:
             await self._replica.vote_digest(vote.chain_hash, vote.step)
-        for state in await asyncio.to_thread(self._keeper.keep, sight.states):
+        await self._keep_states(sight)
+
+    async def _keep_states(self, sight: Sight) -> None:
+        try:
+            new = await asyncio.to_thread(self._keeper.keep, sight.states)
+        except ModelError as error:  # the disk refuses it; the next look tries again
+            self._log.write("error", message=str(error))
+            return
+        for state in new:
             self._log.write("snapshot", epoch=state.epoch, round=state.round, digest=state.digest)
             self._exchange.announce([state.digest])
-        if not self._keep_all and sight.states:
+        in_step = self._replica.chain_hash == sight.chain_hash  # else it still needs older ones
+        if not self._keep_all and in_step and sight.states:
             oldest = min(sight.states, key=lambda s: s.step)
             # Two rounds may be in flight when a state is agreed.
             self._replica.store.forget_payloads((oldest.epoch, max(0, oldest.round - 2)))
@@ -237,7 +250,13 @@ class Node:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._now.tasks.add(task)
-        task.add_done_callback(self._now.tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._now.tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._now.failure = task.exception()
+            self.wake()
 
     async def _apply(self) -> None:
         settled = self.sight.next_settled(self._replica.chain_hash)
@@ -310,8 +329,8 @@ class Node:
             self._now.commitment, self._now.trained = commitment, trained
         except (StoreError, ValueError) as error:
             self._log.write("error", message=f"cannot train: {error}")
+            await asyncio.sleep(RETRY_SECONDS)  # before the share is free to be tried again
             self._now.share = None
-            await asyncio.sleep(RETRY_SECONDS)
             return
         finally:
             self.wake()
