@@ -52,6 +52,11 @@ class World(Chain):
         )
         return replace(args, **changes)
 
+    def name_run(self, run_id: str) -> None:
+        """From now on another run of alice's on the same chain is meant."""
+        self.run_id = run_id
+        self._name_accounts()
+
     def given_run(
         self, *, capacity: int = 8, join_authority: Pubkey | None = None, **changes: Any
     ) -> None:

@@ -1,0 +1,225 @@
+"""What holds for every instruction: who signs, which accounts, when, and for which slot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from psyche_sdk.errors import AnchorError, ProgramError
+from psyche_sdk.program_errors import (
+    NotAMember,
+    NotYourSlot,
+    Unauthorized,
+    UnknownSlot,
+    WrongAccount,
+    WrongRound,
+    WrongVersion,
+)
+from psyche_sdk.views import Phase
+from support.actors import BOB, CAROL, MALLORY
+from support.instruction_table import (
+    ACCOUNTS,
+    CALLS,
+    Call,
+    send_as_named,
+    with_each_account_swapped,
+    without_each_signer,
+)
+from support.program import World, world_at
+
+#: Anchor's error for a signature that is missing.
+NOT_SIGNER = 3010
+by_name = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+ROUNDED = ("commit", "attest", "ready", "behind", "leave", "attest_state", "reveal_state")
+SLOTTED = (*ROUNDED, "set_weight")
+OWNERS = ("update_config", "update_model", "resume", "pause", "abort", "close_run")
+
+
+def calls(*names: str) -> pytest.MarkDecorator:
+    """The test for the calls of these names."""
+    chosen = [call for call in CALLS if call.name in names]
+    return pytest.mark.parametrize("call", chosen, ids=lambda call: call.name)
+
+
+def test_every_instruction_is_in_the_table() -> None:
+    assert {call.name for call in CALLS} == set(ACCOUNTS)
+
+
+@by_name
+def test_the_valid_call_succeeds_and_changes_the_run(call: Call) -> None:
+    world = call.given()
+    before = world.state()
+
+    call.send(world)
+
+    assert world.state() != before
+
+
+@by_name
+def test_no_signer_can_be_left_out(call: Call) -> None:
+    world = call.given()
+    before = world.state()
+
+    for name, broken in without_each_signer(call, world):
+        with pytest.raises(AnchorError) as caught:
+            send_as_named(world, broken)
+        assert caught.value.code == NOT_SIGNER, name
+
+    assert world.state() == before
+
+
+@by_name
+def test_no_account_can_be_another(call: Call) -> None:
+    world = call.given()
+    before = world.state()
+
+    for name, broken in with_each_account_swapped(call, world):
+        try:
+            send_as_named(world, broken)
+        except (ProgramError, AnchorError):
+            continue
+        except Exception as error:
+            pytest.fail(f"{name}: {error!r}")
+        pytest.fail(f"{name}: was accepted")
+
+    assert world.state() == before
+
+
+@calls(*OWNERS)
+def test_only_the_owner_acts_on_the_run(call: Call) -> None:
+    world = call.given()
+    before = world.state()
+
+    for actor in (MALLORY, BOB):
+        with pytest.raises(Unauthorized):
+            replace(call, actor=actor).send(world)
+
+    assert world.state() == before
+
+
+@pytest.mark.parametrize("name", ["roster", "rounds"])
+@calls("commit", "attest", "tick", "ready", "leave", "abort", "join", "attest_state")
+def test_the_accounts_of_another_run_are_named_as_wrong(call: Call, name: str) -> None:
+    world = call.given()
+    swapped = dict(with_each_account_swapped(call, world))
+
+    with pytest.raises(WrongAccount):
+        send_as_named(world, swapped[f"{name} by other {name}"])
+
+
+@pytest.mark.parametrize(
+    ("call", "phase"),
+    [(call, phase) for call in CALLS for phase in Phase if phase not in call.phases],
+    ids=lambda one: one.name.lower(),
+)
+def test_an_instruction_is_refused_in_a_phase_that_is_not_its_own(call: Call, phase: Phase) -> None:
+    world = staged(phase)
+    before = world.state()
+
+    with pytest.raises(call.refusal):
+        call.send(world)
+
+    assert world.state() == before
+
+
+@pytest.mark.parametrize("phase", Phase, ids=lambda phase: phase.name.lower())
+@calls("join", "set_weight", "set_endpoint", "leave")
+def test_members_come_and_go_in_every_phase(call: Call, phase: Phase) -> None:
+    world = staged(phase)
+    before = world.state()
+
+    call.send(world)
+
+    assert world.state() != before
+
+
+@calls(*ROUNDED)
+def test_another_epoch_or_round_is_refused(call: Call) -> None:
+    world = call.given()
+    args = call.args(world)
+    before = world.state()
+
+    for wrong in (
+        {"epoch": args.epoch + 1},
+        {"round": args.round + 1},
+        {"round": args.round + 4},
+        {"epoch": 2**32 - 1, "round": 2**32 - 1},
+    ):
+        with pytest.raises(WrongRound):
+            call.send(world, replace(args, **wrong))
+
+    assert world.state() == before
+
+
+@calls(*SLOTTED, "set_endpoint")
+def test_a_slot_that_is_not_there_is_refused(call: Call) -> None:
+    world = call.given()
+    args = call.args(world)
+
+    for slot in (world.capacity, 2**16 - 1):
+        with pytest.raises(UnknownSlot):
+            call.send(world, replace(args, slot=slot))
+
+
+@calls(*SLOTTED, "set_endpoint")
+def test_the_slot_of_another_member_is_refused(call: Call) -> None:
+    world = call.given()
+    args = replace(call.args(world), slot=world.member(CAROL).slot)
+    before = world.state()
+
+    with pytest.raises(NotYourSlot):
+        call.send(world, args)
+
+    assert world.state() == before
+
+
+@calls(*SLOTTED, "set_endpoint")
+def test_an_empty_slot_is_refused(call: Call) -> None:
+    world = call.given()
+
+    with pytest.raises(NotYourSlot):
+        call.send(world, replace(call.args(world), slot=7))
+
+
+@calls(*SLOTTED)
+def test_mallory_cannot_act_for_a_member(call: Call) -> None:
+    world = call.given()
+    args = call.args(world)
+    before = world.state()
+
+    with pytest.raises(NotYourSlot):
+        replace(call, actor=MALLORY).send(world, args)
+
+    assert world.state() == before
+
+
+@calls(*SLOTTED, "set_endpoint")
+def test_who_has_left_cannot_act_any_more(call: Call) -> None:
+    world = call.given()
+    world.do("leave", BOB, world.here(BOB), transition=False)
+
+    with pytest.raises(NotAMember):
+        call.send(world)
+
+
+@calls(*OWNERS, "tick", "commit", "attest", "ready", "join", "leave")
+def test_an_account_of_another_layout_version_is_refused(call: Call) -> None:
+    world = call.given()
+    instruction = call.instruction(world)
+    data = bytearray(world.data(world.run_key))
+    data[8] = 2
+    world.poke(world.run_key, bytes(data))
+
+    with pytest.raises(WrongVersion):
+        send_as_named(world, instruction)
+
+
+def staged(phase: Phase) -> World:
+    """A world in a phase, with bob, carol and dave in the run."""
+    world = world_at(Phase.PAUSED, total_steps=1)
+    world.join_all()
+    world.to_phase(phase)
+    if phase is Phase.WITNESS:
+        world.store_entropy()
+    return world
