@@ -21,7 +21,13 @@ from psyche_sdk._rules import hashing
 from psyche_sdk._rules.account_errors import AccountInvalid
 from psyche_sdk._rules.backlog import Interval
 from psyche_sdk._rules.draw import shuffled, words
-from psyche_sdk._rules.due import due_transition, record_of, target_of
+from psyche_sdk._rules.due import (
+    due_after_attest,
+    due_after_commit,
+    due_transition,
+    record_of,
+    target_of,
+)
 from psyche_sdk._rules.hashing import Purpose
 from psyche_sdk._rules.permutation import Permutation
 from psyche_sdk._rules.phase import Moment, Phase, Transition
@@ -55,6 +61,8 @@ __all__ = [
     "decode_roster",
     "decode_rounds",
     "decode_run",
+    "due_after_attest",
+    "due_after_commit",
     "due_transition",
     "holders",
     "loss_nats",

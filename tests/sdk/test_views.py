@@ -192,6 +192,28 @@ def test_witnesses_settle_their_target() -> None:
     assert due(run, after(12), a_round(4), all_in) is None
 
 
+def test_a_settled_target_lets_the_run_move_on() -> None:
+    run = a_run(WITNESS, round=5)
+    settled = a_round(committed=2, entropy_stored=1, settled=1)
+    assert due(run, after(1), a_round(4), settled) is Transition.ADVANCE
+    assert due(a_run(TRAIN, round=5), after(1), settled) is None
+
+
+def test_the_last_commitment_makes_the_end_of_training_due() -> None:
+    run = a_run(TRAIN, round=5)
+    one_in = decoded(a_round(committed=1))
+    assert views.due_after_commit(run, ROSTER, one_in, after(1)) is Transition.CLOSE_TRAIN
+    assert views.due_after_commit(run, ROSTER, decoded(a_round()), after(1)) is None
+
+
+def test_the_last_attestation_makes_settling_due() -> None:
+    run = a_run(WITNESS, round=5)
+    header = {"committed": 2, "entropy_stored": 1, "attested": 0b01}
+    records = decoded(a_round(4, entropy_stored=1), a_round(**header))
+    assert views.due_after_attest(run, ROSTER, records, after(1), 1) is Transition.SETTLE
+    assert views.due_after_attest(run, ROSTER, records, after(1), 0) is None
+
+
 def test_with_overlap_the_round_before_is_the_target() -> None:
     run = views.decode_run(
         run_bytes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,7 +29,35 @@ def due_transition(
     """What `tick` would do now; None: it would fail with `TooEarly`."""
     if _entropy_due(run, records, now):
         return Transition.STORE_ENTROPY
+    target = target_of(run, records)
+    if run.phase is Phase.WITNESS and target is not None and target.settled:
+        return Transition.ADVANCE
     return due(run.phase, _phase_view(run, roster, records, now))
+
+
+def due_after_commit(
+    run: Run, roster: Roster, records: Sequence[RoundRecord], now: Moment
+) -> Transition | None:
+    """What is due once one more trainer of the present round has committed."""
+    changed = [
+        replace(record, committed_count=record.committed_count + 1)
+        if record.key == (run.epoch, run.round)
+        else record
+        for record in records
+    ]
+    return due_transition(run, roster, changed, now)
+
+
+def due_after_attest(
+    run: Run, roster: Roster, records: Sequence[RoundRecord], now: Moment, witness: int
+) -> Transition | None:
+    """What is due once a witness (its place among the target's) has attested."""
+    target = target_of(run, records)
+    changed = [
+        replace(record, attested=record.attested | 1 << witness) if record is target else record
+        for record in records
+    ]
+    return due_transition(run, roster, changed, now)
 
 
 def _entropy_due(run: Run, records: Sequence[RoundRecord], now: Moment) -> bool:

@@ -23,9 +23,14 @@ class Phase(IntEnum):
 
 
 class Transition(StrEnum):
-    """What is due. STORE_ENTROPY changes no phase, but `tick` does it and others wait for it."""
+    """What is due.
+
+    Beside the table's rows: STORE_ENTROPY changes no phase, but others wait for it; ADVANCE begins
+    what follows a settled round.
+    """
 
     STORE_ENTROPY = "store_entropy"
+    ADVANCE = "advance"
     START_WARMUP = "start_warmup"
     START_EPOCH = "start_epoch"
     FAIL_WARMUP = "fail_warmup"
