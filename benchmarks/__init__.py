@@ -1,0 +1,1 @@
+"""One file a claim; `make bench` prints their tables as Markdown."""
