@@ -16,9 +16,9 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_client.network import Member
+from psyche_client.payloads import Trained
 from psyche_client.seen import AgreedState, RoundSeen, Sight, StateVoteSeen
 from psyche_client.sighting import Turns, free_slots, participant_address_text, read_sight
-from psyche_client.trainer import Trained
 from psyche_sdk._generated import types as t
 from psyche_sdk.coordinator import Coordinator, Snapshot
 from psyche_sdk.errors import InsufficientFunds, PsycheError

@@ -5,31 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 
 from psyche_client.events import EventLog
 from psyche_client.network import Exchange, FetchFailed, Kind
+from psyche_client.payloads import PayloadKey, WantedPayload
 from psyche_client.store import Store, StoreError
-from psyche_client.trainer import PayloadKey
 
 FETCH_SECONDS = 10.0
 """One try; a payload that is still wanted is tried again."""
 KNOWN_MAX = 65_536
 """Verdicts of the form check that are remembered."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedPayload:
-    """A committed payload of a round whose Train has closed."""
-
-    key: PayloadKey
-    commitment: bytes
-    size: int | None = None
-    """Bytes; None where only the commitment is known."""
-    trainer: bytes = b""
-    """Node key of its trainer, who certainly has it; empty where that is not known."""
 
 
 class Fetcher:

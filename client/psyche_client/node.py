@@ -17,11 +17,11 @@ from psyche_client.fetching import Fetcher
 from psyche_client.keeper import Keeper
 from psyche_client.model.errors import ModelError
 from psyche_client.network import Exchange, NetworkError
+from psyche_client.payloads import PayloadKey, Trained
 from psyche_client.replica import LostHistoryError, Replica
 from psyche_client.resync import Resync
 from psyche_client.seen import Sight, view, wanted_payloads
 from psyche_client.store import StoreError
-from psyche_client.trainer import PayloadKey, Trained
 from psyche_client.work import Workload
 
 LOOK_SECONDS = 0.4

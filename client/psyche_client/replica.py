@@ -17,10 +17,11 @@ import numpy.typing as npt
 from psyche_client.events import EventLog
 from psyche_client.keeper import Keeper
 from psyche_client.network import FetchFailed
+from psyche_client.payloads import PayloadKey, Trained
 from psyche_client.resync import Resync, local_state
 from psyche_client.seen import AgreedState, Sight
 from psyche_client.store import SettledRound, Store, StoreError
-from psyche_client.trainer import PayloadKey, Trained, Trainer
+from psyche_client.trainer import Trainer
 
 Result = TypeVar("Result")
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from psyche_client.events import EventLog
-from psyche_client.fetching import Fetcher, WantedPayload
+from psyche_client.fetching import Fetcher
 from psyche_client.model.checkpoint import load as load_checkpoint
 from psyche_client.model.digest import (
     Manifest,
@@ -27,9 +27,9 @@ from psyche_client.model.digest import (
 )
 from psyche_client.model.errors import ModelError
 from psyche_client.network import Exchange, FetchFailed, Kind
+from psyche_client.payloads import PayloadKey, WantedPayload
 from psyche_client.seen import AgreedState
 from psyche_client.store import SettledRound, Store
-from psyche_client.trainer import PayloadKey
 
 Parameters = dict[str, npt.NDArray[np.float32]]
 

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from psyche_client.decide import Phase, Standing, View, VoteStage
-from psyche_client.fetching import WantedPayload
+from psyche_client.payloads import PayloadKey, WantedPayload
 from psyche_client.store import SettledRound
-from psyche_client.trainer import PayloadKey
 
 Positions = npt.NDArray[np.uint64]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from psyche_client.decide import Phase, Standing, VoteStage
+from psyche_client.payloads import PayloadKey
 from psyche_client.seen import AgreedState, Commitment, RoundSeen, Seat, Sight, StateVoteSeen
-from psyche_client.trainer import PayloadKey
 from psyche_sdk import views
 from psyche_sdk._generated import layouts
 from psyche_sdk._generated.types import RunConfig

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -24,41 +23,11 @@ from psyche_client.optim.distro import DisTrO
 from psyche_client.optim.errors import PayloadError
 from psyche_client.optim.layout import Layout
 from psyche_client.optim.rule import UpdateRule
+from psyche_client.payloads import PayloadKey, Trained
 
 Parameters = dict[str, npt.NDArray[np.float32]]
 MICRO_BATCH = 8
 """Sequences a backward pass: bounds the memory of activations."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayloadKey:
-    """Whose payload of which round."""
-
-    epoch: int
-    round: int
-    slot: int
-    member_id: int
-
-    @property
-    def round_key(self) -> tuple[int, int]:
-        """(epoch, round)."""
-        return self.epoch, self.round
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
-    """A trained share.
-
-    Attributes:
-        loss: mean next-token cross entropy of the share, nats.
-        seconds: of forward, backward and generate.
-    """
-
-    payload: bytes
-    loss: float
-    tokens: int
-    coefficients: int
-    seconds: float
 
 
 class Trainer:

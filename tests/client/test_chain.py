@@ -11,8 +11,8 @@ from solders.pubkey import Pubkey
 
 from psyche_client.chain import Chain, ChainError
 from psyche_client.decide import VoteStage
+from psyche_client.payloads import Trained
 from psyche_client.seen import RoundSeen, StateVoteSeen
-from psyche_client.trainer import Trained
 from psyche_sdk.coordinator import Snapshot
 from psyche_sdk.errors import AccountMissing, InsufficientFunds, RpcUnreachable
 from support.accounts import CAPACITY

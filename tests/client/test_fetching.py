@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from psyche_client.events import EventLog, tail
-from psyche_client.fetching import Fetcher, WantedPayload
+from psyche_client.fetching import Fetcher
 from psyche_client.network import FetchFailed, Kind
+from psyche_client.payloads import WantedPayload
 from psyche_client.store import Store, StoreError
 from support.client import Peers, key
 

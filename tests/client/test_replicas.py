@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from psyche_client.model.config import ModelConfig
-from psyche_client.model.presets import preset
 from psyche_client.model.document import DataSection, ModelDocument
+from psyche_client.model.presets import preset
 from psyche_client.optim.rule import UpdateRule
 from psyche_client.optim.schedule import Schedule, rate_units
-from psyche_client.trainer import PayloadKey, Trainer
+from psyche_client.payloads import PayloadKey
+from psyche_client.trainer import Trainer
 
 INSTANCE = sha256(b"a run").digest()
 CLIENTS = 3

@@ -16,9 +16,10 @@ from psyche_client.model.presets import preset
 from psyche_client.network import FetchFailed, Kind
 from psyche_client.optim.rule import UpdateRule
 from psyche_client.optim.schedule import Schedule, rate_units
+from psyche_client.payloads import PayloadKey
 from psyche_client.seen import AgreedState, Commitment, RoundSeen, Seat, Sight
 from psyche_client.store import SettledRound, next_chain_hash
-from psyche_client.trainer import PayloadKey, Trainer
+from psyche_client.trainer import Trainer
 
 INSTANCE = sha256(b"a run").digest()
 START = sha256(b"psyche" + INSTANCE).digest()

@@ -12,8 +12,9 @@ from psyche_client.model.checkpoint import save
 from psyche_client.model.config import ModelConfig
 from psyche_client.model.document import DataSection, ModelDocument
 from psyche_client.model.presets import preset
+from psyche_client.payloads import PayloadKey
 from psyche_client.store import SettledRound, Store, next_chain_hash
-from psyche_client.trainer import PayloadKey, Trainer
+from psyche_client.trainer import Trainer
 from support.replay.folder import GOLDEN, config_field
 
 INSTANCE = sha256(b"a run").digest()
