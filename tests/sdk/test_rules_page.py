@@ -24,11 +24,10 @@ def test_every_field_of_the_configuration_has_its_range(field: str) -> None:
 
 @pytest.mark.parametrize("instruction", IDL["instructions"], ids=lambda one: one["name"])
 def test_every_instruction_has_its_message(instruction: dict[str, Any]) -> None:
-    rows = [
-        line
-        for line in PAGE.splitlines()
-        if line.startswith("|") and instruction["name"] in line.split("|")[1]
-    ]
+    name = instruction["name"]
+    cells = [line.split("|") for line in PAGE.splitlines() if line.startswith("|")]
+    messages = PAGE[PAGE.index("## 13.") :]
+    rows = [row for row in cells if name in row[1].strip().split(", ") and row[-2] in messages]
     assert rows
     flags = [one["name"] for one in instruction["args"] if one["type"] == "bool"]
-    assert all(flag in row for flag in flags for row in rows[-1:])
+    assert all(flag in rows[-1][-2] for flag in flags)
