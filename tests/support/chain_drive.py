@@ -135,7 +135,7 @@ class Drive:
             Keypair.from_seed(sha(b"member", bytes([i % 256, i // 256]))) for i in range(members)
         ]
         for key in [self.owner, *self.members]:
-            self.svm.airdrop(key.pubkey(), 10**12)
+            self.svm.airdrop(key.pubkey(), 10**11)
         self.slot, self.time = chain_slot, START_TIME
         self.set_time()
         self.run = self.address(b"run", bytes(self.owner.pubkey()), b"demo")

@@ -48,6 +48,7 @@ pub fn run(world: &mut World, wallet: &Pubkey, args: &AttestArgs, advance: bool)
     require!(right, CoordinatorError::WrongRound);
     let member_id = world.member(args.slot, wallet)?.member_id;
     let record = world.rounds.record(args.round)?;
+    require!(record.header.settled == 0, CoordinatorError::WrongPhase);
     require!(
         record.header.committed > 0,
         CoordinatorError::NothingToAttest

@@ -127,7 +127,7 @@ pub fn abort(world: &mut World) -> Result<()> {
         if record.header.valid == 1 && record.header.settled == 0 {
             let (segments, sequences) = (record.header.segments, record.header.sequences);
             let count = usize::from(record.header.segment_count);
-            round::give_back(world, &segments, count, 0, sequences)?;
+            round::give_back(world, &segments, count, &[(0, sequences)])?;
             world.run.in_flight = world.run.in_flight.saturating_sub(u64::from(sequences));
         }
     }

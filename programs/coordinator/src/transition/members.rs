@@ -21,27 +21,31 @@ pub fn admit(world: &mut World, round: u32) -> Result<()> {
     if world.run.ready == 0 {
         return Ok(());
     }
-    let median = lower_median(
-        world
-            .roster
-            .iter()
-            .filter(|entry| has_earned(entry, round))
-            .map(|entry| entry.weight),
-    );
+    let median = median_for(world.roster, round);
     let mut slots = vec![0_u8; usize::from(world.run.capacity) / 8];
     let (run, now) = (&mut *world.run, world.now);
-    for (slot, entry) in world.roster.iter_mut().enumerate() {
-        if entry.state == MemberState::Ready as u8 {
-            change_state(run, entry, MemberState::Active, now);
-            entry.admitted_epoch = run.epoch;
-            entry.admitted_round = round;
-            entry.misses = 0;
-            if entry.weight == 0 {
-                entry.weight = first_weight(entry.declared_weight, median);
+    let mut admitted = 0_u16;
+    for (entries, bits) in world.roster.chunks_exact_mut(8).zip(slots.iter_mut()) {
+        let mut one = 1_u8;
+        for entry in entries {
+            if entry.state == MemberState::Ready as u8 {
+                entry.state = MemberState::Active as u8;
+                entry.state_since = now.time;
+                entry.state_since_slot = now.chain_slot;
+                entry.admitted_epoch = run.epoch;
+                entry.admitted_round = round;
+                entry.misses = 0;
+                if entry.weight == 0 {
+                    entry.weight = first_weight(entry.declared_weight, median);
+                }
+                admitted = admitted.wrapping_add(1);
+                *bits |= one;
             }
-            set_bit(&mut slots, slot, true);
+            one = one.wrapping_shl(1);
         }
     }
+    run.ready = run.ready.saturating_sub(admitted);
+    run.active = run.active.saturating_add(admitted);
     emit!(Admitted {
         run: world.key,
         epoch: world.run.epoch,
@@ -51,11 +55,20 @@ pub fn admit(world: &mut World, round: u32) -> Result<()> {
     Ok(())
 }
 
-/// Whose weight counts for the median: the Active; at an epoch's start those about to be Active.
-fn has_earned(entry: &RosterEntry, round: u32) -> bool {
-    let active = entry.state == MemberState::Active as u8;
-    let returning = round == 0 && entry.state == MemberState::Ready as u8;
-    entry.weight > 0 && (active || returning)
+/// The median that newcomers' weights begin at; none if there is no newcomer, or nobody else.
+///
+/// It is that of the Active; at an epoch's start that of those who return.
+fn median_for(roster: &[RosterEntry], round: u32) -> Option<u16> {
+    let ready = MemberState::Ready as u8;
+    let newcomer = |entry: &RosterEntry| entry.state == ready && entry.weight == 0;
+    if !roster.iter().any(newcomer) {
+        return None;
+    }
+    let counts = |entry: &&RosterEntry| {
+        let active = entry.state == MemberState::Active as u8;
+        entry.weight > 0 && (active || (round == 0 && entry.state == ready))
+    };
+    lower_median(roster.iter().filter(counts).map(|entry| entry.weight))
 }
 
 /// Drops every member of which `unfit` says so; says whether there was any.

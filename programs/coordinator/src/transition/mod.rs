@@ -15,7 +15,7 @@ mod tests;
 
 pub use epoch::{abort, enter};
 pub use members::{depart, step_aside};
-pub use plan::{plan, seconds_of};
+pub use plan::{plan, seconds_of, Step};
 pub use vote::{record_reveal, reveals_open, vote_open};
 
 use anchor_lang::prelude::*;
@@ -27,8 +27,11 @@ use crate::{
     world::World,
 };
 
-/// Transitions that one instruction makes at most: Train, Witness and settle, and what follows.
-const TRANSITIONS_MAX: u32 = 3;
+/// Steps that one instruction makes at most: Train, Witness, settle, and what follows.
+const STEPS_MAX: u32 = 4;
+
+/// Up to so many slots a tick makes every step that is due at once.
+const SMALL_CAPACITY: u16 = 64;
 
 /// Stores entropy that is due. Comes before anything else that a member does, if it asked for it.
 ///
@@ -47,28 +50,32 @@ pub fn prepare(world: &mut World, wanted: bool) -> Result<()> {
 /// # Errors
 /// Only those of a broken account: a plan that fails does nothing, and the instruction succeeds.
 pub fn conclude(world: &mut World, wanted: bool) -> Result<()> {
-    let mut left = if wanted { TRANSITIONS_MAX } else { 0 };
+    let mut left = if wanted { STEPS_MAX } else { 0 };
     while left > 0 {
-        let Ok(Some(transition)) = plan(world) else {
+        let Ok(Some(step)) = plan(world) else {
             break;
         };
-        apply(world, transition)?;
+        apply(world, step)?;
         left = left.saturating_sub(1);
     }
     Ok(())
 }
 
-/// Makes whatever is due, whoever asks.
+/// Makes what is due, whoever asks; in a large run one step of it, so that no call is dear.
 ///
 /// # Errors
-/// `TooEarly` if nothing is.
+/// `TooEarly` if nothing is due.
 pub fn tick(world: &mut World) -> Result<()> {
     let stored = entropy::store(world)?;
     let dropped = members::drop_silent(world)?;
+    let small = world.run.capacity <= SMALL_CAPACITY;
+    if stored && !small {
+        return Ok(());
+    }
     let planned = plan(world)?;
-    if let Some(transition) = planned {
-        apply(world, transition)?;
-        conclude(world, true)?;
+    if let Some(step) = planned {
+        apply(world, step)?;
+        conclude(world, small)?;
     }
     require!(
         stored || dropped || planned.is_some(),
@@ -77,18 +84,28 @@ pub fn tick(world: &mut World) -> Result<()> {
     Ok(())
 }
 
-/// Makes one transition that a plan found due.
-fn apply(world: &mut World, transition: Transition) -> Result<()> {
+/// Makes one step that a plan found due.
+fn apply(world: &mut World, step: Step) -> Result<()> {
     let before = Place::of(world);
-    match transition {
-        Transition::StartWarmup => epoch::start_warmup(world)?,
-        Transition::StartEpoch => epoch::start(world)?,
-        Transition::FailWarmup => epoch::fail_warmup(world, Phase::WaitingForMembers)?,
-        Transition::GiveUp => epoch::fail_warmup(world, Phase::Paused)?,
-        Transition::CloseTrain => round::close_train(world)?,
-        Transition::RedrawWitnesses => round::redraw_witnesses(world)?,
-        Transition::Settle { failed } => settle::settle(world, failed)?,
-        Transition::EndEpoch(phase) => epoch::end(world, phase)?,
+    match step {
+        Step::Table(Transition::StartWarmup) => epoch::start_warmup(world)?,
+        Step::Table(Transition::StartEpoch) => epoch::start(world)?,
+        Step::Table(Transition::FailWarmup) => {
+            epoch::fail_warmup(world, Phase::WaitingForMembers)?;
+        }
+        Step::Table(Transition::GiveUp) => epoch::fail_warmup(world, Phase::Paused)?,
+        Step::Table(Transition::CloseTrain) => round::close_train(world)?,
+        Step::Table(Transition::RedrawWitnesses) => round::redraw_witnesses(world)?,
+        Step::Table(Transition::Settle { failed }) => {
+            settle::settle(world, failed)?;
+            if world.target().is_some() {
+                // The run moves on in a step of its own.
+                return Ok(());
+            }
+            settle::advance(world, failed)?;
+        }
+        Step::Advance { failed } => settle::advance(world, failed)?,
+        Step::Table(Transition::EndEpoch(phase)) => epoch::end(world, phase)?,
     }
     before.changed(world);
     Ok(())

@@ -11,12 +11,31 @@ use crate::{
     world::World,
 };
 
-/// The transition that is due now, if any. Reads only.
+/// What is due, in pieces that are small enough for one instruction each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A row of the transition table.
+    Table(Transition),
+    /// The target is settled: what follows the round begins.
+    Advance {
+        /// Whether two witness draws failed.
+        failed: bool,
+    },
+}
+
+/// The step that is due now, if any. Reads only.
 ///
 /// # Errors
 /// Those of a broken account.
-pub fn plan(world: &World) -> Result<Option<Transition>> {
+pub fn plan(world: &World) -> Result<Option<Step>> {
     let phase = world.phase()?;
+    if let (Phase::Witness, Some(target)) = (phase, world.target()) {
+        let header = world.rounds.header(target)?;
+        if header.settled == 1 {
+            let failed = header.failed == 1;
+            return Ok(Some(Step::Advance { failed }));
+        }
+    }
     let run = &*world.run;
     let config = &run.config;
     let mut view = PhaseView {
@@ -41,7 +60,7 @@ pub fn plan(world: &World) -> Result<Option<Transition>> {
             view.total_steps = config.total_steps;
         }
     }
-    Ok(due(phase, &view))
+    Ok(due(phase, &view).map(Step::Table))
 }
 
 /// Seconds that a phase may take; 0 where it has no end of its own.

@@ -29,10 +29,6 @@ pub fn start(world: &mut World, round: u32) -> Result<()> {
     };
     let (instance, epoch) = (world.run.instance, world.run.epoch);
     let seed = draw_seed(&instance, epoch, round, Purpose::Roles, &entropy);
-    let mut drawn = active_members(world, round)?;
-    let verifiers = draw::draw_roles(seed, &mut drawn, 0);
-    let trainers = drawn.get(verifiers..).unwrap_or(&[]);
-
     let chain_hash = world.run.chain_hash;
     let config = world.run.config;
     let step = world.run.step;
@@ -54,6 +50,14 @@ pub fn start(world: &mut World, round: u32) -> Result<()> {
     world.run.round = round;
 
     let mut record = world.rounds.clear(round)?;
+    let mut drawn = Enlisted::of(
+        world.roster,
+        record.member_id,
+        world.run.active,
+        (epoch, round),
+    );
+    let verifiers = draw::draw_roles(seed, &mut drawn.slots, 0);
+    let trainers = drawn.slots.get(verifiers..).unwrap_or(&[]);
     let header = &mut *record.header;
     header.epoch = epoch;
     header.round = round;
@@ -70,7 +74,7 @@ pub fn start(world: &mut World, round: u32) -> Result<()> {
     header.valid = 1;
     divide(
         &mut record,
-        world.roster,
+        &drawn.weights,
         trainers,
         config.share_percent_max,
     )?;
@@ -82,42 +86,68 @@ pub fn start(world: &mut World, round: u32) -> Result<()> {
     Ok(())
 }
 
-/// The slots of the Active members, ascending; each is noted as named by this round.
-fn active_members(world: &mut World, round: u32) -> Result<Vec<u16>> {
-    let epoch = world.run.epoch;
-    let mut slots = Vec::with_capacity(usize::from(world.run.active));
-    for (slot, entry) in (0_u16..).zip(world.roster.iter_mut()) {
-        if entry.state == MemberState::Active as u8 {
-            entry.named_epoch = epoch;
-            entry.named_round = round;
-            slots.push(slot);
+/// Who takes part in a round.
+struct Enlisted {
+    /// Slots of the Active members, ascending.
+    slots: Vec<u16>,
+    /// Weights by slot.
+    weights: Vec<u16>,
+}
+
+impl Enlisted {
+    /// Writes the Active members' ids into the record, and notes that it names them.
+    fn of(
+        roster: &mut [RosterEntry],
+        member_id: &mut [u32],
+        active: u16,
+        (epoch, round): (u32, u32),
+    ) -> Self {
+        let mut slots = vec![0_u16; usize::from(active)];
+        let mut weights = vec![0_u16; roster.len()];
+        let mut free = slots.iter_mut();
+        let mut slot = 0_u16;
+        let rows = roster.iter_mut().zip(member_id.iter_mut());
+        for ((entry, id), weight) in rows.zip(weights.iter_mut()) {
+            if entry.state == MemberState::Active as u8 {
+                entry.named_epoch = epoch;
+                entry.named_round = round;
+                *id = entry.member_id;
+                *weight = entry.weight;
+                if let Some(place) = free.next() {
+                    *place = slot;
+                }
+            }
+            slot = slot.wrapping_add(1);
         }
+        Self { slots, weights }
     }
-    Ok(slots)
 }
 
 /// Writes the drawn order and the shares.
 fn divide(
     record: &mut Record,
-    roster: &[RosterEntry],
+    weights_by_slot: &[u16],
     trainers: &[u16],
     share_percent_max: u8,
 ) -> Result<()> {
-    let mut weights = Vec::with_capacity(trainers.len());
+    record
+        .order
+        .get_mut(..trainers.len())
+        .ok_or(CoordinatorError::IndexOutOfRange)?
+        .copy_from_slice(trainers);
+    let mut weights = vec![0_u16; trainers.len()];
+    let mut position = 0_u16;
     let mut total = 0_u64;
-    for ((position, slot), place) in (0_u16..).zip(trainers).zip(record.order.iter_mut()) {
+    for (slot, weight) in trainers.iter().zip(weights.iter_mut()) {
         let index = usize::from(*slot);
-        let entry = roster.get(index).ok_or(CoordinatorError::UnknownSlot)?;
-        *place = *slot;
-        if let (Some(at), Some(id)) = (
-            record.position.get_mut(index),
-            record.member_id.get_mut(index),
-        ) {
-            *at = position;
-            *id = entry.member_id;
+        if let (Some(place), Some(own)) =
+            (record.position.get_mut(index), weights_by_slot.get(index))
+        {
+            *place = position;
+            *weight = *own;
+            total = total.wrapping_add(u64::from(*own));
         }
-        weights.push(entry.weight);
-        total = total.saturating_add(u64::from(entry.weight));
+        position = position.wrapping_add(1);
     }
     let ends = record
         .share_end
@@ -130,12 +160,12 @@ fn divide(
         ends,
     );
     let mut before = 0_u32;
-    let mut expected = 0_u16;
+    let mut expected = 0_u32;
     for end in ends.iter() {
-        expected = expected.saturating_add(u16::from(*end > before));
+        expected = expected.wrapping_add(u32::from(*end > before));
         before = *end;
     }
-    record.header.expected = expected;
+    record.header.expected = u16::try_from(expected).map_err(|_| CoordinatorError::Overflow)?;
     record.header.weight_total = total;
     Ok(())
 }
@@ -284,7 +314,7 @@ pub fn count_silences(world: &mut World, target: u32) -> Result<()> {
     Ok(())
 }
 
-/// Puts the offsets `first..end` of a round's segments into the backlog.
+/// Puts shares (ascending offsets in a round's segments) into the backlog.
 ///
 /// # Errors
 /// `Overflow`.
@@ -292,11 +322,10 @@ pub fn give_back(
     world: &mut World,
     segments: &[Interval; SEGMENTS],
     count: usize,
-    first: u32,
-    end: u32,
+    shares: &[(u32, u32)],
 ) -> Result<()> {
     let segments = segments.get(..count).unwrap_or(segments);
-    let returned = world.backlog().give_back_share(segments, first, end);
+    let returned = world.backlog().give_back_shares(segments, shares);
     world.run.repeated = world
         .run
         .repeated

@@ -7,8 +7,7 @@ use crate::{
     errors::CoordinatorError,
     events::RoundSettled,
     machine::{
-        backlog::{Interval, SEGMENTS},
-        bits::{bit, set_bit},
+        bits::bit,
         hash::{chain_hash, chain_head, chain_parts},
         phase::{after_settle, Next, SettledView},
         shares::{grown_weight, halved_weight},
@@ -18,19 +17,30 @@ use crate::{
     world::World,
 };
 
-/// Settles the target of the present round, then begins what follows.
+/// Settles the target of the present round: what follows is a step of its own.
 ///
 /// # Errors
 /// `Overflow`, or those of a broken account.
 pub fn settle(world: &mut World, failed: bool) -> Result<()> {
-    let present = world.run.round;
     if let Some(target) = world.target() {
         settle_target(world, target, failed)?;
     }
     members::drop_unfit(world)?;
+    Ok(())
+}
+
+/// Begins what follows a settled round.
+///
+/// # Errors
+/// `Overflow`, or those of a broken account.
+pub fn advance(world: &mut World, failed: bool) -> Result<()> {
     let (next, rounds) = what_follows(world, failed);
     world.run.rounds_in_epoch = rounds.unwrap_or(ROUNDS_OPEN);
-    let following = present.checked_add(1).ok_or(CoordinatorError::Overflow)?;
+    let following = world
+        .run
+        .round
+        .checked_add(1)
+        .ok_or(CoordinatorError::Overflow)?;
     match next {
         Next::Train => {
             if world.run.config.admit_anytime == 1 {
@@ -83,7 +93,6 @@ fn end_reason(view: &SettledView) -> EndReason {
 #[derive(Default)]
 struct Counted {
     payloads: u16,
-    sequences: u32,
     tokens: u64,
     loss: u64,
     milliseconds: u32,
@@ -91,52 +100,47 @@ struct Counted {
 
 fn settle_target(world: &mut World, target: u32, failed: bool) -> Result<()> {
     let before = world.run.chain_hash;
-    let mut returned = Vec::new();
     let mut record = world.rounds.record(target)?;
     let tally = tally_of(&record, failed);
-    let counted = count(&mut record, world.roster, &tally, &mut returned);
+    let counted = count(&mut record, world.roster, &tally);
+    let returned = if counted.payloads < record.header.expected || record.header.trainers == 0 {
+        unaccepted(&record)
+    } else {
+        Vec::new()
+    };
+    let lost = returned.iter().fold(0_u32, |sum, (first, end)| {
+        sum.saturating_add(end.saturating_sub(*first))
+    });
     let after = hash(&record, &before)?;
     let header = &mut *record.header;
     header.chain_hash_before = before;
     header.chain_hash_after = after;
     header.accepted = counted.payloads;
-    header.sequences_accepted = counted.sequences;
+    header.sequences_accepted = header.sequences.saturating_sub(lost);
     header.settled = 1;
     header.failed = u8::from(failed);
     let (segments, pieces) = (header.segments, usize::from(header.segment_count));
-    let sequences = u64::from(header.sequences);
+    let (sequences, accepted) = (header.sequences, header.sequences_accepted);
     tell(world.key, &record, &counted);
     world.run.chain_hash = after;
-    account(world, &counted, sequences)?;
-    for (first, end) in returned {
-        give_back(world, &segments, pieces, first, end)?;
-    }
+    account(world, sequences, accepted)?;
+    round::give_back(world, &segments, pieces, &returned)?;
     if !failed {
         round::count_silences(world, target)?;
     }
     Ok(())
 }
 
-fn give_back(
-    world: &mut World,
-    segments: &[Interval; SEGMENTS],
-    pieces: usize,
-    first: u32,
-    end: u32,
-) -> Result<()> {
-    round::give_back(world, segments, pieces, first, end)
-}
-
 /// Moves the round's positions out of flight; those accepted are done.
-fn account(world: &mut World, counted: &Counted, sequences: u64) -> Result<()> {
+fn account(world: &mut World, sequences: u32, accepted: u32) -> Result<()> {
     let run = &mut *world.run;
     run.in_flight = run
         .in_flight
-        .checked_sub(sequences)
+        .checked_sub(u64::from(sequences))
         .ok_or(CoordinatorError::Overflow)?;
     run.accepted = run
         .accepted
-        .checked_add(u64::from(counted.sequences))
+        .checked_add(u64::from(accepted))
         .ok_or(CoordinatorError::Overflow)?;
     Ok(())
 }
@@ -152,75 +156,138 @@ fn tally_of(record: &Record, failed: bool) -> Tally {
     }
 }
 
-/// Goes over the shares in drawn order: accepts, blames, and lists what goes back.
-fn count(
-    record: &mut Record,
-    roster: &mut [RosterEntry],
-    tally: &Tally,
-    returned: &mut Vec<(u32, u32)>,
-) -> Counted {
-    let mut sum = Counted::default();
-    let mut start = 0_u32;
-    let trainers = usize::from(record.header.trainers);
-    let shares = record.order.iter().zip(record.share_end.iter());
-    for (slot, end) in shares.take(trainers) {
-        let share = (start, *end);
-        start = *end;
-        if share.0 >= share.1 {
+/// Fixes the accepted set, blames, and adds up what trainers report.
+///
+/// Walks over bytes of eight slots, so that what is alike for all eight is done at once.
+fn count(record: &mut Record, roster: &mut [RosterEntry], tally: &Tally) -> Counted {
+    let missed = tally_votes(record, tally);
+    let accepted = record.accepted.iter().zip(missed.iter());
+    let rows = roster
+        .chunks_exact_mut(8)
+        .zip(record.member_id.chunks_exact(8));
+    for ((entries, ids), (accepted, missed)) in rows.zip(accepted) {
+        let (mut accepted, mut missed) = (*accepted, *missed);
+        if accepted | missed == 0 {
             continue;
         }
-        let slot = usize::from(*slot);
-        let Some(votes) = record.mask.get(slot).map(|mask| mask.count_ones()) else {
-            continue;
-        };
-        let committed = bit(record.committed, slot);
-        let mut outcome = tally.outcome(committed, bit(record.rejected, slot), votes);
-        if outcome == Outcome::Missed && !committed && bit(record.gone, slot) {
-            outcome = Outcome::Returned;
-        }
-        let id = record.member_id.get(slot).copied();
-        let trainer = roster
-            .get_mut(slot)
-            .filter(|entry| Some(entry.member_id) == id);
-        if let Some(entry) = trainer {
-            judge(entry, outcome);
-        }
-        if outcome == Outcome::Accepted {
-            set_bit(record.accepted, slot, true);
-            sum.payloads = sum.payloads.saturating_add(1);
-            sum.sequences = sum
-                .sequences
-                .saturating_add(share.1.saturating_sub(share.0));
-            let read = |column: &[u32]| column.get(slot).copied().unwrap_or(0);
-            sum.tokens = sum.tokens.saturating_add(u64::from(read(record.tokens)));
-            sum.loss = sum
-                .loss
-                .saturating_add(u64::from(read(record.loss_micronats)));
-            sum.milliseconds = sum.milliseconds.max(read(record.milliseconds));
-        } else {
-            // Neighbours go back together.
-            match returned.last_mut() {
-                Some(last) if last.1 == share.0 => last.1 = share.1,
-                _ => returned.push(share),
+        for (entry, id) in entries.iter_mut().zip(ids) {
+            if entry.member_id == *id && accepted & 1 == 1 {
+                reward(entry);
+            } else if entry.member_id == *id && missed & 1 == 1 {
+                blame(entry);
             }
+            accepted >>= 1;
+            missed >>= 1;
+        }
+    }
+    reports(record)
+}
+
+/// Sets the accepted bits; returns a bit field by slot of who is to blame.
+fn tally_votes(record: &mut Record, tally: &Tally) -> Vec<u8> {
+    let attested = record.header.attested;
+    // Most payloads have every vote: then eight masks are alike.
+    let all = tally.outcome(true, false, attested.count_ones()) == Outcome::Accepted;
+    let mut blamed = vec![0_u8; record.committed.len()];
+    for (index, masks) in record.mask.chunks_exact(8).enumerate() {
+        let committed = record.committed.get(index).copied().unwrap_or(0);
+        let rejected = record.rejected.get(index).copied().unwrap_or(0);
+        let (mut accepted, mut missed) = (0_u8, 0_u8);
+        let alike = all && masks.iter().all(|mask| *mask == attested);
+        if alike && committed == u8::MAX && rejected == 0 {
+            accepted = u8::MAX;
+        } else {
+            for (place, mask) in masks.iter().enumerate() {
+                let slot = index.wrapping_mul(8).wrapping_add(place);
+                let one = 1_u8.wrapping_shl(u32::try_from(place).unwrap_or(0));
+                let done = committed & one != 0;
+                if !done && !awaited(record.position, record.share_end, record.gone, slot) {
+                    continue;
+                }
+                match tally.outcome(done, rejected & one != 0, mask.count_ones()) {
+                    Outcome::Accepted => accepted |= one,
+                    Outcome::Missed => missed |= one,
+                    Outcome::Returned => {}
+                }
+            }
+        }
+        if let (Some(field), Some(blame)) = (record.accepted.get_mut(index), blamed.get_mut(index))
+        {
+            *field = accepted;
+            *blame = missed;
+        }
+    }
+    blamed
+}
+
+/// Adds up what the accepted trainers report.
+fn reports(record: &Record) -> Counted {
+    let mut sum = Counted::default();
+    let columns = record
+        .tokens
+        .chunks_exact(8)
+        .zip(record.loss_micronats.chunks_exact(8));
+    let rows = columns.zip(record.milliseconds.chunks_exact(8));
+    for (((tokens, losses), milliseconds), accepted) in rows.zip(record.accepted.iter()) {
+        let mut accepted = *accepted;
+        let reports = tokens.iter().zip(losses).zip(milliseconds);
+        for ((tokens, loss), milliseconds) in reports {
+            if accepted & 1 == 1 {
+                // At most 1,024 numbers of 32 bits: the sums fit.
+                sum.payloads = sum.payloads.wrapping_add(1);
+                sum.tokens = sum.tokens.wrapping_add(u64::from(*tokens));
+                sum.loss = sum.loss.wrapping_add(u64::from(*loss));
+                sum.milliseconds = sum.milliseconds.max(*milliseconds);
+            }
+            accepted >>= 1;
         }
     }
     sum
 }
 
-/// What an outcome means for its trainer.
-fn judge(entry: &mut RosterEntry, outcome: Outcome) {
-    match outcome {
-        Outcome::Accepted => {
-            entry.misses = 0;
-            entry.weight = grown_weight(entry.weight, entry.declared_weight);
+/// Whether a slot that has not committed has a share and was not excused.
+fn awaited(position: &[u16], share_end: &[u32], gone: &[u8], slot: usize) -> bool {
+    let place = position
+        .get(slot)
+        .map_or(usize::MAX, |place| usize::from(*place));
+    let end = share_end.get(place).copied().unwrap_or(0);
+    let before = place.checked_sub(1).and_then(|place| share_end.get(place));
+    end > before.copied().unwrap_or(0) && !bit(gone, slot)
+}
+
+/// The shares that were not accepted, in drawn order, neighbours together.
+fn unaccepted(record: &Record) -> Vec<(u32, u32)> {
+    let mut returned: Vec<(u32, u32)> = Vec::new();
+    let mut start = 0_u32;
+    let shares = record.order.iter().zip(record.share_end.iter());
+    for (slot, end) in shares.take(usize::from(record.header.trainers)) {
+        if *end > start && !bit(record.accepted, usize::from(*slot)) {
+            match returned.last_mut() {
+                Some(last) if last.1 == start => last.1 = *end,
+                _ => returned.push((start, *end)),
+            }
         }
-        Outcome::Missed => {
-            entry.misses = entry.misses.saturating_add(1);
-            entry.weight = halved_weight(entry.weight);
-        }
-        Outcome::Returned => {}
+        start = *end;
     }
+    // Positions that nobody had.
+    if start < record.header.sequences {
+        returned.push((start, record.header.sequences));
+    }
+    returned
+}
+
+/// An accepted share clears misses, and lets the weight grow.
+fn reward(entry: &mut RosterEntry) {
+    entry.misses = 0;
+    if entry.weight != entry.declared_weight {
+        entry.weight = grown_weight(entry.weight, entry.declared_weight);
+    }
+}
+
+/// A miss counts, and halves the weight.
+fn blame(entry: &mut RosterEntry) {
+    entry.misses = entry.misses.saturating_add(1);
+    entry.weight = halved_weight(entry.weight);
 }
 
 fn hash(record: &Record, before: &[u8; 32]) -> Result<[u8; 32]> {
