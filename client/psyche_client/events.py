@@ -28,7 +28,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "settled": "the chain fixed a round: epoch, round, accepted (slots)",
     "round": "it applied a round: epoch, round, step, loss, accepted (count), chain_hash",
     "members": "who takes part: members (slot, name, role, state, misses)",
-    "peers": "who it talks to: peers (slot, path, bytes_per_second)",
+    "peers": "who it talks to: peers (slot, path, rtt_ms, received_bytes)",
     "chain": "what a transaction took: instruction, compute_units, lamports",
     "resync": "it builds its parameters anew: epoch, round, reason",
     "snapshot": "an agreed state is kept: epoch, round, digest",

@@ -132,6 +132,21 @@ def test_the_picture_shows_phase_time_members_wire_and_chain() -> None:
         assert words in shown
 
 
+def test_peers_have_names_and_the_throughput_since_the_last_look() -> None:
+    state = folded()
+    for seconds, received in ((15.0, 1_000_000), (17.0, 5_000_000)):
+        peers = [
+            {"slot": 1, "path": "direct", "received_bytes": received},
+            {"slot": 7, "path": "relay"},
+        ]
+        fold(state, "alice", {"t": seconds, "event": "peers", "peers": peers})
+
+    shown = picture(state)
+
+    assert "alice   bob     direct    2.0 MB/s" in shown
+    assert "alice   slot 7  relay" in shown
+
+
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 24), (200, 60)])
 def test_no_line_is_wider_than_the_terminal(width: int, height: int) -> None:
     shown = picture(folded(), width=width, height=height)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -135,7 +136,7 @@ def watch(run: RunName, *, url: Url = None, json: Json = False) -> None:
             async for snapshot in coordinator.watch():
                 state = state_of(snapshot, state)
                 if json:
-                    put_json(state)
+                    put(dumps(state))  # one object a line: a stream
                 elif view.live:
                     view.show(state)
                 else:

@@ -151,8 +151,18 @@ def _chain(state: State, client: str, event: Mapping[str, Any]) -> None:
 
 
 def _peers(state: State, client: str, event: Mapping[str, Any]) -> None:
+    """Throughput is what came from a peer since the last time, a second."""
+    before = {peer.get("slot"): peer for peer in state["peers"] if peer.get("of") == client}
     others = [peer for peer in state["peers"] if peer.get("of") != client]
-    state["peers"] = others + [dict(peer, of=client) for peer in event.get("peers", [])]
+    now = event.get("t", 0.0)
+    for peer in event.get("peers", []):
+        seen = dict(peer, of=client, t=now)
+        last = before.get(peer.get("slot"))
+        if last is not None and "received_bytes" in peer and now > last["t"]:
+            grown = peer["received_bytes"] - last.get("received_bytes", 0)
+            seen["bytes_per_second"] = max(0, grown) / (now - last["t"])
+        others.append(seen)
+    state["peers"] = others
 
 
 def _members(state: State, client: str, event: Mapping[str, Any]) -> None:

@@ -112,11 +112,12 @@ def peers_table(state: State) -> Table:
     for name in ("client", "peer", "path"):
         table.add_column(name, no_wrap=True)
     table.add_column("throughput", justify="right", no_wrap=True)
+    names = {entry.get("slot"): entry.get("name") for entry in state.get("members", [])}
     for peer in state.get("peers", []):
         speed = peer.get("bytes_per_second")
         table.add_row(
             str(peer.get("of", "")),
-            str(peer.get("name", peer.get("slot", ""))),
+            str(peer.get("name") or names.get(peer.get("slot")) or f"slot {peer.get('slot')}"),
             str(peer.get("path", "")),
             "" if speed is None else f"{count_bytes(speed)}/s",
         )
