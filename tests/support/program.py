@@ -202,10 +202,12 @@ class World(Chain):
         return self.do("tick", FAUCET)
 
     def commit_all(self, *, but: Sequence[Actor] = ()) -> None:
-        """Every trainer commits; Train closes with the last one."""
+        """Every trainer that is still there commits; Train closes with the last one."""
         done = set(committed(self.record()))
         for actor in self.trainers():
-            if actor not in but and self.member(actor).slot not in done:
+            member = self.member(actor)
+            there = member.state is MemberState.ACTIVE and member.slot not in done
+            if there and actor not in but:
                 self.commit(actor)
 
     def store_entropy(self) -> None:
@@ -217,11 +219,12 @@ class World(Chain):
             assert self.target < 0 or self.record(self.target).entropy is not None
 
     def attest_all(self, slots: Sequence[int] | None = None, *, but: Sequence[Actor] = ()) -> None:
-        """Every witness of the target attests; the target settles with the last one."""
+        """Every witness that is still there attests; the target settles with the last one."""
         key = (self.run.epoch, self.run.round)
         for actor in self.witnesses():
-            run = self.run
-            if (run.epoch, run.round, run.phase) == (*key, Phase.WITNESS) and actor not in but:
+            run, there = self.run, self.member(actor).state is MemberState.ACTIVE
+            same = (run.epoch, run.round, run.phase) == (*key, Phase.WITNESS)
+            if same and there and actor not in but:
                 self.attest(actor, slots)
 
     def finish_round(self) -> None:
