@@ -1,0 +1,246 @@
+"""The client's loop in a round: applying, catching up, attesting, voting, clearing up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from psyche_client import node as loop
+from psyche_client.chain import ChainError
+from psyche_client.decide import Phase, Standing, VoteStage
+from psyche_client.events import tail
+from psyche_client.model.errors import CheckpointError
+from psyche_client.network import Kind
+from psyche_client.seen import Sight, StateVoteSeen
+from psyche_client.trainer import Trainer
+from support.client import (
+    START,
+    agreed,
+    key,
+    record,
+    settled,
+    tiny_trainer,
+    tokens,
+)
+from support.node_world import BAD, WALLET, World, share
+
+
+@pytest.fixture(scope="module")
+def trainer() -> Trainer:
+    return tiny_trainer()
+
+
+@pytest.fixture
+async def world(
+    tmp_path: Path, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[World]:
+    monkeypatch.setattr(loop, "LOOK_SECONDS", 0.002)
+    monkeypatch.setattr(loop, "RETRY_SECONDS", 0.002)
+    trainer.load_initial()
+    made = World(tmp_path, trainer, keep_all=False)
+    yield made
+    await made.close()
+
+
+@pytest.fixture(scope="module")
+def payload(trainer: Trainer) -> bytes:
+    trainer.load_initial()
+    return trainer.train(tokens(5), key(0, 1)).payload
+
+
+async def test_a_settled_round_is_fetched_written_down_and_applied(
+    world: World, payload: bytes
+) -> None:
+    chain, of = world.chain, settled(0, {1: payload})
+    world.peers.give_payload(payload)
+    chain.now = world.sight(
+        phase=Phase.COOLDOWN,
+        rounds=(record(of, {1: payload}),),
+        chain_hash=of.chain_hash,
+        round=1,
+    )
+
+    def applied() -> None:
+        if world.replica.chain_hash == of.chain_hash:
+            chain.now = world.finished(chain_hash=of.chain_hash)
+
+    chain.on("sight", applied)
+    await world.run()
+    assert world.trainer.digest(1) != world.initial.digest
+    assert world.store.round_after(START) == of
+    (event,) = [one for one in tail(world.log.path) if one["event"] == "round"]
+    assert (event["step"], event["accepted"], event["loss"]) == (0, 1, 4.0)
+
+
+async def test_nothing_is_applied_while_a_share_is_being_trained(
+    world: World, payload: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain, of = world.chain, settled(0, {1: payload})
+    world.peers.give_payload(payload)
+    training, go_on = asyncio.Event(), asyncio.Event()
+    train = world.replica.train
+
+    async def slow(*arguments: Any) -> Any:
+        training.set()
+        await go_on.wait()
+        return await train(*arguments)
+
+    monkeypatch.setattr(world.replica, "train", slow)
+    chain.now = share(world)
+    rounds = (*share(world).rounds, record(of, {1: payload}))
+    ahead = share(world, rounds=rounds, chain_hash=of.chain_hash)
+    held: list[bytes] = []
+
+    def look() -> None:
+        if training.is_set() and not go_on.is_set():
+            chain.now = ahead
+            held.extend([world.replica.chain_hash] * world.fetcher.holds(of.members[0][2]))
+            if len(held) > 3:  # several looks at a payload that could be applied
+                go_on.set()
+
+    chain.on("sight", look)
+    chain.on("commit", chain.to(world.finished(chain_hash=of.chain_hash)))
+    await world.run()
+    assert set(held) == {START}
+    assert world.replica.chain_hash == of.chain_hash
+
+
+async def test_a_client_that_lost_the_thread_says_so_and_catches_up_from_peers(
+    world: World, payload: bytes
+) -> None:
+    chain, of = world.chain, settled(0, {1: payload})
+    world.peers.give(Kind.HISTORY, START, of.to_json().encode())
+    world.peers.give_payload(payload)
+    chain.now = world.sight(chain_hash=of.chain_hash, round=5)
+    behind = world.sight(chain_hash=of.chain_hash, round=5, standing=Standing.BEHIND)
+    chain.on("behind", chain.to(behind))
+    chain.on("ready", chain.to(world.finished(chain_hash=of.chain_hash)))
+    await world.run()
+    assert chain.names() == ["behind", "ready"]
+    assert chain.sent[-2][1][1] == of.chain_hash
+
+
+async def test_a_history_that_no_peer_has_yet_is_asked_for_again(
+    world: World, payload: bytes
+) -> None:
+    chain, of = world.chain, settled(0, {1: payload})
+    chain.now = world.sight(chain_hash=of.chain_hash, round=5, standing=Standing.BEHIND)
+    looks = 0
+
+    def peer_comes() -> None:
+        nonlocal looks
+        looks += 1
+        if any("cannot catch up" in message for message in world.errors()):
+            world.peers.give(Kind.HISTORY, START, of.to_json().encode())
+            world.peers.give_payload(payload)
+
+    chain.on("sight", peer_comes)
+    chain.on("ready", chain.to(world.finished(chain_hash=of.chain_hash)))
+    await world.run()
+    assert world.replica.chain_hash == of.chain_hash
+
+
+async def test_a_witness_attests_only_payloads_of_the_right_form(
+    world: World, payload: bytes
+) -> None:
+    chain, both = world.chain, {1: payload, 2: BAD}
+    for one in both.values():
+        world.peers.give_payload(one)
+    target = record(
+        settled(0, both), both, settled=False, accepted=(), witness=0, attested=False, unattested=1
+    )
+
+    def late() -> None:
+        if all(world.fetcher.holds(sha256(one).digest()) for one in both.values()):
+            chain.now = world.sight(phase=Phase.WITNESS, rounds=(target,), attest_late=True)
+
+    chain.now = world.sight(phase=Phase.WITNESS, rounds=(target,))
+    chain.on("sight", late)
+
+    def attested() -> None:
+        chain.on("sight", None)
+        chain.now = world.finished()
+
+    chain.on("attest", attested)
+    await world.run()
+    ((_, (_, slots)),) = [one for one in chain.sent if one[0] == "attest"]
+    assert slots == {1}
+
+
+async def test_a_vote_is_hidden_first_and_then_opened(world: World) -> None:
+    chain = world.chain
+
+    def at(stage: VoteStage, *, voted: bool) -> Sight:
+        vote = StateVoteSeen(
+            epoch=0, round=0, step=0, chain_hash=START, stage=stage, voted=voted, revealed=False
+        )
+        return world.sight(phase=Phase.COOLDOWN, vote=vote)
+
+    chain.now = at(VoteStage.COMMIT, voted=False)
+    chain.on("attest_state", chain.to(at(VoteStage.REVEAL, voted=True)))
+    chain.on("reveal_state", chain.to(world.finished()))
+    await world.run()
+    assert chain.names() == ["attest_state", "reveal_state"]
+    sent = dict(chain.sent)
+    digest = world.initial.digest
+    assert sent["attest_state"][1] == sha256(digest + WALLET).digest()
+    assert sent["reveal_state"][1] == digest
+
+
+async def test_a_tick_that_somebody_else_made_first_is_no_harm(world: World) -> None:
+    chain = world.chain
+    chain.now = world.sight(due=True, my_turn=True)
+
+    def too_early() -> None:
+        chain.now = world.finished()
+        raise ChainError("TooEarly")
+
+    chain.on("tick", too_early)
+    await world.run()
+    assert chain.names() == ["tick"]
+
+
+async def test_a_disk_that_refuses_a_state_does_not_end_the_client(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> None:
+        raise CheckpointError("the disk is full")
+
+    monkeypatch.setattr(world.keeper, "keep", full)
+    world.chain.now = world.finished()
+    await world.run()
+    assert "the disk is full" in world.errors()
+
+
+@pytest.mark.parametrize(("older", "deleted"), [(False, True), (True, False)])
+async def test_payloads_are_deleted_once_no_agreed_state_needs_them(
+    world: World, older: bool, deleted: bool
+) -> None:
+    old = world.store.put_payload(0, 0, 1, b"old")
+    young = world.store.put_payload(0, 5, 1, b"young")
+    newest = agreed(6, b"d" * 32)
+    # The client starts from the initial state and is in step: nothing was accepted since.
+    first = world.sight()
+    later = world.finished(states=(world.initial, newest) if older else (newest,))
+    world.chain.on("sight", world.chain.to(first), world.chain.to(later))
+    await world.run()
+    assert world.store.holds(old) is not deleted
+    assert world.store.holds(young)
+
+
+async def test_payloads_that_this_client_has_not_applied_yet_are_not_deleted(
+    world: World,
+) -> None:
+    old = world.store.put_payload(0, 0, 1, b"old")
+    state = agreed(6, b"d" * 32, b"h" * 32)
+    ahead = world.sight(states=(state,), chain_hash=b"h" * 32, standing=Standing.BEHIND)
+    world.chain.now = ahead
+    world.chain.on("sight", None, world.node.stop)
+    world.chain.on("leave", world.chain.to(world.finished(states=(state,), chain_hash=b"h" * 32)))
+    await world.run()
+    assert world.store.holds(old)
