@@ -102,7 +102,7 @@ class Keeper:
         if kind is Kind.PAYLOAD:
             return self._store.payload(key)
         if kind is Kind.HISTORY:
-            settled = self._store.round_by_key(key)
+            settled = self._store.round_after(key)
             return settled.to_json().encode() if settled is not None else None
         if kind is Kind.MANIFEST:
             served = self._served.get(key)

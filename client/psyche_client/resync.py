@@ -38,13 +38,6 @@ PIECE_SECONDS = 120.0
 HISTORY_SECONDS = 3.0
 MANIFEST_BYTES_MAX = 64 << 20
 HISTORY_BYTES_MAX = 1 << 20
-HISTORY_KEY_BYTES = 8
-"""A settled round is asked for by the first bytes of the chain hash that it continues."""
-
-
-def history_key(chain_hash: bytes) -> bytes:
-    """The key under which peers serve the settled round that follows this history."""
-    return chain_hash[:HISTORY_KEY_BYTES]
 
 
 def state_path(store: Store, state_digest: bytes) -> Path:
@@ -142,7 +135,7 @@ class Resync:
         try:
             data = await self._exchange.fetch_blob(
                 Kind.HISTORY,
-                history_key(chain_hash),
+                chain_hash,
                 continues,
                 timeout=HISTORY_SECONDS,
                 max_size=HISTORY_BYTES_MAX,

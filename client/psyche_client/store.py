@@ -220,11 +220,6 @@ class Store:
         """The settled round that continues this history, if it is on disk."""
         return self._rounds.get(chain_hash)
 
-    def round_by_key(self, key: bytes) -> SettledRound | None:
-        """The same by the first bytes of the chain hash, as peers ask for it."""
-        found = (r for previous, r in self._rounds.items() if previous.startswith(key))
-        return next(found, None) if key else None
-
     def history(self) -> list[SettledRound]:
         """The settled rounds on disk, oldest first."""
         return list(self._rounds.values())

@@ -10,7 +10,7 @@ from psyche_client.model.checkpoint import save
 from psyche_client.model.digest import digest_of, manifest, parse_manifest
 from psyche_client.model.errors import CheckpointError
 from psyche_client.network import Kind
-from psyche_client.resync import history_key, state_path
+from psyche_client.resync import state_path
 from psyche_client.seen import AgreedState
 from psyche_client.store import Store
 from support.client import START, agreed, settled
@@ -156,8 +156,8 @@ def test_a_settled_round_is_served_by_the_history_that_it_continues(
 ) -> None:
     first = settled(0, {1: b"a payload"})
     store.append_round(first)
-    assert keeper.load(Kind.HISTORY, history_key(START)) == first.to_json().encode()
-    assert keeper.load(Kind.HISTORY, history_key(first.chain_hash)) is None
+    assert keeper.load(Kind.HISTORY, START) == first.to_json().encode()
+    assert keeper.load(Kind.HISTORY, first.chain_hash) is None
 
 
 @pytest.mark.parametrize("kind", list(Kind), ids=lambda kind: kind.name)

@@ -14,7 +14,6 @@ from psyche_client.network import (
     Kind,
     Member,
     Settings,
-    history_key,
 )
 from psyche_client.network._fetching import Hunt
 from psyche_client.network._link import Close
@@ -159,7 +158,7 @@ async def test_the_shorter_deadline_of_a_shared_fetch_does_not_end_the_longer_on
 async def test_parameters_and_history_are_fetched_and_verified(kind: Kind) -> None:
     async with peers(3) as (alice, bob, _):
         blob = os.urandom(300_000)
-        key = history_key(3, 7) if kind is Kind.HISTORY else sha256(blob)
+        key = sha256(blob)
         alice.shelf.put(blob, kind, key)
         got = await bob.exchange.fetch_blob(
             kind, key, lambda data: data == blob, timeout=PATIENCE_SECONDS, max_size=1 << 20

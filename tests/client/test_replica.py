@@ -16,7 +16,7 @@ from psyche_client.model.checkpoint import save
 from psyche_client.model.digest import parse_manifest, read_piece
 from psyche_client.network import Kind
 from psyche_client.replica import LostHistoryError, Replica
-from psyche_client.resync import Resync, history_key, state_path
+from psyche_client.resync import Resync, state_path
 from psyche_client.seen import AgreedState
 from psyche_client.store import SettledRound, Store, StoreError
 from psyche_client.trainer import Trainer
@@ -76,7 +76,7 @@ class World:
     def give(self, number: int, *, payload: bool = True) -> None:
         """A peer has this round."""
         of = self.rounds[number]
-        self.peers.give(Kind.HISTORY, history_key(of.previous), of.to_json().encode())
+        self.peers.give(Kind.HISTORY, of.previous, of.to_json().encode())
         if payload:
             self.peers.give_payload(self.payloads[number])
 

@@ -13,7 +13,7 @@ from psyche_client.model.checkpoint import save
 from psyche_client.model.digest import digest, manifest, parse_manifest
 from psyche_client.model.errors import ManifestError
 from psyche_client.network import FetchFailed, Kind
-from psyche_client.resync import Resync, history_key, local_state, state_path
+from psyche_client.resync import Resync, local_state, state_path
 from psyche_client.store import Store
 from support.client import PAYLOAD_BYTES_MAX, START, Peers, agreed, settled
 
@@ -106,7 +106,7 @@ async def test_an_agreed_state_of_another_model_is_refused_before_it_takes_memor
 
 
 async def test_the_next_round_comes_from_a_peer_with_its_payloads(world: World) -> None:
-    world.peers.give(Kind.HISTORY, history_key(START), FIRST.to_json().encode())
+    world.peers.give(Kind.HISTORY, START, FIRST.to_json().encode())
     world.peers.give_payload(PAYLOAD)
     assert await world.resync.next_round(START) == FIRST
     assert world.store.payload(COMMITMENT) == PAYLOAD
@@ -136,14 +136,14 @@ LIES = {
 async def test_a_round_that_does_not_continue_the_history_is_refused(
     world: World, lie: bytes
 ) -> None:
-    world.peers.give(Kind.HISTORY, history_key(START), lie)
+    world.peers.give(Kind.HISTORY, START, lie)
     world.peers.give_payload(PAYLOAD)
     assert await world.resync.next_round(START) is None
     assert world.store.history() == []
 
 
 async def test_a_payload_with_another_hash_does_not_make_a_round(world: World) -> None:
-    world.peers.give(Kind.HISTORY, history_key(START), FIRST.to_json().encode())
+    world.peers.give(Kind.HISTORY, START, FIRST.to_json().encode())
     world.peers.give(Kind.PAYLOAD, COMMITMENT, b"another payload")
     assert await world.resync.next_round(START) is None
     assert world.store.payload(COMMITMENT) is None

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.numpy import load_file
+
+from support.replay import check_folder
 
 PSYCHE = [sys.executable, "-m", "psyche_client.cli"]
 KEYS = {
@@ -67,8 +70,18 @@ def test_one_client_was_killed_and_another_joined(demo: Shown) -> None:
 
 def test_all_clients_end_with_the_same_bits(demo: Shown) -> None:
     assert len(set(demo.result["digests"].values())) == 1
-    models = [demo.out / name / "model.safetensors" for name in demo.result["digests"]]
-    assert len({model.read_bytes() for model in models}) == 1
+    first, *others = [
+        load_file(demo.out / name / "model.safetensors") for name in demo.result["digests"]
+    ]
+    for other in others:
+        assert {k: v.tobytes() for k, v in other.items()} == {
+            k: v.tobytes() for k, v in first.items()
+        }
+
+
+def test_a_replay_written_apart_from_the_clients_ends_with_their_bits(demo: Shown) -> None:
+    report = check_folder(demo.out, demo.result)
+    assert set(report.clients) == set(demo.result["digests"])
 
 
 def test_no_sequence_is_lost_or_trained_twice(demo: Shown) -> None:

@@ -16,7 +16,7 @@ from psyche_client.network._types import (
 from psyche_client.network.address import MAX_ADDRESS_BYTES, Address, parse_address
 from psyche_client.network.endpoint import Endpoint
 from psyche_client.network.exchange import Exchange
-from psyche_client.network.wire import Kind, history_key
+from psyche_client.network.wire import Kind
 
 __all__ = [
     "MAX_ADDRESS_BYTES",
@@ -36,6 +36,5 @@ __all__ = [
     "PeerStatus",
     "Settings",
     "Tally",
-    "history_key",
     "parse_address",
 ]

@@ -194,7 +194,7 @@ class Exchange:
                 del self._flights[wanted.key]
 
     def _hunt(self, wanted: Wanted) -> Hunt:
-        if len(wanted.key) != wire.key_bytes(wanted.kind):
+        if len(wanted.key) != wire.HASH_BYTES:
             raise ValueError(f"a key of {len(wanted.key)} bytes for {wanted.name()}")
         return Hunt(self._mesh, wanted, self._slots, self._mesh.now())
 

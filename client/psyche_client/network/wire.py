@@ -13,7 +13,6 @@ ALPN = b"psyche/1"
 VERSION = 1
 HEADER_BYTES = 6
 HASH_BYTES = 32
-HISTORY_KEY_BYTES = 8
 MAX_COMMITMENTS = 1024
 MAX_KEY_BYTES = HASH_BYTES
 _U64_MAX = (1 << 64) - 1
@@ -39,7 +38,7 @@ class Kind(IntEnum):
     MANIFEST = 17
     #: Key: sha256 of the piece.
     PIECE = 18
-    #: Key: epoch u32, round u32, see `history_key`.
+    #: Key: the chain hash that the settled round continues.
     HISTORY = 19
 
 
@@ -124,18 +123,8 @@ _MAX_BODY: dict[int, int] = {
     Kind.PAYLOAD: HASH_BYTES + _RANGE.size,
     Kind.MANIFEST: HASH_BYTES + _RANGE.size,
     Kind.PIECE: HASH_BYTES + _RANGE.size,
-    Kind.HISTORY: HISTORY_KEY_BYTES + _RANGE.size,
+    Kind.HISTORY: HASH_BYTES + _RANGE.size,
 }
-
-
-def history_key(epoch: int, round_: int) -> bytes:
-    """Key of the history record of one round: epoch u32, round u32."""
-    return struct.pack("<II", epoch, round_)
-
-
-def key_bytes(kind: Kind) -> int:
-    """Length of a kind's key, in bytes."""
-    return HISTORY_KEY_BYTES if kind is Kind.HISTORY else HASH_BYTES
 
 
 def encode(message: Message) -> bytes:
@@ -197,7 +186,7 @@ def _body_of(message: Message) -> tuple[int, bytes]:
         case Pong():
             return _PONG_TYPE, _NONCE.pack(message.nonce)
         case Get():
-            _want_length("key", message.key, key_bytes(message.kind))
+            _want_length("key", message.key, HASH_BYTES)
             return message.kind, message.key + _RANGE.pack(message.offset, message.length)
         case Answer():
             return _ANSWER_TYPE, _ANSWER.pack(message.status, message.total, message.length)
@@ -219,7 +208,7 @@ def _decode_body(kind: int, body: bytes) -> Message:
     if kind not in _MAX_BODY:
         raise WireError(f"unknown message type {kind}")
     asked = Kind(kind)
-    size = key_bytes(asked)
+    size = HASH_BYTES
     offset, length = _RANGE.unpack(body[size:])
     if offset + length > _U64_MAX:
         raise WireError("a range ends beyond 64 bits")
