@@ -115,7 +115,7 @@ def test_the_round_records_lead_to_the_chain_hash(demo: Shown) -> None:
 
 
 def test_a_run_without_overlap_and_faults_ends_with_equal_bits(tmp_path: Path) -> None:
-    arguments = ("--rounds", "6", "--overlap", "0", "--no-faults", "--clients", "2")
+    arguments = ("--rounds", "3", "--overlap", "0", "--no-faults", "--clients", "2")
     shown = show(tmp_path / "out", *arguments)
     assert shown.result["killed"] == shown.result["joined"] == []
     assert len(shown.result["digests"]) == 2
