@@ -154,6 +154,8 @@ class Node:
         for state in new:
             self._log.write("snapshot", epoch=state.epoch, round=state.round, digest=state.digest)
             self._exchange.announce([state.digest])
+        if self._replica.give_up_if_outvoted(sight.states):
+            self._log.write("error", message="the members agreed on other parameters than these")
         in_step = self._replica.chain_hash == sight.chain_hash  # else it still needs older ones
         if not self._keep_all and in_step and sight.states:
             oldest = min(sight.states, key=lambda s: s.step)

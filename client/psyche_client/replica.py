@@ -7,7 +7,7 @@ down before it is made.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -136,6 +136,19 @@ class Replica:
             lambda: self.keeper.candidate(self.trainer.parameters(), step, chain_hash)
         )
         self.candidates = {chain_hash: found}
+
+    def give_up_if_outvoted(self, states: Iterable[AgreedState]) -> bool:
+        """Lets go of parameters that are not what the members agreed on for the same history.
+
+        It cannot happen where arithmetic is exact and memory sound; if it does, this client alone
+        is wrong, and must load what the others hold.
+        """
+        for state in states:
+            held = self.candidates.get(state.chain_hash)
+            if held is not None and held != state.digest:
+                self.chain_hash, self.candidates = b"", {}
+                return True
+        return False
 
     async def rebuild(self, resync: Resync, look: Callable[[], Sight]) -> None:
         """Comes back in step with the help of peers: replays what is missing, else loads anew.

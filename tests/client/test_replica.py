@@ -370,3 +370,18 @@ async def test_states_that_no_peer_has_are_told(world: World) -> None:
     with pytest.raises(LostHistoryError):
         await world.replica.rebuild(world.resync, lambda: now)
     assert world.replica.chain_hash == b""
+
+
+async def test_parameters_that_the_members_did_not_agree_on_are_let_go(
+    world: World, digests: list[bytes]
+) -> None:
+    world.put(0, 1, 2)
+    await world.replica.open(sight(states=(world.initial,)))
+    await world.replica.apply(world.rounds[0], None, loss=None)
+    held = await world.replica.vote_digest(world.rounds[0].chain_hash, 1)
+    assert held == digests[1]
+    theirs = agreed(1, digests[2], chain_hash=world.rounds[0].chain_hash)
+    ours = agreed(1, digests[1], chain_hash=world.rounds[0].chain_hash)
+    assert not world.replica.give_up_if_outvoted([world.initial, ours])
+    assert world.replica.give_up_if_outvoted([world.initial, theirs])
+    assert world.replica.chain_hash == b""
