@@ -292,8 +292,10 @@ ROUND_HEADER: Final = _sized(
             ("witness_slots", "<u2", (32,)),
             #: Their member ids.
             ("witness_member_ids", "<u4", (32,)),
+            #: Settled: the offset up to which what was not accepted is back in the backlog.
+            ("returned_to", "<u4"),
             #: For later versions; zero.
-            ("reserved", "u1", (1244,)),
+            ("reserved", "u1", (1240,)),
         ]
     ),
     1792,

@@ -116,8 +116,10 @@ pub struct RoundHeader {
     pub witness_slots: [u16; 32],
     /// Their member ids.
     pub witness_member_ids: [u32; 32],
+    /// Settled: the offset up to which what was not accepted is back in the backlog.
+    pub returned_to: u32,
     /// For later versions; zero.
-    pub reserved: [u8; 1244],
+    pub reserved: [u8; 1240],
 }
 
 /// The round records of a run: this fixed part, then the columns. Seeds "rounds", run.

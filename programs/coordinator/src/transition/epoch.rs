@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{entropy, members, plan::seconds_of, round, vote};
+use super::{entropy, members, plan::seconds_of, round, settle, vote};
 use crate::{
     machine::phase::Phase,
     state::{MemberState, VoteKind, VoteStage, ROUNDS_OPEN},
@@ -123,13 +123,20 @@ fn next_epoch(world: &mut World) {
 /// Those of a broken account.
 pub fn abort(world: &mut World) -> Result<()> {
     for index in 0..4 {
-        let record = world.rounds.record(index)?;
-        if record.header.valid == 1 && record.header.settled == 0 {
-            let (segments, sequences) = (record.header.segments, record.header.sequences);
-            let count = usize::from(record.header.segment_count);
-            round::give_back(world, &segments, count, &[(0, sequences)])?;
-            world.run.in_flight = world.run.in_flight.saturating_sub(u64::from(sequences));
+        let header = &*world.rounds.record(index)?.header;
+        if header.valid == 0 {
+            continue;
         }
+        if header.settled == 1 {
+            while world.rounds.header(index)?.returned_to < world.rounds.header(index)?.sequences {
+                settle::give_back(world, index)?;
+            }
+            continue;
+        }
+        let (segments, sequences) = (header.segments, header.sequences);
+        let count = usize::from(header.segment_count);
+        round::give_back(world, &segments, count, &[(0, sequences)])?;
+        world.run.in_flight = world.run.in_flight.saturating_sub(u64::from(sequences));
     }
     vote::forget(world);
     let (run, now) = (&mut *world.run, world.now);

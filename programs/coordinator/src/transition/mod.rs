@@ -27,8 +27,8 @@ use crate::{
     world::World,
 };
 
-/// Steps that one instruction makes at most: Train, Witness, settle, and what follows.
-const STEPS_MAX: u32 = 4;
+/// Steps that one instruction makes at most: Train, Witness, settle, give back, and what follows.
+const STEPS_MAX: u32 = 8;
 
 /// Up to so many slots a tick makes every step that is due at once.
 const SMALL_CAPACITY: u16 = 64;
@@ -104,6 +104,7 @@ fn apply(world: &mut World, step: Step) -> Result<()> {
             }
             settle::advance(world, failed)?;
         }
+        Step::GiveBack { target } => return settle::give_back(world, target),
         Step::Advance { failed } => settle::advance(world, failed)?,
         Step::Table(Transition::EndEpoch(phase)) => epoch::end(world, phase)?,
     }

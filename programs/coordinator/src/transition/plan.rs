@@ -16,6 +16,11 @@ use crate::{
 pub enum Step {
     /// A row of the transition table.
     Table(Transition),
+    /// The target is settled: what was not accepted goes back, some of it at a time.
+    GiveBack {
+        /// The settled round.
+        target: u32,
+    },
     /// The target is settled: what follows the round begins.
     Advance {
         /// Whether two witness draws failed.
@@ -31,6 +36,9 @@ pub fn plan(world: &World) -> Result<Option<Step>> {
     let phase = world.phase()?;
     if let (Phase::Witness, Some(target)) = (phase, world.target()) {
         let header = world.rounds.header(target)?;
+        if header.settled == 1 && header.returned_to < header.sequences {
+            return Ok(Some(Step::GiveBack { target }));
+        }
         if header.settled == 1 {
             let failed = header.failed == 1;
             return Ok(Some(Step::Advance { failed }));

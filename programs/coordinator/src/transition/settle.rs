@@ -103,46 +103,66 @@ fn settle_target(world: &mut World, target: u32, failed: bool) -> Result<()> {
     let mut record = world.rounds.record(target)?;
     let tally = tally_of(&record, failed);
     let counted = count(&mut record, world.roster, &tally);
-    let returned = if counted.payloads < record.header.expected || record.header.trainers == 0 {
-        unaccepted(&record)
-    } else {
-        Vec::new()
-    };
-    let lost = returned.iter().fold(0_u32, |sum, (first, end)| {
-        sum.saturating_add(end.saturating_sub(*first))
-    });
+    let accepted = sequences_accepted(&record, counted.payloads);
     let after = hash(&record, &before)?;
     let header = &mut *record.header;
     header.chain_hash_before = before;
     header.chain_hash_after = after;
     header.accepted = counted.payloads;
-    header.sequences_accepted = header.sequences.saturating_sub(lost);
+    header.sequences_accepted = accepted;
+    if accepted == header.sequences {
+        header.returned_to = accepted;
+    }
     header.settled = 1;
     header.failed = u8::from(failed);
-    let (segments, pieces) = (header.segments, usize::from(header.segment_count));
-    let (sequences, accepted) = (header.sequences, header.sequences_accepted);
     tell(world.key, &record, &counted);
-    world.run.chain_hash = after;
-    account(world, sequences, accepted)?;
-    round::give_back(world, &segments, pieces, &returned)?;
+    let run = &mut *world.run;
+    run.chain_hash = after;
+    land(&mut run.in_flight, accepted)?;
+    run.accepted = run
+        .accepted
+        .checked_add(u64::from(accepted))
+        .ok_or(CoordinatorError::Overflow)?;
     if !failed {
         round::count_silences(world, target)?;
     }
     Ok(())
 }
 
-/// Moves the round's positions out of flight; those accepted are done.
-fn account(world: &mut World, sequences: u32, accepted: u32) -> Result<()> {
-    let run = &mut *world.run;
-    run.in_flight = run
-        .in_flight
+/// Takes positions out of flight.
+fn land(in_flight: &mut u64, sequences: u32) -> Result<()> {
+    *in_flight = in_flight
         .checked_sub(u64::from(sequences))
         .ok_or(CoordinatorError::Overflow)?;
-    run.accepted = run
-        .accepted
-        .checked_add(u64::from(accepted))
-        .ok_or(CoordinatorError::Overflow)?;
     Ok(())
+}
+
+/// Shares that one step gives back: the list of what waits is short, and a full one is slow.
+const GIVEN_BACK_MAX: usize = 32;
+
+/// Puts what was not accepted in a settled round into the backlog: some shares, the lowest first.
+///
+/// # Errors
+/// `Overflow`, or those of a broken account.
+pub fn give_back(world: &mut World, target: u32) -> Result<()> {
+    let record = world.rounds.record(target)?;
+    let header = &*record.header;
+    let (segments, pieces) = (header.segments, usize::from(header.segment_count));
+    let shares = unaccepted(&record);
+    let whole = shares.len() < GIVEN_BACK_MAX;
+    let mut sequences = 0_u32;
+    let mut returned_to = 0_u32;
+    for (first, end) in &shares {
+        sequences = sequences.saturating_add(end.saturating_sub(*first));
+        returned_to = *end;
+    }
+    record.header.returned_to = if whole {
+        record.header.sequences
+    } else {
+        returned_to
+    };
+    land(&mut world.run.in_flight, sequences)?;
+    round::give_back(world, &segments, pieces, &shares)
 }
 
 fn tally_of(record: &Record, failed: bool) -> Tally {
@@ -255,25 +275,45 @@ fn awaited(position: &[u16], share_end: &[u32], gone: &[u8], slot: usize) -> boo
     end > before.copied().unwrap_or(0) && !bit(gone, slot)
 }
 
-/// The shares that were not accepted, in drawn order, neighbours together.
+/// The lowest shares that were not accepted and are not back yet, neighbours together.
 fn unaccepted(record: &Record) -> Vec<(u32, u32)> {
-    let mut returned: Vec<(u32, u32)> = Vec::new();
+    let header = &*record.header;
+    let mut returned: Vec<(u32, u32)> = Vec::with_capacity(GIVEN_BACK_MAX);
     let mut start = 0_u32;
     let shares = record.order.iter().zip(record.share_end.iter());
-    for (slot, end) in shares.take(usize::from(record.header.trainers)) {
-        if *end > start && !bit(record.accepted, usize::from(*slot)) {
+    for (slot, end) in shares.take(usize::from(header.trainers)) {
+        if *end > start && *end > header.returned_to && !bit(record.accepted, usize::from(*slot)) {
+            let full = returned.len() == GIVEN_BACK_MAX;
             match returned.last_mut() {
                 Some(last) if last.1 == start => last.1 = *end,
+                _ if full => return returned,
                 _ => returned.push((start, *end)),
             }
         }
         start = *end;
     }
     // Positions that nobody had.
-    if start < record.header.sequences {
-        returned.push((start, record.header.sequences));
+    if start < header.sequences && returned.len() < GIVEN_BACK_MAX {
+        returned.push((start.max(header.returned_to), header.sequences));
     }
     returned
+}
+
+/// The sequences of the shares that were accepted; `payloads` says how many these are.
+fn sequences_accepted(record: &Record, payloads: u16) -> u32 {
+    if payloads == record.header.expected && record.header.trainers > 0 {
+        return record.header.sequences;
+    }
+    let mut sum = 0_u32;
+    let mut start = 0_u32;
+    let shares = record.order.iter().zip(record.share_end.iter());
+    for (slot, end) in shares.take(usize::from(record.header.trainers)) {
+        if bit(record.accepted, usize::from(*slot)) {
+            sum = sum.saturating_add(end.saturating_sub(start));
+        }
+        start = *end;
+    }
+    sum
 }
 
 /// An accepted share clears misses, and lets the weight grow.
