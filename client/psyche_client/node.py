@@ -12,6 +12,7 @@ from typing import Any
 
 from psyche_client.chain import Chain, ChainError
 from psyche_client.decide import Me, Phase, Step, decide
+from psyche_client.diary import Diary
 from psyche_client.events import EventLog
 from psyche_client.fetching import Fetcher
 from psyche_client.keeper import Keeper
@@ -39,9 +40,6 @@ class Progress:
     commitment: bytes = b""
     stopping: bool = False
     resyncing: bool = False
-    round_started: float = 0.0
-    training_seconds: float = 0.0
-    seen_phase: tuple[object, ...] = ()
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     failure: BaseException | None = None
     """What ended a task that nobody foresaw: it ends the client too."""
@@ -67,7 +65,7 @@ class Node:
         self._chain, self._exchange, self._fetcher = chain, exchange, fetcher
         self._replica, self._resync, self._keeper = replica, resync, keeper
         self._workload, self._log, self._keep_all = workload, log, keep_all
-        self._now = Progress()
+        self._now, self._diary = Progress(), Diary(log)
         self._changed = changed
         self._sight: Sight | None = None
         self._looked = 0.0
@@ -139,7 +137,7 @@ class Node:
         if self._now.share != (sight.epoch, sight.round) or sight.phase is not Phase.TRAIN:
             self._keeper.release()
         self._fetcher.want(wanted_payloads(sight))
-        self._note_phase(sight)
+        self._diary.look(sight)
         vote = sight.vote
         if vote is not None:
             await self._replica.vote_digest(vote.chain_hash, vote.step)
@@ -161,37 +159,6 @@ class Node:
             oldest = min(sight.states, key=lambda s: s.step)
             # Two rounds may be in flight when a state is agreed.
             self._replica.store.forget_payloads((oldest.epoch, max(0, oldest.round - 2)))
-
-    def _note_phase(self, sight: Sight) -> None:
-        seen = (sight.phase, sight.epoch, sight.round)
-        if seen == self._now.seen_phase:
-            return
-        last, self._now.seen_phase = self._now.seen_phase, seen
-        self._log.write(
-            "phase",
-            phase=sight.phase.name.lower(),
-            epoch=sight.epoch,
-            round=sight.round,
-            deadline=sight.deadline,
-        )
-        if last[1:] != seen[1:] or not last:
-            self._note_round(sight)
-
-    def _note_round(self, sight: Sight) -> None:
-        spent = time.monotonic() - self._now.round_started
-        if self._now.round_started:
-            waited = max(0.0, spent - self._now.training_seconds)
-            self._log.write(
-                "waiting_seconds", epoch=sight.epoch, round=sight.round, seconds=round(waited, 4)
-            )
-        self._now.round_started, self._now.training_seconds = time.monotonic(), 0.0
-        seen = view(sight)
-        roles = [n for n, has in (("trainer", seen.trains), ("witness", seen.witnesses)) if has]
-        self._log.write("roles", epoch=sight.epoch, round=sight.round, role="+".join(roles) or "-")
-        members = [
-            {"slot": s.slot, "state": s.state.value, "misses": s.misses} for s in sight.seats
-        ]
-        self._log.write("members", members=members)
 
     def _me(self) -> Me:
         sight, replica, now = self.sight, self._replica, self._now
@@ -336,13 +303,7 @@ class Node:
             return
         finally:
             self.wake()
-        self._now.training_seconds += trained.seconds
-        self._log.write(
-            "training_seconds",
-            epoch=key.epoch,
-            round=key.round,
-            seconds=round(trained.seconds, 4),
-        )
+        self._diary.trained(key, trained.seconds)
 
     async def _commit(self) -> None:
         trained, commitment = self._now.trained, self._now.commitment

@@ -1,0 +1,58 @@
+"""What a client writes down of the run's course: phases, roles, members, time trained and waited."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from psyche_client.events import EventLog
+from psyche_client.payloads import PayloadKey
+from psyche_client.seen import Sight, view
+
+
+class Diary:
+    """Turns what is seen again and again into one event a change."""
+
+    def __init__(self, log: EventLog, clock: Callable[[], float] = time.monotonic) -> None:
+        self._log, self._clock = log, clock
+        self._seen: tuple[object, ...] = ()
+        self._round_started: float | None = None
+        self._training_seconds = 0.0
+
+    def look(self, sight: Sight) -> None:
+        """Writes down a phase or a round that is new."""
+        seen = (sight.phase, sight.epoch, sight.round)
+        if seen == self._seen:
+            return
+        last, self._seen = self._seen, seen
+        self._log.write(
+            "phase",
+            phase=sight.phase.name.lower(),
+            epoch=sight.epoch,
+            round=sight.round,
+            deadline=sight.deadline,
+        )
+        if last[1:] != seen[1:]:
+            self._round(sight)
+
+    def trained(self, key: PayloadKey, seconds: float) -> None:
+        """Writes down how long a share took."""
+        self._training_seconds += seconds
+        self._log.write(
+            "training_seconds", epoch=key.epoch, round=key.round, seconds=round(seconds, 4)
+        )
+
+    def _round(self, sight: Sight) -> None:
+        place = {"epoch": sight.epoch, "round": sight.round}
+        now = self._clock()
+        if self._round_started is not None:
+            waited = max(0.0, now - self._round_started - self._training_seconds)
+            self._log.write("waiting_seconds", **place, seconds=round(waited, 4))
+        self._round_started, self._training_seconds = now, 0.0
+        seen = view(sight)
+        roles = [n for n, has in (("trainer", seen.trains), ("witness", seen.witnesses)) if has]
+        self._log.write("roles", **place, role="+".join(roles) or "-")
+        members = [
+            {"slot": s.slot, "state": s.state.value, "misses": s.misses} for s in sight.seats
+        ]
+        self._log.write("members", members=members)
