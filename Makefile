@@ -29,7 +29,7 @@ RUFF := $(BIN)/ruff
 EXTRAS := client test check build
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types contracts spelling rust unchanged leaks \
+.PHONY: help cargo setup demo test check lint types contracts spelling rust unchanged leaks \
 	program idl generate golden bench docs format lock clean
 
 help:
@@ -67,13 +67,17 @@ spelling: setup
 leaks:
 	tools/check-leaks
 
-rust:
+rust: cargo
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --workspace --locked
 
+cargo:
+	@command -v cargo >/dev/null || \
+		{ printf 'error: no cargo here\n\nhint: install Rust (rustup), or run `make test`, which needs none\n' >&2; exit 1; }
+
 # Works on a copy of the tree, so that a tree with changes of its own can be checked too.
-unchanged: setup
+unchanged: setup cargo
 	tools/check-unchanged $(IDL) $(GENERATED) $(GOLDEN) $(TABLE) $(PROGRAM)
 
 program:
@@ -82,11 +86,11 @@ program:
 	mkdir -p $(dir $(PROGRAM))
 	install -m 644 $(DEPLOY)/coordinator.so $(PROGRAM)
 
-idl:
+idl: cargo
 	mkdir -p $(dir $(IDL))
 	cargo run --quiet --locked -p xtask -- idl
 
-golden: $(SETUP)
+golden: $(SETUP) cargo
 	mkdir -p $(GOLDEN)
 	cargo run --quiet --locked -p xtask -- golden
 	$(BIN)/python -m psyche_client.optim.golden schedule $(GOLDEN)/schedule.json
