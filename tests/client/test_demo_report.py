@@ -85,7 +85,7 @@ def test_digests_are_those_of_clients_that_ended_by_themselves(stage: Any, play:
 
 def test_who_was_killed_and_who_joined_is_told(stage: Any, play: Play) -> None:
     found = told(stage, play)
-    assert (found["clients"], found["killed"], found["joined"]) == (3, ["client-1"], ["client-2"])
+    assert (found["clients"], found["killed"], found["joined"]) == (2, ["client-1"], ["client-2"])
     assert (found["rounds"], found["step"]) == (24, 24)
 
 

@@ -34,7 +34,7 @@ def report(stage: Stage, play: Play, costs: Costs, state: dict[str, Any]) -> dic
     return {
         "rounds": stage.config.rounds.total_steps,
         "step": facts.step,
-        "clients": len(play.clients),
+        "clients": len(play.clients) - len(play.joined),
         "killed": play.killed,
         "joined": play.joined,
         "first_loss": _mean(losses[:LOSSES_MEAN]),
