@@ -18,6 +18,9 @@ pub mod rounds;
 pub mod run;
 pub mod seeds;
 
+#[cfg(test)]
+mod tests;
+
 pub use participant::*;
 pub use record::*;
 pub use roster::*;

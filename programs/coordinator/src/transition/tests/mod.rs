@@ -1,1 +1,5 @@
+//! Transitions of whole runs in memory.
 
+mod plans;
+mod table;
+mod world;
