@@ -17,7 +17,7 @@ from solders.pubkey import Pubkey
 
 from psyche_client.network import Member
 from psyche_client.payloads import Trained
-from psyche_client.seen import AgreedState, RoundSeen, Sight, StateVoteSeen
+from psyche_client.seen import AgreedState, RoundSeen, Seat, Sight, StateVoteSeen
 from psyche_client.sighting import Turns, free_slots, participant_address_text, read_sight
 from psyche_sdk._generated import types as t
 from psyche_sdk.coordinator import Coordinator, Snapshot
@@ -27,6 +27,8 @@ Result = TypeVar("Result")
 
 MICRO = 1_000_000
 U32_MAX = 2**32 - 1
+ADDRESS_SECONDS = 1.0
+"""How old the known address of a silent member must be before it is read again."""
 WEIGHT = 1
 """Declared weight of a client that was not told another."""
 
@@ -48,9 +50,10 @@ class Chain:
         weight: int = WEIGHT,
     ) -> None:
         self._coordinator, self._key = coordinator, wallet
-        self._node_key, self._address, self._weight = node_key, address_text, weight
+        self._endpoint, self._weight = (node_key, address_text), weight
         self._snapshot: Snapshot | None = None
-        self._addresses: dict[int, str] = {}
+        self._addresses: dict[int, tuple[str, float]] = {}
+        self._announced: int | None = None
         self._turns = Turns()
         self.wallet = bytes(wallet.pubkey())
 
@@ -77,21 +80,48 @@ class Chain:
         except PsycheError as error:
             raise ChainError(str(error)) from error
 
-    async def members(self, sight: Sight) -> dict[bytes, Member]:
-        """Members by node key, with the addresses in their accounts; read once a member."""
+    async def members(
+        self, sight: Sight, unreachable: frozenset[bytes] = frozenset()
+    ) -> dict[bytes, Member]:
+        """Members by node key, with the addresses in their accounts.
+
+        An address is read once a member, and again now and then while its node (`unreachable`, by
+        node key) does not answer: it may have moved.
+        """
+        now = time.monotonic()
         for seat in sight.seats:
-            if seat.member_id not in self._addresses:
-                try:
-                    account = await self._coordinator.participant(Pubkey(seat.wallet))
-                except PsycheError:
-                    continue  # asked again at the next look
-                self._addresses[seat.member_id] = participant_address_text(account.data)
+            known = self._addresses.get(seat.member_id)
+            moved = seat.node_key in unreachable
+            if known is None or (moved and now - known[1] >= ADDRESS_SECONDS):
+                await self._read_address(seat, now)
+        texts = {member: text for member, (text, _) in self._addresses.items()}
         return {
-            seat.node_key: Member(
-                seat.slot, seat.member_id, self._addresses.get(seat.member_id, "")
-            )
+            seat.node_key: Member(seat.slot, seat.member_id, texts.get(seat.member_id, ""))
             for seat in sight.seats
         }
+
+    async def _read_address(self, seat: Seat, now: float) -> None:
+        try:
+            account = await self._coordinator.participant(Pubkey(seat.wallet))
+        except PsycheError:
+            return  # asked again at the next look
+        self._addresses[seat.member_id] = (participant_address_text(account.data), now)
+
+    async def announce(self, sight: Sight) -> None:
+        """Writes this node's address to the chain if another stands there: after a restart, say.
+
+        Raises:
+            ChainError: the chain did not answer; nothing was written.
+        """
+        seat = sight.seat
+        if seat is None or seat.member_id == self._announced:
+            return
+        account = await self._try(self._coordinator.participant(Pubkey(seat.wallet)))
+        if (seat.node_key, participant_address_text(account.data)) != self._endpoint:
+            node_key, address = self._endpoint
+            args = t.SetEndpointArgs(slot=seat.slot, node_key=node_key, address=address)
+            await self._try(self._coordinator.set_endpoint(args))
+        self._announced = seat.member_id
 
     async def join(self, sight: Sight) -> tuple[int, int]:
         """Takes a free slot; returns it and the number of the member that will be known there."""
@@ -102,7 +132,10 @@ class Chain:
             raise ChainError("every slot of the run is taken; it is tried again")
         slot = random.choice(free[:8])  # newcomers should not race for one
         args = t.JoinArgs(
-            slot=slot, weight=self._weight, node_key=self._node_key, address=self._address
+            slot=slot,
+            weight=self._weight,
+            node_key=self._endpoint[0],
+            address=self._endpoint[1],
         )
         await self._try(self._coordinator.join(args))
         seat = (await self.sight()).seat

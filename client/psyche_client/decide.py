@@ -106,6 +106,10 @@ class Me:
     vote_ready: bool = False
     """The digest of the state under vote is known here."""
     stopping: bool = False
+    needed: bool = False
+    """The run is finished, but a member that lags is connected."""
+    patient: bool = False
+    """The run was finished not long ago: there is still time to catch up."""
 
 
 def decide(view: View, me: Me) -> Step:
@@ -116,26 +120,34 @@ def decide(view: View, me: Me) -> Step:
         return Step.FINISH
     if me.training and view.phase is Phase.TRAIN:
         return _work(view, me)  # the parameters must not change under the gradient
-    step = _follow(view, me)
-    if step is not None:
-        return step
     if view.phase is Phase.FINISHED:
+        return _end(view, me)
+    return _follow(view, me) or _work(view, me)
+
+
+def _end(view: View, me: Me) -> Step:
+    """After the last round: catch up if need be, serve those that lag, then stop."""
+    if view.standing is Standing.NONE:
         return Step.FINISH
-    return _work(view, me)
+    if me.synced or not me.patient:
+        return Step.WAIT if me.synced and me.needed and me.patient else Step.FINISH
+    if me.can_apply and not me.training:
+        return Step.APPLY
+    return Step.RESYNC if me.lost and not (me.training or me.resyncing) else Step.WAIT
 
 
 def _follow(view: View, me: Me) -> Step | None:
     """Membership and keeping up; None once this client may work."""
-    if view.standing is Standing.NONE and view.phase is not Phase.FINISHED:
+    if view.standing is Standing.NONE:
         return Step.JOIN  # before anything else: peers speak to members alone
     if me.resyncing:
         return _duty(view) if view.standing is Standing.ACTIVE else Step.WAIT
     if me.can_apply and not me.training:
         return Step.APPLY
-    if me.lost and not me.training and view.standing is not Standing.NONE:
+    if me.lost and not me.training:
         return Step.SAY_BEHIND if view.standing is Standing.ACTIVE else Step.RESYNC
     waits = view.standing in (Standing.JOINED, Standing.BEHIND)
-    if waits and me.synced and view.phase not in (Phase.COOLDOWN, Phase.FINISHED):
+    if waits and me.synced and view.phase is not Phase.COOLDOWN:
         return Step.SAY_READY
     return None
 

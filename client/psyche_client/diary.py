@@ -1,4 +1,4 @@
-"""What a client writes down of the run's course: phases, roles, members, time trained and waited."""
+"""What a client writes down of a run: phases, roles, members, time trained and waited."""
 
 from __future__ import annotations
 

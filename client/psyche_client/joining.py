@@ -146,12 +146,12 @@ class Session:
             )
         )
         self.log.write("checkpoint", step=replica.step, path=path.name, digest=digest)
-        if self.options.validate and last.phase is Phase.FINISHED:
+        if self.options.validate and last is not None and last.phase is Phase.FINISHED:
             await self._validate(replica, replica.step)
             await self._write_sample(replica)
         self.log.write(
             "stop",
-            reason=last.phase.name.lower(),
+            reason=last.phase.name.lower() if last is not None else "the chain was not seen",
             step=replica.step,
             digest=digest,
             chain_hash=replica.chain_hash,

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from psyche_client.chain import Chain, ChainError
-from psyche_client.decide import Me, Phase, Step, decide
+from psyche_client.decide import Me, Phase, Standing, Step, decide
 from psyche_client.diary import Diary
 from psyche_client.events import EventLog
 from psyche_client.fetching import Fetcher
@@ -28,6 +28,10 @@ from psyche_client.work import Workload
 LOOK_SECONDS = 0.4
 """Longest time between two looks at the chain, however quiet it is."""
 RETRY_SECONDS = 2.0
+LEAVE_SECONDS = 1.5
+"""How long handing the slot back may take, the chain being what it is."""
+LINGER_SECONDS = 20.0
+"""How long a finished run's client still serves those that lag, or tries to catch up itself."""
 
 
 @dataclass(slots=True)
@@ -38,7 +42,10 @@ class Progress:
     """(epoch, round) of the share that is trained or was."""
     trained: Trained | None = None
     commitment: bytes = b""
-    stopping: bool = False
+    stop_at: float | None = None
+    """When to stop at the latest, once somebody asked for it."""
+    finished_at: float | None = None
+    """When the run was first seen finished."""
     resyncing: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     failure: BaseException | None = None
@@ -76,8 +83,9 @@ class Node:
         self._changed.set()
 
     def stop(self) -> None:
-        """Leave the run cleanly, handing the share back."""
-        self._now.stopping = True
+        """Leave the run cleanly, handing the share back; called again, leave at once."""
+        again = self._now.stop_at is not None
+        self._now.stop_at = time.monotonic() + (0.0 if again else LEAVE_SECONDS)
         self.wake()
 
     @property
@@ -86,13 +94,15 @@ class Node:
         assert self._sight is not None
         return self._sight
 
-    async def run(self) -> Sight:
-        """Takes part until the run is finished, or `stop`; returns what was seen last."""
+    async def run(self) -> Sight | None:
+        """Takes part until the run is finished, or `stop`; what was seen last, None: nothing."""
         watching = asyncio.create_task(self._watch())
         try:
             while True:
                 if self._now.failure is not None:
                     raise self._now.failure
+                if self._must_go():
+                    return self._sight
                 if not await self._look():
                     continue
                 step = decide(view(self.sight), self._me())
@@ -104,6 +114,10 @@ class Node:
             for task in self._now.tasks:
                 task.cancel()
             await asyncio.gather(watching, *self._now.tasks, return_exceptions=True)
+
+    def _must_go(self) -> bool:
+        """Whether the time to leave cleanly is over."""
+        return self._now.stop_at is not None and time.monotonic() >= self._now.stop_at
 
     # Seeing
 
@@ -124,7 +138,7 @@ class Node:
         except (ChainError, StoreError, ModelError) as error:
             self._log.write("error", message=str(error))
             await self._pause(RETRY_SECONDS)
-            return self._now.stopping and self._sight is not None
+            return False
         self._looked = time.monotonic()
         await self._follow()
         return True
@@ -132,7 +146,10 @@ class Node:
     async def _follow(self) -> None:
         """Tells the network, the fetcher and the log what is new on chain."""
         sight = self.sight
-        self._exchange.set_members(await self._chain.members(sight))
+        silent = frozenset(peer.node_key for peer in self._exchange.peers() if not peer.alive)
+        self._exchange.set_members(await self._chain.members(sight, silent))
+        with contextlib.suppress(ChainError):  # the next look tries again
+            await self._chain.announce(sight)
         self._exchange.set_epoch(sight.epoch)
         if self._now.share != (sight.epoch, sight.round) or sight.phase is not Phase.TRAIN:
             self._keeper.release()
@@ -172,6 +189,13 @@ class Node:
             if self._fetcher.good(c.digest)
         )
         vote = sight.vote
+        if sight.phase is not Phase.FINISHED:
+            now.finished_at = None
+        elif now.finished_at is None:
+            now.finished_at = time.monotonic()
+        lingering = (
+            now.finished_at is not None and time.monotonic() - now.finished_at < LINGER_SECONDS
+        )
         return Me(
             synced=synced,
             can_apply=following is not None
@@ -182,8 +206,19 @@ class Node:
             payload_ready=now.trained is not None and now.share == (sight.epoch, sight.round),
             held=held,
             vote_ready=vote is not None and vote.chain_hash in replica.candidates,
-            stopping=now.stopping,
+            stopping=now.stop_at is not None,
+            needed=lingering and self._is_needed(),
+            patient=lingering,
         )
+
+    def _is_needed(self) -> bool:
+        """Whether a member that lags is connected, and may need what is here."""
+        lagging = {
+            seat.node_key
+            for seat in self.sight.seats
+            if seat.state in (Standing.JOINED, Standing.BEHIND)
+        }
+        return any(peer.alive and peer.node_key in lagging for peer in self._exchange.peers())
 
     # Acting
 

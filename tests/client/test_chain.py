@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
@@ -13,6 +15,8 @@ from psyche_client.chain import Chain, ChainError
 from psyche_client.decide import VoteStage
 from psyche_client.payloads import Trained
 from psyche_client.seen import RoundSeen, StateVoteSeen
+from psyche_sdk._generated import layouts
+from psyche_sdk._generated.accounts import PARTICIPANT_DISCRIMINATOR
 from psyche_sdk.coordinator import Snapshot
 from psyche_sdk.errors import AccountMissing, InsufficientFunds, RpcUnreachable
 from support.accounts import CAPACITY
@@ -74,6 +78,14 @@ def at(chain_slot: int, **run: Any) -> Snapshot:
         roster=made.roster,
         rounds=made.rounds,
     )
+
+
+def participant(address: str) -> bytes:
+    """The bytes of a participant's account that says where its node is."""
+    row = np.zeros(1, layouts.PARTICIPANT)
+    row["address"][0, : len(address)] = np.frombuffer(address.encode(), np.uint8)
+    row["address_len"] = len(address)
+    return PARTICIPANT_DISCRIMINATOR + row.tobytes()
 
 
 def target(**changes: Any) -> RoundSeen:
@@ -215,3 +227,35 @@ async def test_members_without_a_readable_account_are_known_by_key_and_asked_for
     assert members[seat(1).node_key].address_text == ""
     await chain.members(seen)
     assert coordinator.asked == [seat(1).wallet] * 2
+
+
+async def test_an_address_is_read_again_only_while_its_node_is_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("psyche_client.chain.ADDRESS_SECONDS", 0.0)
+    chain, coordinator = chain_of(at(9))
+    coordinator.participants[seat(1).wallet] = participant("127.0.0.1:1")
+    seen = sight(seats=(seat(1),))
+    await chain.members(seen)
+    await chain.members(seen)
+    assert coordinator.asked == [seat(1).wallet]
+    coordinator.participants[seat(1).wallet] = participant("127.0.0.1:2")
+    moved = await chain.members(seen, frozenset([seat(1).node_key]))
+    assert moved[seat(1).node_key].address_text == "127.0.0.1:2"
+
+
+async def test_a_restarted_node_writes_its_new_address_to_the_chain_once() -> None:
+    chain, coordinator = chain_of(at(9))
+    coordinator.participants[seat(1).wallet] = participant("127.0.0.1:1")
+    mine = sight(seat=seat(1), seats=(seat(1),))
+    await chain.announce(mine)
+    await chain.announce(mine)
+    ((name, (args,), _),) = coordinator.sent
+    assert (name, args.slot, args.address) == ("set_endpoint", 1, "127.0.0.1:7000")
+
+
+async def test_a_node_that_did_not_move_writes_nothing() -> None:
+    chain, coordinator = chain_of(at(9))
+    coordinator.participants[seat(1).wallet] = participant("127.0.0.1:7000")
+    await chain.announce(sight(seat=replace(seat(1), node_key=b"n" * 32)))
+    assert coordinator.sent == []

@@ -77,6 +77,43 @@ CASES = [
         SYNCED,
         Step.FINISH,
     ),
+    # the end of the run
+    (
+        "who is in step when the run ends stops",
+        View(phase=Phase.FINISHED, standing=Standing.READY),
+        Me(synced=True, patient=True),
+        Step.FINISH,
+    ),
+    (
+        "it stays while a connected member lags",
+        View(phase=Phase.FINISHED, standing=Standing.READY),
+        Me(synced=True, patient=True, needed=True),
+        Step.WAIT,
+    ),
+    (
+        "but not for ever",
+        View(phase=Phase.FINISHED, standing=Standing.READY),
+        Me(synced=True, needed=True),
+        Step.FINISH,
+    ),
+    (
+        "who lags at the end catches up",
+        View(phase=Phase.FINISHED, standing=Standing.JOINED),
+        Me(lost=True, patient=True),
+        Step.RESYNC,
+    ),
+    (
+        "with the last round, too",
+        View(phase=Phase.FINISHED, standing=Standing.JOINED),
+        Me(can_apply=True, patient=True),
+        Step.APPLY,
+    ),
+    (
+        "and gives up in the end",
+        View(phase=Phase.FINISHED, standing=Standing.JOINED),
+        Me(lost=True),
+        Step.FINISH,
+    ),
     # training
     ("a trainer trains", active(Phase.TRAIN, trains=True), SYNCED, Step.TRAIN),
     ("a trainer not in step does not train", active(Phase.TRAIN, trains=True), Me(), Step.WAIT),
@@ -239,6 +276,8 @@ clients = st.builds(
             "payload_ready",
             "vote_ready",
             "stopping",
+            "needed",
+            "patient",
         ],
         st.booleans(),
     ),

@@ -13,7 +13,7 @@ from psyche_client.decide import Phase, Standing
 from psyche_client.model.config import ModelConfig
 from psyche_client.model.document import DataSection, ModelDocument
 from psyche_client.model.presets import preset
-from psyche_client.network import FetchFailed, Kind
+from psyche_client.network import FetchFailed, Kind, PeerStatus
 from psyche_client.optim.rule import UpdateRule
 from psyche_client.optim.schedule import Schedule, rate_units
 from psyche_client.payloads import PayloadKey
@@ -168,6 +168,24 @@ class Peers:
         self.hints: list[bytes] = []
         self.announced: list[bytes] = []
         self.members: dict[bytes, Any] = {}
+        self.alive: dict[bytes, bool] = {}
+
+    def peers(self) -> list[PeerStatus]:
+        """Members by node key, alive or not."""
+        return [
+            PeerStatus(
+                node_key=node_key,
+                slot=slot,
+                alive=alive,
+                rtt_ms=None,
+                sent_bytes=0,
+                received_bytes=0,
+                path="",
+                banned=False,
+                epoch=None,
+            )
+            for slot, (node_key, alive) in enumerate(self.alive.items())
+        ]
 
     def give(self, kind: Kind, name: bytes, *answers: bytes) -> None:
         """One more peer for each answer."""

@@ -71,8 +71,12 @@ class FakeChain:
         await self._do("sight")
         return self.now
 
-    async def members(self, _: Sight) -> dict[bytes, Any]:
+    async def members(self, _: Sight, unreachable: frozenset[bytes]) -> dict[bytes, Any]:
+        self.unreachable = unreachable
         return {}
+
+    async def announce(self, _: Sight) -> None:
+        """The address on chain is right."""
 
     async def changes(self) -> AsyncIterator[None]:
         await asyncio.Event().wait()
