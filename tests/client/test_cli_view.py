@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from psyche_client.cli.figures import seconds_left
 from psyche_client.cli.plot import bar, curve, sparkline
 from psyche_client.cli.state import State, fold, new_state
-from psyche_client.cli.view import LiveView, plain_line, render, seconds_left, summary
+from psyche_client.cli.view import LiveView, plain_line, render, summary
 
 COMMIT = {"instruction": "commit", "lamports": 5_000}
 EVENTS: list[tuple[str, dict[str, Any]]] = [
