@@ -204,7 +204,8 @@ def _value(member: Field[Any], value: object, *, source: str, path: str) -> Any:
     accepted = kind.accept(value)
     if accepted is None:
         raise ConfigError(
-            f"{source}: `{path}` must be {kind}; it is {_shown(value)}", _unit_hint(path, value)
+            f"{source}: `{path}` must be {kind}; it is {_shown(value)}",
+            _unit_hint(path, value) or _default_hint(member, path),
         )
     return accepted
 
@@ -222,6 +223,13 @@ def _unit_hint(path: str, value: object) -> str:
         return ""
     name = path.rpartition(".")[2]
     return f"the unit is in the name: write a bare number, such as `{name} = {found[1]}`"
+
+
+def _default_hint(member: Field[Any], path: str) -> str:
+    """What is taken where the key is left out."""
+    if member.default is MISSING:
+        return f"write `{path}` with such a value: it has no default"
+    return f"leave `{path}` out for its default, {_literal(member.default)}"
 
 
 def write(value: object, path: str = "") -> str:

@@ -215,7 +215,9 @@ def parse(content: str, *, source: str = "run.toml") -> Config:
     try:
         table = tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{source} is no TOML: {error}") from error
+        raise ConfigError(
+            f"{source} is no TOML: {error}", "write [section] and key = value, text in quotes"
+        ) from error
     config = read(Config, table, source=source)
     check(config, source=source)
     return config
