@@ -6,22 +6,31 @@
 //! A member whose view says that its instruction makes a transition due passes `transition`, and
 //! asks for the compute units of one; else it pays for its own word alone, and `tick` does the rest.
 #![allow(unexpected_cfgs)]
+#![allow(missing_docs)] // Anchor derives public items without any; the modules warn again.
 
 use anchor_lang::prelude::*;
 
+#[warn(missing_docs)]
 pub mod errors;
+#[warn(missing_docs)]
 pub mod events;
 pub mod instructions;
+#[warn(missing_docs)]
 pub mod machine;
+#[warn(missing_docs)]
 pub mod state;
+#[warn(missing_docs)]
 pub mod syscalls;
+#[warn(missing_docs)]
 pub mod transition;
+#[warn(missing_docs)]
 pub mod world;
 
 use instructions::*;
 
 declare_id!("2mJkmgXBwYCSw5eZJabimiDyhNoc3UQ3y5M6GvhSdJiP");
 
+/// The instructions.
 #[program]
 pub mod coordinator {
     use super::*;

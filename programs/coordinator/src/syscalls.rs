@@ -1,6 +1,19 @@
 //! The system call that reads a piece of a sysvar: the only place with `unsafe`.
 //!
 //! (`sol_remaining_compute_units` is not used: its feature was never switched on for mainnet-beta.)
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::float_arithmetic,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::todo,
+        clippy::unwrap_used
+    )
+)]
 #![allow(unsafe_code)]
 
 use anchor_lang::prelude::*;
@@ -30,7 +43,7 @@ pub fn slot_hash(target: u64) -> Result<Option<[u8; 32]>> {
         return search(target, 0, read_count()?);
     };
     let count = count.try_into().map_or(0, u64::from_le_bytes);
-    for entry in entries.chunks_exact(ENTRY_BYTES) {
+    for entry in entries.as_chunks::<ENTRY_BYTES>().0 {
         if let Some((slot, hash)) = parse(entry) {
             if slot <= target {
                 return Ok(Some(hash));

@@ -81,7 +81,10 @@ fn count(record: Record, mask: u32, bits: &[u8]) -> Result<()> {
         .zip(record.committed.iter())
         .all(|(bits, committed)| bits & !committed == 0);
     require!(plain, CoordinatorError::BitNotCommitted);
-    for (byte, masks) in bits.iter().zip(record.mask.chunks_exact_mut(8)) {
+    for (byte, masks) in bits
+        .iter()
+        .zip(record.mask.as_chunks_mut::<8>().0.iter_mut())
+    {
         let mut rest = *byte;
         for slot in masks {
             if rest == 0 {

@@ -12,8 +12,8 @@ use crate::{
         phase::{Moment, Phase},
     },
     state::{
-        roster_bytes, rounds_bytes, seeds, Roster, Rounds, Run, ACCOUNT_VERSION,
-        DISCRIMINATOR_BYTES, MODEL_URI_BYTES, ROUNDS_OPEN, RUN_ID_BYTES,
+        roster_bytes, rounds_bytes, seeds, Roster, Rounds, Run, ACCOUNT_VERSION, MODEL_URI_BYTES,
+        ROUNDS_OPEN, RUN_BYTES, RUN_ID_BYTES,
     },
 };
 
@@ -52,7 +52,7 @@ pub struct CreateRun<'info> {
     #[account(
         init,
         payer = payer,
-        space = DISCRIMINATOR_BYTES + core::mem::size_of::<Run>(),
+        space = RUN_BYTES,
         seeds = [seeds::RUN, creator.key().as_ref(), args.run_id.as_bytes()],
         bump,
     )]

@@ -9,7 +9,7 @@ use crate::{
     machine::shares::MAX_WEIGHT,
     state::{
         seeds, MemberState, Participant, Roster, RosterEntry, Rounds, Run, ACCOUNT_VERSION,
-        ADDRESS_BYTES, DISCRIMINATOR_BYTES, RECORDS,
+        ADDRESS_BYTES, PARTICIPANT_BYTES, RECORDS,
     },
     world::World,
 };
@@ -54,7 +54,7 @@ pub struct Join<'info> {
     #[account(
         init_if_needed,
         payer = payer,
-        space = DISCRIMINATOR_BYTES + core::mem::size_of::<Participant>(),
+        space = PARTICIPANT_BYTES,
         seeds = [seeds::PARTICIPANT, run.key().as_ref(), wallet.key().as_ref()],
         bump,
     )]

@@ -1,4 +1,17 @@
 //! One instruction a file: arguments, accounts, handler, and `run`, the same on an open run.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::float_arithmetic,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::todo,
+        clippy::unwrap_used
+    )
+)]
 #![allow(ambiguous_glob_reexports)] // Each file has its own `run`; nobody uses it by this path.
 
 pub mod abort;

@@ -2,13 +2,18 @@
 //!
 //! A layout is a promise. `version` comes first and `reserved` last, nothing is padded implicitly,
 //! and a test lays each out byte by byte.
-#![deny(
-    clippy::cast_possible_truncation,
-    clippy::float_arithmetic,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::todo
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::float_arithmetic,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::todo,
+        clippy::unwrap_used
+    )
 )]
 
 pub mod participant;

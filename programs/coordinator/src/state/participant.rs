@@ -51,4 +51,8 @@ pub struct Participant {
     pub reserved: [u8; 88],
 }
 
+/// Bytes of the account, discriminator included.
+pub const PARTICIPANT_BYTES: usize =
+    core::mem::size_of::<Participant>().saturating_add(super::DISCRIMINATOR_BYTES);
+
 const _: () = assert!(core::mem::size_of::<Participant>() == 368);

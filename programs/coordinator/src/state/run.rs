@@ -246,6 +246,9 @@ pub struct Run {
 const _: () = assert!(core::mem::size_of::<StateRecord>() == 88);
 const _: () = assert!(core::mem::size_of::<StateVote>() == 112);
 const _: () = assert!(core::mem::size_of::<Checkpoint>() == 288);
+/// Bytes of the account, discriminator included.
+pub const RUN_BYTES: usize = core::mem::size_of::<Run>().saturating_add(super::DISCRIMINATOR_BYTES);
+
 const _: () = assert!(core::mem::size_of::<Run>() + 8 <= 4096);
 
 /// What a state vote is about.

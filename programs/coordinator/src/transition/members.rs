@@ -25,7 +25,13 @@ pub fn admit(world: &mut World, round: u32) -> Result<()> {
     let mut slots = vec![0_u8; usize::from(world.run.capacity) / 8];
     let (run, now) = (&mut *world.run, world.now);
     let mut admitted = 0_u16;
-    for (entries, bits) in world.roster.chunks_exact_mut(8).zip(slots.iter_mut()) {
+    for (entries, bits) in world
+        .roster
+        .as_chunks_mut::<8>()
+        .0
+        .iter_mut()
+        .zip(slots.iter_mut())
+    {
         let mut one = 1_u8;
         for entry in entries {
             if entry.state == MemberState::Ready as u8 {

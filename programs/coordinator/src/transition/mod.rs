@@ -1,6 +1,19 @@
 //! What happens to a run by itself: entropy, transitions, drops.
 //!
 //! A transition is *plan* (reads and checks; if it fails nothing has happened) and *apply* (writes).
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::float_arithmetic,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::todo,
+        clippy::unwrap_used
+    )
+)]
 
 mod entropy;
 mod epoch;

@@ -183,8 +183,10 @@ fn count(record: &mut Record, roster: &mut [RosterEntry], tally: &Tally) -> Coun
     let missed = tally_votes(record, tally);
     let accepted = record.accepted.iter().zip(missed.iter());
     let rows = roster
-        .chunks_exact_mut(8)
-        .zip(record.member_id.chunks_exact(8));
+        .as_chunks_mut::<8>()
+        .0
+        .iter_mut()
+        .zip(record.member_id.as_chunks::<8>().0.iter());
     for ((entries, ids), (accepted, missed)) in rows.zip(accepted) {
         let (mut accepted, mut missed) = (*accepted, *missed);
         if accepted | missed == 0 {
@@ -209,7 +211,7 @@ fn tally_votes(record: &mut Record, tally: &Tally) -> Vec<u8> {
     // Most payloads have every vote: then eight masks are alike.
     let all = tally.outcome(true, false, attested.count_ones()) == Outcome::Accepted;
     let mut blamed = vec![0_u8; record.committed.len()];
-    for (index, masks) in record.mask.chunks_exact(8).enumerate() {
+    for (index, masks) in record.mask.as_chunks::<8>().0.iter().enumerate() {
         let committed = record.committed.get(index).copied().unwrap_or(0);
         let rejected = record.rejected.get(index).copied().unwrap_or(0);
         let (mut accepted, mut missed) = (0_u8, 0_u8);
@@ -245,9 +247,11 @@ fn reports(record: &Record) -> Counted {
     let mut sum = Counted::default();
     let columns = record
         .tokens
-        .chunks_exact(8)
-        .zip(record.loss_micronats.chunks_exact(8));
-    let rows = columns.zip(record.milliseconds.chunks_exact(8));
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .zip(record.loss_micronats.as_chunks::<8>().0.iter());
+    let rows = columns.zip(record.milliseconds.as_chunks::<8>().0.iter());
     for (((tokens, losses), milliseconds), accepted) in rows.zip(record.accepted.iter()) {
         let mut accepted = *accepted;
         let reports = tokens.iter().zip(losses).zip(milliseconds);

@@ -6,8 +6,11 @@ use super::{
 };
 use crate::{instructions::abort, machine::phase::Phase};
 
+/// A name, and how to come there.
+type Place = (&'static str, fn() -> Memory);
+
 /// Runs that stand where nothing is due.
-const STILL: [(&str, fn() -> Memory); 6] = [
+const STILL: [Place; 6] = [
     ("paused", || Memory::new(config())),
     ("warmup, nobody ready", || Memory::warmed(config())),
     ("train, nobody committed", || Memory::training(config())),
