@@ -2,4 +2,5 @@
 
 mod plans;
 mod table;
+mod votes;
 mod world;
