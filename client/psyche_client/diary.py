@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from psyche_client.events import EventLog
+from psyche_client.network import PeerStatus
 from psyche_client.payloads import PayloadKey
 from psyche_client.seen import Sight, view
 
@@ -19,8 +20,8 @@ class Diary:
         self._round_started: float | None = None
         self._training_seconds = 0.0
 
-    def look(self, sight: Sight) -> None:
-        """Writes down a phase or a round that is new."""
+    def look(self, sight: Sight, peers: Iterable[PeerStatus] = ()) -> None:
+        """Writes down a phase or a round that is new, and who is connected then."""
         seen = (sight.phase, sight.epoch, sight.round)
         if seen == self._seen:
             return
@@ -34,6 +35,7 @@ class Diary:
         )
         if last[1:] != seen[1:]:
             self._round(sight)
+            self._peers(peers)
 
     def trained(self, key: PayloadKey, seconds: float) -> None:
         """Writes down how long a share took."""
@@ -56,3 +58,16 @@ class Diary:
             {"slot": s.slot, "state": s.state.value, "misses": s.misses} for s in sight.seats
         ]
         self._log.write("members", members=members)
+
+    def _peers(self, peers: Iterable[PeerStatus]) -> None:
+        rows = [
+            {
+                "slot": peer.slot,
+                "path": peer.path.split(" ")[0],
+                "rtt_ms": peer.rtt_ms,
+                "received_bytes": peer.received_bytes,
+            }
+            for peer in peers
+            if peer.alive
+        ]
+        self._log.write("peers", peers=rows)

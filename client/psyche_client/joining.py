@@ -38,19 +38,27 @@ from psyche_sdk.coordinator import Coordinator
 from psyche_sdk.errors import InsufficientFunds
 
 SEED_BYTES = 32
+EXIT_INTERRUPTED = 130
 VALIDATION_SEQUENCES = 64
 SAMPLE_PROMPT = "def "
 SAMPLE_TOKENS = 120
 
 
 def main(options: JoinOptions, wallet: Keypair) -> None:
-    """Trains in a run until it is finished or Ctrl-C; raises what ends it otherwise."""
+    """Trains in a run until it is finished; raises what ends it otherwise.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or SIGTERM; the run was left cleanly. A second one ends the
+            process where it stands.
+    """
     if options.parent is not None:
         die_with(options.parent)
-    asyncio.run(_join(options, wallet))
+    if not asyncio.run(_join(options, wallet)):
+        raise KeyboardInterrupt
 
 
-async def _join(options: JoinOptions, wallet: Keypair) -> None:
+async def _join(options: JoinOptions, wallet: Keypair) -> bool:
+    """Whether the client stayed to the end."""
     address = pda.parse_run(options.run)
     with EventLog(options.home / "events.jsonl") as log:
         log.write("start", client=options.name, wallet=str(wallet.pubkey()), run=str(address))
@@ -65,7 +73,7 @@ async def _join(options: JoinOptions, wallet: Keypair) -> None:
             )
             try:
                 session = Session(options, facts, document, endpoint, log)
-                await session.run(coordinator, wallet)
+                return await session.run(coordinator, wallet)
             finally:
                 await endpoint.close()
 
@@ -80,8 +88,8 @@ class Session:
     endpoint: Endpoint
     log: EventLog
 
-    async def run(self, coordinator: Coordinator, wallet: Keypair) -> None:
-        """Takes part from joining to the end."""
+    async def run(self, coordinator: Coordinator, wallet: Keypair) -> bool:
+        """Takes part from joining to the end; whether nobody asked to leave before."""
         workload = Workload(open_shards(self.options.data, self.document), self.facts.config)
         trainer = await asyncio.to_thread(
             Trainer,
@@ -125,6 +133,7 @@ class Session:
             )
             try:
                 await self._play(node, replica)
+                return not node.stopping
             finally:
                 await fetcher.close()
                 replica.close()
@@ -132,7 +141,7 @@ class Session:
     async def _play(self, node: Node, replica: Replica) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, node.stop)
+            loop.add_signal_handler(number, _stop, node)
         if self.options.validate:
             await self._validate(replica, 0)
         last = await node.run()
@@ -170,6 +179,13 @@ class Session:
             lambda: generate(model, tokenizer, SAMPLE_PROMPT, SAMPLE_TOKENS, seed=0)
         )
         self.log.write("sample", text=text)
+
+
+def _stop(node: Node) -> None:
+    """The first signal asks to leave; at the second nothing is waited for any more."""
+    if node.stopping:
+        os._exit(EXIT_INTERRUPTED)
+    node.stop()
 
 
 def open_shards(

@@ -42,8 +42,7 @@ class Progress:
     """(epoch, round) of the share that is trained or was."""
     trained: Trained | None = None
     commitment: bytes = b""
-    stop_at: float | None = None
-    """When to stop at the latest, once somebody asked for it."""
+    stopping: bool = False
     finished_at: float | None = None
     """When the run was first seen finished."""
     resyncing: bool = False
@@ -77,16 +76,23 @@ class Node:
         self._sight: Sight | None = None
         self._looked = 0.0
         self._opened = False
+        self._gone = asyncio.Event()
 
     def wake(self) -> None:
         """Something changed: decide again."""
         self._changed.set()
 
     def stop(self) -> None:
-        """Leave the run cleanly, handing the share back; called again, leave at once."""
-        again = self._now.stop_at is not None
-        self._now.stop_at = time.monotonic() + (0.0 if again else LEAVE_SECONDS)
+        """Leave the run, handing the slot back if the chain takes it soon."""
+        if not self._now.stopping:
+            self._now.stopping = True
+            asyncio.get_running_loop().call_later(LEAVE_SECONDS, self._gone.set)
         self.wake()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody asked for an end."""
+        return self._now.stopping
 
     @property
     def sight(self) -> Sight:
@@ -97,27 +103,27 @@ class Node:
     async def run(self) -> Sight | None:
         """Takes part until the run is finished, or `stop`; what was seen last, None: nothing."""
         watching = asyncio.create_task(self._watch())
+        taking_part = asyncio.create_task(self._take_part())
+        leaving = asyncio.create_task(self._gone.wait())  # whatever it waits for then
         try:
-            while True:
-                if self._now.failure is not None:
-                    raise self._now.failure
-                if self._must_go():
-                    return self._sight
-                if not await self._look():
-                    continue
-                step = decide(view(self.sight), self._me())
-                if step is Step.FINISH:
-                    return self.sight
-                await self._act(step)
+            await asyncio.wait({taking_part, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            return taking_part.result() if taking_part.done() else self._sight
         finally:
-            watching.cancel()
-            for task in self._now.tasks:
+            tasks = [watching, taking_part, leaving, *self._now.tasks]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(watching, *self._now.tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _must_go(self) -> bool:
-        """Whether the time to leave cleanly is over."""
-        return self._now.stop_at is not None and time.monotonic() >= self._now.stop_at
+    async def _take_part(self) -> Sight:
+        while True:
+            if self._now.failure is not None:
+                raise self._now.failure
+            if not await self._look():
+                continue
+            step = decide(view(self.sight), self._me())
+            if step is Step.FINISH:
+                return self.sight
+            await self._act(step)
 
     # Seeing
 
@@ -154,7 +160,7 @@ class Node:
         if self._now.share != (sight.epoch, sight.round) or sight.phase is not Phase.TRAIN:
             self._keeper.release()
         self._fetcher.want(wanted_payloads(sight))
-        self._diary.look(sight)
+        self._diary.look(sight, self._exchange.peers())
         vote = sight.vote
         if vote is not None:
             await self._replica.vote_digest(vote.chain_hash, vote.step)
@@ -206,7 +212,7 @@ class Node:
             payload_ready=now.trained is not None and now.share == (sight.epoch, sight.round),
             held=held,
             vote_ready=vote is not None and vote.chain_hash in replica.candidates,
-            stopping=now.stop_at is not None,
+            stopping=now.stopping,
             needed=lingering and self._is_needed(),
             patient=lingering,
         )

@@ -63,21 +63,24 @@ class Replica:
             state, parameters = found
             await self.run(lambda: self.trainer.load(parameters))
             self.chain_hash, self.step = state.chain_hash, state.step
-        else:
-            await self._try_initial(sight)
+        elif sight.states:
+            # A fresh client takes the newest state; only the first needs no download.
+            await self._take_initial(max(sight.states, key=lambda s: s.step))
         while self.chain_hash and (settled := self.store.round_after(self.chain_hash)) is not None:
             if not all(self.store.holds(commitment) for _, _, commitment in settled.members):
                 break
             await self.apply(settled, None, loss=None)
 
-    async def _try_initial(self, sight: Sight) -> None:
-        first = next((s for s in sight.states if s.step == 0), None)
-        if first is None:
-            return
+    async def _take_initial(self, state: AgreedState) -> bool:
+        """Makes the parameters from the run's init seed, if `state` is what they are."""
+        if state.step:
+            return False
         await self.run(self.trainer.load_initial)
-        if await self.run(lambda: self.trainer.digest(0)) == first.digest:
-            self.chain_hash, self.step = first.chain_hash, 0
-            self.keeper.adopt(first, self.trainer.parameters())
+        if await self.run(lambda: self.trainer.digest(0)) != state.digest:
+            return False
+        self.chain_hash, self.step = state.chain_hash, 0
+        self.keeper.adopt(state, self.trainer.parameters())
+        return True
 
     async def apply(self, settled: SettledRound, mine: int | None, *, loss: float | None) -> None:
         """Writes a settled round down, then applies it.
@@ -93,8 +96,7 @@ class Replica:
         payloads = [self._payload(settled, *member) for member in settled.members]
         async with self._order:
             self.store.append_round(settled)
-            await self.run(lambda: self.trainer.settle(settled.key, settled.step, payloads, mine))
-            self.chain_hash, self.step = settled.chain_hash, settled.step + 1
+            await self.run(lambda: self._settle(settled, payloads, mine))
         self._log.write(
             "round",
             epoch=settled.epoch,
@@ -104,6 +106,13 @@ class Replica:
             accepted=len(settled.members),
             chain_hash=settled.chain_hash,
         )
+
+    def _settle(
+        self, settled: SettledRound, payloads: list[tuple[PayloadKey, bytes]], mine: int | None
+    ) -> None:
+        """On the worker thread: parameters and place move together, even if nobody waits."""
+        self.trainer.settle(settled.key, settled.step, payloads, mine)
+        self.chain_hash, self.step = settled.chain_hash, settled.step + 1
 
     def _payload(
         self, settled: SettledRound, slot: int, member: int, commitment: bytes
@@ -163,6 +172,8 @@ class Replica:
 
     async def _load_newest(self, resync: Resync, states: tuple[AgreedState, ...]) -> None:
         for state in sorted(states, key=lambda s: s.step, reverse=True):
+            if await self._take_initial(state):
+                return
             try:
                 parameters = await resync.state(state)
             except FetchFailed as error:

@@ -385,3 +385,18 @@ async def test_parameters_that_the_members_did_not_agree_on_are_let_go(
     assert not world.replica.give_up_if_outvoted([world.initial, ours])
     assert world.replica.give_up_if_outvoted([world.initial, theirs])
     assert world.replica.chain_hash == b""
+
+
+async def test_a_fresh_client_does_not_start_from_the_initial_state_of_an_older_run(
+    world: World,
+) -> None:
+    later = agreed(5, b"d" * 32)
+    await world.replica.open(sight(states=(world.initial, later)))
+    assert world.replica.chain_hash == b""
+
+
+async def test_the_initial_state_needs_no_peer(world: World, digests: list[bytes]) -> None:
+    later = agreed(5, b"d" * 32)
+    now = sight(states=(world.initial, later), chain_hash=START)
+    await world.replica.rebuild(world.resync, lambda: now)
+    assert (world.replica.chain_hash, world.trainer.digest(0)) == (START, digests[0])

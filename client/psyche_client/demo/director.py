@@ -20,7 +20,7 @@ from psyche_sdk.coordinator import Coordinator, Snapshot
 from psyche_sdk.errors import RpcError
 
 TICK_SECONDS = 0.2
-KILL_AT, JOIN_AT = 0.2, 0.35
+KILL_AT, JOIN_AT = 0.15, 0.2
 """Parts of the run's steps after which a client is killed, and another joins."""
 PATIENCE_SECONDS = 180.0
 """A run without any progress for so long has failed."""

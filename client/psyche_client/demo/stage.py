@@ -82,7 +82,7 @@ def demo_config(options: DemoOptions) -> files.Config:
     rounds = replace(
         config.rounds,
         total_steps=steps,
-        epoch_rounds=max(1, -(-steps // 2)),
+        epoch_rounds=max(1, -(-2 * steps // 3)),
         snapshot_rounds=min(config.rounds.snapshot_rounds, max(3, steps // 6)),
         overlap=options.overlap,
     )
