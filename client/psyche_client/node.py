@@ -77,6 +77,7 @@ class Node:
         self._looked = 0.0
         self._opened = False
         self._gone = asyncio.Event()
+        self._watching: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
         """Something changed: decide again."""
@@ -87,6 +88,8 @@ class Node:
         if not self._now.stopping:
             self._now.stopping = True
             asyncio.get_running_loop().call_later(LEAVE_SECONDS, self._gone.set)
+            if self._watching is not None:
+                self._watching.cancel()  # a chain that hangs takes its time to hang up
         self.wake()
 
     @property
@@ -102,14 +105,14 @@ class Node:
 
     async def run(self) -> Sight | None:
         """Takes part until the run is finished, or `stop`; what was seen last, None: nothing."""
-        watching = asyncio.create_task(self._watch())
+        self._watching = asyncio.create_task(self._watch())
         taking_part = asyncio.create_task(self._take_part())
         leaving = asyncio.create_task(self._gone.wait())  # whatever it waits for then
         try:
             await asyncio.wait({taking_part, leaving}, return_when=asyncio.FIRST_COMPLETED)
             return taking_part.result() if taking_part.done() else self._sight
         finally:
-            tasks = [watching, taking_part, leaving, *self._now.tasks]
+            tasks = [self._watching, taking_part, leaving, *self._now.tasks]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
