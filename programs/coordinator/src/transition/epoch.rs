@@ -22,6 +22,13 @@ pub fn enter(world: &mut World, phase: Phase) {
             .time
             .saturating_add(i64::from(seconds_of(phase, &run.config))),
     };
+    if matches!(
+        phase,
+        Phase::Paused | Phase::Finished | Phase::WaitingForMembers
+    ) {
+        vote::suspend(world);
+    }
+    let run = &mut *world.run;
     if phase == Phase::WaitingForMembers {
         run.waiting_since = 0;
         run.waiting_since_slot = 0;

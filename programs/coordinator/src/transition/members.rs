@@ -10,7 +10,7 @@ use crate::{
         phase::{Moment, Phase},
         shares::{first_weight, lower_median},
     },
-    state::{MemberState, RosterEntry, RECORDS},
+    state::{MemberState, Record, RosterEntry, RECORDS},
     world::{change_state, World},
 };
 
@@ -79,18 +79,22 @@ fn median_for(roster: &[RosterEntry], round: u32) -> Option<u16> {
 
 /// Drops every member of which `unfit` says so; says whether there was any.
 pub fn drop_where(world: &mut World, unfit: impl Fn(&RosterEntry) -> bool) -> Result<bool> {
-    let mut slots = Vec::new();
+    let mut slots = vec![0_u8; usize::from(world.run.capacity) / 8];
     let (run, now) = (&mut *world.run, world.now);
-    for (slot, entry) in world.roster.iter_mut().enumerate() {
-        if MemberState::is_member(entry.state) && unfit(entry) {
-            change_state(run, entry, MemberState::Dropped, now);
-            if slots.is_empty() {
-                slots.resize(usize::from(run.capacity) / 8, 0);
+    let mut any = false;
+    let groups = world.roster.as_chunks_mut::<8>().0.iter_mut();
+    for (entries, bits) in groups.zip(slots.iter_mut()) {
+        let mut one = 1_u8;
+        for entry in entries {
+            if MemberState::is_member(entry.state) && unfit(entry) {
+                change_state(run, entry, MemberState::Dropped, now);
+                *bits |= one;
+                any = true;
             }
-            set_bit(&mut slots, slot, true);
+            one = one.wrapping_shl(1);
         }
     }
-    if slots.is_empty() {
+    if !any {
         return Ok(false);
     }
     excuse_witnesses(world);
@@ -164,33 +168,39 @@ fn excuse_witnesses(world: &mut World) {
     }
 }
 
-/// A member gives up its roles: what it has not committed or attested is not waited for.
+/// Members give up their roles: what they have not committed or attested is not waited for.
 ///
 /// # Errors
 /// Those of a broken account.
-pub fn depart(world: &mut World, slot: u16, member_id: u32) -> Result<()> {
+pub fn depart(world: &mut World, members: &[(u16, u32)]) -> Result<()> {
     for index in 0..RECORDS {
         let index = u32::try_from(index).map_err(|_| CoordinatorError::Overflow)?;
-        let record = world.rounds.record(index)?;
-        if record.header.valid == 0 || record.header.settled == 1 {
+        let header = world.rounds.header(index)?;
+        if header.valid == 0 || header.settled == 1 {
             continue;
         }
-        if let Some(witness) = record.witness_index(slot, member_id) {
-            record.header.witnesses_gone |= 1_u32.wrapping_shl(witness);
-        }
-        let Some((start, end)) = record.share_of(slot, member_id) else {
-            continue;
-        };
-        let place = usize::from(slot);
-        let waited = start < end && !bit(record.committed, place) && !bit(record.gone, place);
-        if waited {
-            set_bit(record.gone, place, true);
-            record.header.gone = record.header.gone.saturating_add(1);
-            let share = end.saturating_sub(start);
-            record.header.sequences_gone = record.header.sequences_gone.saturating_add(share);
+        let mut record = world.rounds.record(index)?;
+        for (slot, member_id) in members {
+            excuse(&mut record, *slot, *member_id);
         }
     }
     Ok(())
+}
+
+fn excuse(record: &mut Record, slot: u16, member_id: u32) {
+    if let Some(witness) = record.witness_index(slot, member_id) {
+        record.header.witnesses_gone |= 1_u32.wrapping_shl(witness);
+    }
+    let Some((start, end)) = record.share_of(slot, member_id) else {
+        return;
+    };
+    let place = usize::from(slot);
+    if start < end && !bit(record.committed, place) && !bit(record.gone, place) {
+        set_bit(record.gone, place, true);
+        record.header.gone = record.header.gone.saturating_add(1);
+        let share = end.saturating_sub(start);
+        record.header.sequences_gone = record.header.sequences_gone.saturating_add(share);
+    }
 }
 
 /// A member cannot be relied on any more: out of its roles, into `state`.
@@ -201,7 +211,7 @@ pub fn step_aside(world: &mut World, slot: u16, state: MemberState) -> Result<()
     let entry = world.entry(slot)?;
     let (member_id, active) = (entry.member_id, entry.state == MemberState::Active as u8);
     if active {
-        depart(world, slot, member_id)?;
+        depart(world, &[(slot, member_id)])?;
     }
     world.set_state(slot, state)?;
     world.count_members();

@@ -27,7 +27,7 @@ mod vote;
 mod tests;
 
 pub use epoch::{abort, enter};
-pub use members::{depart, step_aside};
+pub use members::step_aside;
 pub use plan::{plan, seconds_of, Step};
 pub use vote::{record_reveal, reveals_open, vote_open};
 

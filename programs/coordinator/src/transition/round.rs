@@ -7,7 +7,7 @@ use crate::{
     errors::CoordinatorError,
     events::WitnessesDrawn,
     machine::{
-        backlog::{Interval, SEGMENTS},
+        backlog::{Interval, Taken, SEGMENTS},
         batch::batch_sequences,
         draw,
         hash::{draw_seed, Purpose},
@@ -27,35 +27,15 @@ pub fn start(world: &mut World, round: u32) -> Result<()> {
         None => world.run.entropy,
         Some(before) => world.rounds.header(before)?.entropy,
     };
-    let (instance, epoch) = (world.run.instance, world.run.epoch);
-    let seed = draw_seed(&instance, epoch, round, Purpose::Roles, &entropy);
-    let chain_hash = world.run.chain_hash;
-    let config = world.run.config;
-    let step = world.run.step;
-    let batch = batch_sequences(
-        config.batch_sequences_start,
-        config.batch_sequences_end,
-        config.batch_ramp_steps,
-        step,
-    );
-    let mut cursor = world.run.fresh_cursor;
-    let taken = world.backlog().take(batch, &mut cursor);
-    world.run.fresh_cursor = cursor;
-    world.run.in_flight = world
-        .run
-        .in_flight
-        .checked_add(u64::from(taken.sequences))
-        .ok_or(CoordinatorError::Overflow)?;
-    world.run.step = step.checked_add(1).ok_or(CoordinatorError::Overflow)?;
-    world.run.round = round;
+    let taken = take_positions(world)?;
+    let run = &mut *world.run;
+    let (epoch, step) = (run.epoch, run.step);
+    let seed = draw_seed(&run.instance, epoch, round, Purpose::Roles, &entropy);
+    run.step = step.checked_add(1).ok_or(CoordinatorError::Overflow)?;
+    run.round = round;
 
     let mut record = world.rounds.clear(round)?;
-    let mut drawn = Enlisted::of(
-        world.roster,
-        record.member_id,
-        world.run.active,
-        (epoch, round),
-    );
+    let mut drawn = Enlisted::of(world.roster, record.member_id, run.active, (epoch, round));
     let verifiers = draw::draw_roles(seed, &mut drawn.slots, 0);
     let trainers = drawn.slots.get(verifiers..).unwrap_or(&[]);
     let header = &mut *record.header;
@@ -65,25 +45,41 @@ pub fn start(world: &mut World, round: u32) -> Result<()> {
     header.train_started_at = world.now.time;
     header.train_started_slot = world.now.chain_slot;
     header.roles_entropy = entropy;
-    header.chain_hash_before = chain_hash;
+    header.chain_hash_before = run.chain_hash;
     header.segments = taken.segments;
     header.segment_count = u8::try_from(taken.count).map_err(|_| CoordinatorError::Overflow)?;
     header.sequences = taken.sequences;
     header.trainers = u16::try_from(trainers.len()).map_err(|_| CoordinatorError::Overflow)?;
     header.verifiers = u16::try_from(verifiers).map_err(|_| CoordinatorError::Overflow)?;
     header.valid = 1;
-    divide(
-        &mut record,
-        &drawn.weights,
-        trainers,
-        config.share_percent_max,
-    )?;
+    let share_percent_max = run.config.share_percent_max;
+    divide(&mut record, &drawn.weights, trainers, share_percent_max)?;
 
+    run.grace_since = 0;
+    run.grace_since_slot = 0;
+    run.grace_seconds = 0;
     enter(world, Phase::Train);
-    world.run.grace_since = 0;
-    world.run.grace_since_slot = 0;
-    world.run.grace_seconds = 0;
     Ok(())
+}
+
+/// Takes the positions of the round that starts: first what waits, then fresh ones.
+fn take_positions(world: &mut World) -> Result<Taken> {
+    let config = &world.run.config;
+    let batch = batch_sequences(
+        config.batch_sequences_start,
+        config.batch_sequences_end,
+        config.batch_ramp_steps,
+        world.run.step,
+    );
+    let mut cursor = world.run.fresh_cursor;
+    let taken = world.backlog().take(batch, &mut cursor);
+    world.run.fresh_cursor = cursor;
+    world.run.in_flight = world
+        .run
+        .in_flight
+        .checked_add(u64::from(taken.sequences))
+        .ok_or(CoordinatorError::Overflow)?;
+    Ok(taken)
 }
 
 /// Who takes part in a round.

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::members::step_aside;
+use super::members::depart;
 use crate::{
     events::{DigestAgreed, VoteOpened},
     machine::{
@@ -10,7 +10,7 @@ use crate::{
         vote::{agreed, agreed_digest, sealed_digest},
     },
     state::{MemberState, RosterEntry, StateRecord, VoteKind, VoteStage},
-    world::World,
+    world::{change_state, World},
 };
 
 /// Whether a vote can be cast or opened at present.
@@ -187,6 +187,14 @@ pub fn close(world: &mut World) -> Result<()> {
     Ok(())
 }
 
+/// Nobody votes at present; a vote without an agreement comes back in Warmup.
+pub fn suspend(world: &mut World) {
+    if world.run.vote.agreed == 1 {
+        forget(world);
+    }
+    world.run.vote.opened_slot = 0;
+}
+
 /// There is no vote any more.
 pub fn forget(world: &mut World) {
     bytemuck::bytes_of_mut(&mut world.run.vote).fill(0);
@@ -254,17 +262,19 @@ fn agree(world: &mut World, digest: [u8; 32], votes: u16) -> Result<()> {
 
 /// Who said something else than what was agreed has other parameters: it becomes Joined.
 fn demote(world: &mut World, digest: &[u8; 32]) -> Result<()> {
+    let (run, now) = (&mut *world.run, world.now);
     let mut others = Vec::new();
-    for (slot, entry) in (0_u16..).zip(world.roster.iter()) {
-        let revealed = entry.vote_stage == VoteStage::Revealed as u8;
-        let trusted =
-            entry.state == MemberState::Active as u8 || entry.state == MemberState::Ready as u8;
-        if revealed && trusted && entry.vote != *digest {
-            others.push(slot);
+    for (slot, entry) in (0_u16..).zip(world.roster.iter_mut()) {
+        if entry.vote_stage != VoteStage::Revealed as u8 || entry.vote == *digest {
+            continue;
+        }
+        let active = entry.state == MemberState::Active as u8;
+        if active {
+            others.push((slot, entry.member_id));
+        }
+        if active || entry.state == MemberState::Ready as u8 {
+            change_state(run, entry, MemberState::Joined, now);
         }
     }
-    for slot in others {
-        step_aside(world, slot, MemberState::Joined)?;
-    }
-    Ok(())
+    depart(world, &others)
 }
