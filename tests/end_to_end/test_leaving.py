@@ -1,0 +1,84 @@
+"""`psyche join` that is told to end: it hands its slot back, and others go on."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from psyche_client.cli.errors import Code
+from psyche_sdk._rules.roster import MemberState
+from psyche_sdk.localnet import LocalnetProcess, packaged_program
+from support.chains import SLOT_MS
+from support.small_run import SmallRun, small_run
+
+LEAVE_SECONDS = 2.0
+LOAD_SECONDS = 1.0  # of a test machine whose cores are shared
+LONG = 10_000  # steps: it is not over before the tests are
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[LocalnetProcess]:
+    with LocalnetProcess(slot_ms=SLOT_MS, programs=packaged_program()) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def run(chain: LocalnetProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallRun]:
+    """Clients that train, one for each test."""
+    work = tmp_path_factory.mktemp("run")
+    with small_run(chain.url, work, wallets=4, members=4, steps=LONG, epoch_rounds=LONG) as made:
+        made.start(0, 1, 2, 3)
+        made.wait_step(2)
+        yield made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "told"), [(0, signal.SIGINT), (1, signal.SIGTERM)], ids=["Ctrl-C", "kill"]
+)
+def test_a_client_that_is_told_to_end_leaves_the_run_at_once(
+    run: SmallRun, number: int, told: signal.Signals
+) -> None:
+    client = run.clients.pop(number)
+    began = time.monotonic()
+    client.process.send_signal(told)
+    assert client.process.wait(20) == Code.INTERRUPTED
+    assert time.monotonic() - began < LEAVE_SECONDS + LOAD_SECONDS
+    member = run.member(number)
+    assert member is not None
+    assert member.state is MemberState.LEFT
+    assert client.last_words() == "interrupted"
+    assert run.events(number, "stop")
+    run.wait_step(run.facts().step + 2)  # the others go on
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_client_though_the_chain_stands_still(
+    run: SmallRun, chain: LocalnetProcess
+) -> None:
+    client = run.clients.pop(2)
+    os.kill(chain.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        client.process.send_signal(signal.SIGINT)
+        assert client.process.wait(20) == Code.INTERRUPTED
+        assert time.monotonic() - began < LEAVE_SECONDS + LOAD_SECONDS
+    finally:
+        os.kill(chain.pid, signal.SIGCONT)
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_waits_for_nothing(run: SmallRun, chain: LocalnetProcess) -> None:
+    client = run.clients.pop(3)
+    os.kill(chain.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        client.process.send_signal(signal.SIGINT)
+        client.process.send_signal(signal.SIGTERM)  # the same, but the kernel keeps it apart
+        assert client.process.wait(20) == Code.INTERRUPTED
+        assert time.monotonic() - began < LOAD_SECONDS
+    finally:
+        os.kill(chain.pid, signal.SIGCONT)
