@@ -1,4 +1,4 @@
-"""Writes what docs/ repeats from the code: the pages of help and the keys of run.toml.
+"""Writes what docs/ repeats from the code: help, run.toml, costs.
 
 `make docs` rewrites the parts between the markers; with --check nothing is written, and a page
 that is not current is an error.
@@ -7,6 +7,7 @@ that is not current is an error.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 import sys
@@ -15,7 +16,8 @@ from pathlib import Path
 from psyche_client.cli.app import run
 from psyche_client.config import dump, parse
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
 COMMANDS = (
     "",
     "demo",
@@ -61,12 +63,31 @@ def run_file() -> str:
     return f"```toml\n{dump(parse(SMALLEST))}```"
 
 
-PARTS = {("cli.md", "commands"): help_pages, ("owner.md", "run.toml"): run_file}
+def costs() -> str:
+    """The program's costs: measured anew if the program is another than the page's."""
+    page = (DOCS / "COSTS.md").read_text(encoding="utf-8")
+    start, end = markers("costs")
+    sys.path.insert(0, str(ROOT))
+    costs_page = importlib.import_module("benchmarks.costs_page")
+    measure = "--check" not in sys.argv
+    return str(costs_page.kept_or_measured(page, start, end, measure=measure))
+
+
+PARTS = {
+    ("cli.md", "commands"): help_pages,
+    ("owner.md", "run.toml"): run_file,
+    ("COSTS.md", "costs"): costs,
+}
+
+
+def markers(name: str) -> tuple[str, str]:
+    """What stands before and behind a written part."""
+    return f"<!-- {name}: written by `make docs` -->", f"<!-- end of {name} -->"
 
 
 def with_part(page: str, name: str, content: str) -> str:
     """The page with what stands between the two markers of a part replaced."""
-    start, end = f"<!-- {name}: written by `make docs` -->", f"<!-- end of {name} -->"
+    start, end = markers(name)
     before, found, rest = page.partition(start)
     _, closed, after = rest.partition(end)
     if not found or not closed:

@@ -1,0 +1,206 @@
+"""A run on the real program that notes what each instruction, and each kind of tick, costs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+# The driver of the program's tests drives the measurements too.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from psyche_sdk import instructions as build
+from psyche_sdk._generated.types import (
+    Admitted,
+    Dropped,
+    EntropyStored,
+    PhaseChanged,
+    RoundSettled,
+    WitnessesDrawn,
+)
+from psyche_sdk._rules.hashing import bit_field
+from psyche_sdk.program_errors import TooEarly
+from psyche_sdk.views import Phase, witnesses
+from support.actors import ALICE, FAUCET, crowd
+from support.program import World, sha
+from support.program_chain import Sent
+
+#: Kinds of tick by the phases before and after.
+PHASES = {
+    (Phase.WAITING_FOR_MEMBERS, Phase.WARMUP): "start warmup",
+    (Phase.WARMUP, Phase.TRAIN): "start epoch",
+    (Phase.TRAIN, Phase.WITNESS): "close train",
+    (Phase.WITNESS, Phase.WITNESS): "redraw witnesses",
+    (Phase.WITNESS, Phase.TRAIN): "advance",
+    (Phase.WITNESS, Phase.COOLDOWN): "advance to cooldown",
+    (Phase.COOLDOWN, Phase.WAITING_FOR_MEMBERS): "end epoch",
+}
+
+
+class Metered(World):
+    """A run with `count` members whose calls make no transition unless they say so."""
+
+    def __init__(self, count: int, **changes: Any) -> None:
+        super().__init__(crowd(count))
+        self.count = count
+        self.ticks = self.ticks_a_round = 0
+        for member in self.members:  # LiteSVM's purse is too small for what tests are given
+            self.svm.airdrop(member.wallet, 10**10)
+        # Long shares, so that what comes back does not merge by chance.
+        batch = {"batch_sequences_start": 1 << 18, "batch_sequences_end": 1 << 18}
+        settings = {"init_min_members": count, "total_steps": 50, "train_seconds": 100, **batch}
+        self.given_run(capacity=count, **(settings | changes))
+        self.do("resume", ALICE)
+
+    def note(self, name: str, units: int) -> None:
+        """Keeps the dearest call of each kind."""
+        self.units[name] = max(self.units.get(name, 0), units)
+
+    # Ticks
+
+    def tick_once(self) -> Sent:
+        """One tick, kept under the name of what it did."""
+        sent = self.send(self.instruction("tick", FAUCET), signers=[FAUCET])
+        self.ticks += 1
+        self.note(f"tick: {self.kind_of(sent)}", sent.units)
+        return sent
+
+    def tick_all(self) -> None:
+        """Ticks until nothing is due; returns at once if nothing was."""
+        try:
+            while True:
+                self.tick_once()
+        except TooEarly:
+            return
+
+    def kind_of(self, sent: Sent) -> str:
+        """What a tick did, by its events; a small run does more than one thing in a tick."""
+        by_type = {type(event): event for event in sent.events}
+        settled = by_type.get(RoundSettled)
+        if isinstance(settled, RoundSettled):
+            accepted = sum(byte.bit_count() for byte in settled.accepted)
+            how = "all" if accepted == self.count else "some" if accepted else "none"
+            return f"settle, {how} accepted" + (", others dropped" if Dropped in by_type else "")
+        changed = by_type.get(PhaseChanged)
+        if isinstance(changed, PhaseChanged):
+            kind = PHASES[Phase(changed.phase_before), Phase(changed.phase_after)]
+            if kind == "start epoch" and changed.epoch_after > 0:
+                return f"{kind}, a newcomer at the median"
+            admits = kind == "advance" and Admitted in by_type
+            return f"{kind}, a newcomer at the median" if admits else kind
+        if EntropyStored in by_type:
+            drawn = WitnessesDrawn in by_type
+            return "store entropy" + (", draw witnesses" if drawn else "")
+        return "give shares back"
+
+    # Phases
+
+    def open(self, members: int) -> None:
+        """So many members join and are ready, and the first round trains."""
+        for slot in range(members):
+            self.enter(slot)
+        self.pass_seconds(self.config.waiting_seconds)
+        self.tick_all()
+        self.pass_time(slots=3)
+        self.tick_all()
+        for slot in range(members):
+            self.say_ready(slot)
+        self.tick_all()
+        assert self.run.phase is Phase.TRAIN
+
+    def enter(self, slot: int) -> None:
+        """A member joins, with a weight like no neighbour's."""
+        args = build.JoinArgs(
+            slot=slot,
+            weight=100 + slot * 37 % 901,
+            node_key=bytes([1]) * 32,
+            address="a" * 96,
+        )
+        self.do("join", self.members[slot], args)
+
+    def call(self, name: str, slot: int, args: Any, kind: str = "") -> None:
+        """A member's instruction; it makes what is due if `kind` says what that is."""
+        member = self.members[slot]
+        given = {"args": args, "transition": bool(kind)}
+        sent = self.send(self.instruction(name, member, **given), signers=[member])
+        self.note(f"{name}, {kind}" if kind else name, sent.units)
+
+    def say_ready(self, slot: int, kind: str = "") -> None:
+        """A member holds the agreed parameters."""
+        run = self.run
+        assert run.agreed is not None
+        args = build.ReadyArgs(
+            epoch=run.epoch,
+            round=run.round,
+            slot=slot,
+            digest_epoch=run.agreed.epoch,
+            digest_round=run.agreed.round,
+            digest=run.agreed.digest,
+            chain_hash=run.chain_hash,
+        )
+        self.call("ready", slot, args, kind)
+
+    def say_commit(self, slot: int, kind: str = "") -> None:
+        """A member commits."""
+        run = self.run
+        args = build.CommitArgs(
+            epoch=run.epoch,
+            round=run.round,
+            slot=slot,
+            commitment=sha(run.round.to_bytes(4), slot.to_bytes(2)),
+            bytes=1_000,
+            loss_micronats=1,
+            tokens=1,
+            train_milliseconds=1,
+        )
+        self.call("commit", slot, args, kind)
+
+    def say_attest(self, slot: int, held: list[int], kind: str = "") -> None:
+        """A witness attests these slots."""
+        run = self.run
+        bits = bit_field(held, self.capacity)
+        args = build.AttestArgs(epoch=run.epoch, round=run.round, slot=slot, bits=bits)
+        self.call("attest", slot, args, kind)
+
+    def go(self, name: str, slot: int, kind: str = "") -> None:
+        """A member leaves, or says that it is behind."""
+        run = self.run
+        args = build.MemberArgs(epoch=run.epoch, round=run.round, slot=slot)
+        self.call(name, slot, args, kind)
+
+    def train(self, slots: list[int]) -> None:
+        """These slots commit, the time for it goes by, and witnesses are drawn."""
+        for slot in slots:
+            self.say_commit(slot)
+        self.pass_seconds(self.config.train_seconds)
+        self.tick_once()
+        self.pass_time(slots=3)
+        self.tick_once()
+
+    def witness(self, slots: list[int]) -> None:
+        """The witnesses attest these slots, and all that follows is made by ticks."""
+        for slot in witnesses(self.record()):
+            self.say_attest(slot, slots)
+        self.tick_all()
+
+    def play(self, slots: list[int]) -> None:
+        """A round in which only these slots commit."""
+        self.train(slots)
+        self.witness(slots)
+
+    def every_second(self, first: int = 1) -> list[int]:
+        """Every second of the present round's trainers in drawn order: no failures side by side."""
+        order: list[int] = self.record().order.tolist()
+        return order[first::2]
+
+    def cast_votes(self, count: int, *, against: int) -> None:
+        """So many members vote; of three, `against` for another digest than the rest."""
+        vote = self.vote
+        place = {"epoch": vote.epoch, "round": vote.round}
+        words = [sha(b"no" if slot % 3 < against else b"yes") for slot in range(count)]
+        for slot, actor in enumerate(self.members[:count]):
+            sealed = sha(words[slot], bytes(actor.wallet))
+            self.do("attest_state", actor, build.AttestStateArgs(slot=slot, vote=sealed, **place))
+        for slot, actor in enumerate(self.members[:count]):
+            args = build.RevealStateArgs(slot=slot, digest=words[slot], **place)
+            self.do("reveal_state", actor, args)

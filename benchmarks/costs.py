@@ -1,0 +1,169 @@
+"""What the program costs: compute units, accounts' bytes, SOL of a round and of a run.
+
+Everything is taken from the compiled program on LiteSVM. The keys and the clock are the same each
+time, so the figures are too. `python -m benchmarks.costs` prints the tables of docs/COSTS.md; with
+--json {instruction: {members: units}, "accounts": {name: {capacity: bytes}}}. It takes a minute;
+--quick leaves the largest run out.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from benchmarks.cost_drive import Metered
+from psyche_sdk.views import Phase, witnesses
+from support.actors import ALICE
+
+MEMBERS = (32, 256, 1_024)
+CAPACITIES = (8, 16, 32, 256, 1_024)
+
+
+def whole_rounds(world: Metered) -> None:
+    """Rounds that go half well, well, and not at all; the vote that ends the epoch fails."""
+    everybody = list(range(world.count))
+    world.open(world.count)
+    for first in (1, 0, 1):
+        world.play(world.every_second(first))
+    world.ticks = 0
+    world.play(everybody)
+    world.ticks_a_round = world.ticks
+    world.play([])
+    world.train(everybody)
+    world.pass_seconds(world.config.witness_seconds)
+    world.tick_once()
+    world.pass_seconds(world.config.witness_seconds)
+    world.tick_all()
+    assert world.run.phase is Phase.COOLDOWN
+    world.cast_votes(world.count, against=1)
+    world.pass_seconds(world.config.cooldown_seconds)
+    world.tick_all()
+    assert world.run.phase is not Phase.COOLDOWN
+
+
+def transitions(world: Metered) -> None:
+    """A round in which members make what is due themselves; then some of them go."""
+    last = world.count - 1
+    world.open(world.count)
+    for slot in range(last):
+        world.say_commit(slot)
+    world.say_commit(last, "closes train")
+    world.pass_time(slots=3)
+    world.tick_once()
+    *elected, final = witnesses(world.record())
+    for slot in elected:
+        world.say_attest(slot, list(range(world.count)))
+    world.say_attest(final, list(range(world.count)), "settles and advances")
+    world.go("behind", 0)
+    world.go("leave", 1)
+    for slot in range(2, last):
+        world.say_commit(slot)
+    world.go("leave", last, "closes train")
+
+
+def admissions(world: Metered) -> None:
+    """One member comes late and begins at the others' median; later the run is aborted."""
+    last = world.count - 1
+    world.open(last)
+    world.enter(last)
+    world.say_ready(last)
+    for first in (1, 1, 0, 1):
+        world.play(world.every_second(first))
+    held = world.every_second()
+    world.train(held)
+    for slot in witnesses(world.record()):
+        world.say_attest(slot, held)
+    world.tick_once()
+    world.pass_seconds(10**6)
+    world.do("abort", ALICE)
+
+
+def second_epoch(world: Metered) -> None:
+    """All but one return with earned weights; the last is new, and begins at their median."""
+    last = world.count - 1
+    world.open(last)
+    world.play(list(range(last)))
+    world.cast_votes(last, against=0)
+    world.tick_all()
+    world.enter(last)
+    world.pass_seconds(world.config.waiting_seconds)
+    world.tick_all()
+    world.pass_time(slots=3)
+    world.tick_all()
+    world.say_ready(last)
+    world.tick_all()
+    assert world.run.phase is Phase.TRAIN
+
+
+def drops(world: Metered) -> None:
+    """Every second member misses a round, and is dropped for it."""
+    world.open(world.count)
+    world.play(world.every_second())
+
+
+@cache
+def measured(count: int) -> tuple[dict[str, int], int]:
+    """(most compute units of each instruction with `count` members, ticks of a good round)."""
+    patient = Metered(count, misses_max=255)
+    whole_rounds(patient)
+    others: list[tuple[Callable[[Metered], None], Metered]] = [
+        (transitions, Metered(count)),
+        (admissions, Metered(count, init_min_members=count - 1, misses_max=255)),
+        (second_epoch, Metered(count, init_min_members=count - 1, epoch_rounds=1)),
+        (drops, Metered(count, misses_max=1, min_members=1)),
+    ]
+    units = dict(patient.units)
+    for play, world in others:
+        play(world)
+        for name, used in world.units.items():
+            units[name] = max(units.get(name, 0), used)
+    return units, patient.ticks_a_round
+
+
+@cache
+def accounts() -> dict[str, dict[int, int]]:
+    """Bytes of each account by the run's capacity."""
+    found: dict[str, dict[int, int]] = {}
+    for capacity in CAPACITIES:
+        world = Metered(capacity)
+        world.enter(0)
+        keys = {
+            "Run": world.run_key,
+            "Roster": world.roster_key,
+            "Rounds": world.rounds_key,
+            "Participant": world.participant_key(world.members[0]),
+        }
+        for name, key in keys.items():
+            found.setdefault(name, {})[capacity] = len(world.data(key))
+    return found
+
+
+def as_json(members: Sequence[int]) -> dict[str, dict[str, int] | dict[str, dict[str, int]]]:
+    """All that was measured, for programs."""
+    found: dict[str, dict[str, int]] = {}
+    for count in members:
+        for name, used in measured(count)[0].items():
+            found.setdefault(name, {})[str(count)] = used
+    sizes = {
+        name: {str(capacity): size for capacity, size in by.items()}
+        for name, by in accounts().items()
+    }
+    return {**dict(sorted(found.items())), "accounts": sizes}
+
+
+def main() -> int:
+    """Prints the tables, or with --json the numbers."""
+    members = MEMBERS[:-1] if "--quick" in sys.argv[1:] else MEMBERS
+    if "--json" in sys.argv[1:]:
+        print(json.dumps(as_json(members), indent=2))
+    else:
+        # Not an import above: that module imports this one.
+        print(importlib.import_module("benchmarks.costs_page").tables(members))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
