@@ -22,18 +22,18 @@ use crate::{
 /// # Errors
 /// `Overflow`, or those of a broken account.
 pub fn settle(world: &mut World, failed: bool) -> Result<()> {
-    if let Some(target) = world.target() {
-        settle_target(world, target, failed)?;
+    match world.target() {
+        Some(target) => settle_target(world, target, failed),
+        None => Ok(()),
     }
-    members::drop_unfit(world)?;
-    Ok(())
 }
 
-/// Begins what follows a settled round.
+/// Drops who is unfit, and begins what follows a settled round.
 ///
 /// # Errors
 /// `Overflow`, or those of a broken account.
 pub fn advance(world: &mut World, failed: bool) -> Result<()> {
+    members::drop_unfit(world)?;
     let (next, rounds) = what_follows(world, failed);
     world.run.rounds_in_epoch = rounds.unwrap_or(ROUNDS_OPEN);
     let following = world
