@@ -76,18 +76,17 @@ class Metered(World):
     def kind_of(self, sent: Sent) -> str:
         """What a tick did, by its events; a small run does more than one thing in a tick."""
         by_type = {type(event): event for event in sent.events}
-        settled = by_type.get(RoundSettled)
+        dropped = ", others dropped" if Dropped in by_type else ""
+        settled, changed = by_type.get(RoundSettled), by_type.get(PhaseChanged)
         if isinstance(settled, RoundSettled):
             accepted = sum(byte.bit_count() for byte in settled.accepted)
             how = "all" if accepted == self.count else "some" if accepted else "none"
-            return f"settle, {how} accepted" + (", others dropped" if Dropped in by_type else "")
-        changed = by_type.get(PhaseChanged)
+            return f"settle, {how} accepted{dropped}"
         if isinstance(changed, PhaseChanged):
             kind = PHASES[Phase(changed.phase_before), Phase(changed.phase_after)]
-            if kind == "start epoch" and changed.epoch_after > 0:
-                return f"{kind}, a newcomer at the median"
-            admits = kind == "advance" and Admitted in by_type
-            return f"{kind}, a newcomer at the median" if admits else kind
+            late = kind == "advance" and Admitted in by_type
+            late |= kind == "start epoch" and changed.epoch_after > 0
+            return f"{kind}{', a newcomer at the median' if late else ''}{dropped}"
         if EntropyStored in by_type:
             drawn = WitnessesDrawn in by_type
             return "store entropy" + (", draw witnesses" if drawn else "")
