@@ -1,4 +1,7 @@
-"""Prints every benchmark's table, or those named: `python -m benchmarks [NAME]...`."""
+"""Prints every benchmark's table, or those named: `python -m benchmarks [--write] [NAME]...`.
+
+With --write all of them go into docs/BENCHMARKS.md too.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import importlib
 import os
 import platform
 import sys
+
+from benchmarks import page
 
 NAMES = ("codec", "update")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -26,19 +31,22 @@ def main() -> int:
     """Runs the benchmarks named on the command line, all by default."""
     for name in THREADS:
         os.environ[name] = "1"
-    chosen = sys.argv[1:] or NAMES
+    writes = "--write" in sys.argv[1:]
+    named = [name for name in sys.argv[1:] if name != "--write"]
+    chosen = NAMES if writes else named or NAMES
     unknown = [name for name in chosen if name not in NAMES]
     if unknown:
         sys.stderr.write(f"error: no benchmark is called `{unknown[0]}`\n\n")
         sys.stderr.write(f"hint: one of {', '.join(NAMES)}\n")
         return 2
     print(f"{machine()}\n")
+    parts = []
     for name in chosen:
         module = importlib.import_module(f"benchmarks.{name}")
-        print(f"## {module.__doc__.splitlines()[0]}\n")
-        for row in module.table():
-            print("| " + " | ".join(row) + " |")
-        print()
+        parts.append(page.part(name, module.__doc__.splitlines()[0], list(module.table())))
+        print(f"{parts[-1]}\n")
+    if writes:
+        page.write(machine(), parts)
     return 0
 
 
