@@ -37,6 +37,12 @@ class ChainError(Exception):
     """The chain did not answer, or refused; nothing is known to have changed."""
 
 
+class TakenOverError(Exception):
+    """A newer client goes on with this one's wallet and slot."""
+
+    hint = "one wallet is for one client: make another with `psyche wallet new`"
+
+
 class Chain:
     """One wallet's view of one run, and its hand in it."""
 
@@ -53,7 +59,8 @@ class Chain:
         self._endpoint, self._weight = (node_key, address_text), weight
         self._snapshot: Snapshot | None = None
         self._addresses: dict[int, tuple[str, float]] = {}
-        self._announced: int | None = None
+        self._announced: tuple[int, int] | None = None
+        """(member id, chain slot since when the chain knows where its node is)."""
         self._turns = Turns()
         self.wallet = bytes(wallet.pubkey())
 
@@ -112,16 +119,22 @@ class Chain:
 
         Raises:
             ChainError: the chain did not answer; nothing was written.
+            TakenOverError: another client wrote its own there since.
         """
         seat = sight.seat
-        if seat is None or seat.member_id == self._announced:
+        if seat is None:
             return
+        if self._announced is not None and seat.member_id == self._announced[0]:
+            if seat.node_key != self._endpoint[0] and sight.chain_slot > self._announced[1]:
+                raise TakenOverError("another client goes on with this wallet; this one stops")
+            return
+        since = sight.chain_slot
         account = await self._try(self._coordinator.participant(Pubkey(seat.wallet)))
         if (seat.node_key, participant_address_text(account.data)) != self._endpoint:
             node_key, address = self._endpoint
             args = t.SetEndpointArgs(slot=seat.slot, node_key=node_key, address=address)
-            await self._try(self._coordinator.set_endpoint(args))
-        self._announced = seat.member_id
+            since = (await self._try(self._coordinator.set_endpoint(args))).chain_slot
+        self._announced = seat.member_id, since
 
     async def join(self, sight: Sight) -> tuple[int, int]:
         """Takes a free slot; returns it and the number of the member that will be known there."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import os
 import secrets
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -33,12 +36,14 @@ from psyche_client.sighting import RunFacts, read_facts
 from psyche_client.store import Store, write_durably
 from psyche_client.trainer import Trainer
 from psyche_client.work import Workload
-from psyche_sdk import pda
+from psyche_sdk import HttpTransport, pda
 from psyche_sdk.coordinator import Coordinator
 from psyche_sdk.errors import InsufficientFunds
 
 SEED_BYTES = 32
 EXIT_INTERRUPTED = 130
+RPC_SECONDS = 5.0
+"""How long one request to the chain may hang: much less than a round."""
 VALIDATION_SEQUENCES = 64
 SAMPLE_PROMPT = "def "
 SAMPLE_TOKENS = 120
@@ -60,9 +65,10 @@ def main(options: JoinOptions, wallet: Keypair) -> None:
 async def _join(options: JoinOptions, wallet: Keypair) -> bool:
     """Whether the client stayed to the end."""
     address = pda.parse_run(options.run)
-    with EventLog(options.home / "events.jsonl") as log:
+    with only_one(options.home), EventLog(options.home / "events.jsonl") as log:
         log.write("start", client=options.name, wallet=str(wallet.pubkey()), run=str(address))
-        async with Coordinator(options.url, address, payer=wallet) as coordinator:
+        transport = HttpTransport(options.url, timeout_seconds=RPC_SECONDS)
+        async with Coordinator(transport, address, payer=wallet) as coordinator:
             facts = read_facts((await coordinator.run()).data)
             if not await coordinator.balance():
                 raise InsufficientFunds(str(wallet.pubkey()), "it holds nothing")
@@ -179,6 +185,25 @@ class Session:
             lambda: generate(model, tokenizer, SAMPLE_PROMPT, SAMPLE_TOKENS, seed=0)
         )
         self.log.write("sample", text=text)
+
+
+@contextlib.contextmanager
+def only_one(home: Path) -> Iterator[None]:
+    """Holds a client's folder: two processes would write over each other's files.
+
+    Raises:
+        DataError: another process holds it.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(
+                f"another client runs in {home}",
+                hint="stop that one, or give this one a wallet and a --home of its own",
+            ) from None
+        yield
 
 
 def _stop(node: Node) -> None:

@@ -47,6 +47,8 @@ class Progress:
     """When the run was first seen finished."""
     resyncing: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    trouble: str = ""
+    """Why the chain could not be seen lately: said once, not at every try."""
     failure: BaseException | None = None
     """What ended a task that nobody foresaw: it ends the client too."""
 
@@ -145,10 +147,12 @@ class Node:
                 await self._replica.open(self.sight)
                 self._opened = True
         except (ChainError, StoreError, ModelError) as error:
-            self._log.write("error", message=str(error))
+            if str(error) != self._now.trouble:
+                self._now.trouble = str(error)
+                self._log.write("error", message=self._now.trouble)
             await self._pause(RETRY_SECONDS)
             return False
-        self._looked = time.monotonic()
+        self._looked, self._now.trouble = time.monotonic(), ""
         await self._follow()
         return True
 

@@ -11,12 +11,13 @@ import pytest
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from psyche_client.chain import Chain, ChainError
+from psyche_client.chain import Chain, ChainError, TakenOverError
 from psyche_client.decide import VoteStage
 from psyche_client.payloads import Trained
 from psyche_client.seen import RoundSeen, StateVoteSeen
 from psyche_sdk._generated import layouts
 from psyche_sdk._generated.accounts import PARTICIPANT_DISCRIMINATOR
+from psyche_sdk._send import Receipt
 from psyche_sdk.coordinator import Snapshot
 from psyche_sdk.errors import AccountMissing, InsufficientFunds, RpcUnreachable
 from support.accounts import CAPACITY
@@ -24,6 +25,7 @@ from support.client import START, agreed, record, seat, settled, sight
 from support.sights import ACTIVE, JOINED, account, snapshot
 
 WALLET = Keypair.from_seed(bytes([7]) * 32)
+LANDED = 1000
 PAYLOADS = {1: b"one", 2: b"two"}
 TRAINED = Trained(payload=b"p" * 600, loss=4.25, tokens=32, coefficients=5, seconds=0.5)
 
@@ -50,10 +52,11 @@ class FakeCoordinator:
         return account(self.participants[bytes(wallet)])
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        async def send(*arguments: Any, **options: Any) -> None:
+        async def send(*arguments: Any, **options: Any) -> Receipt:
             if self.error is not None:
                 raise self.error
             self.sent.append((name, arguments, options))
+            return Receipt(signature="", chain_slot=LANDED)
 
         return send
 
@@ -252,6 +255,17 @@ async def test_a_restarted_node_writes_its_new_address_to_the_chain_once() -> No
     await chain.announce(mine)
     ((name, (args,), _),) = coordinator.sent
     assert (name, args.slot, args.address) == ("set_endpoint", 1, "127.0.0.1:7000")
+
+
+async def test_a_client_ends_when_another_goes_on_with_its_wallet() -> None:
+    chain, coordinator = chain_of(at(9))
+    coordinator.participants[seat(1).wallet] = participant("127.0.0.1:1")
+    mine, other = replace(seat(1), node_key=b"n" * 32), replace(seat(1), node_key=b"o" * 32)
+    await chain.announce(sight(seat=other))
+    await chain.announce(sight(seat=other, chain_slot=LANDED))  # an older look: not yet there
+    await chain.announce(sight(seat=mine, chain_slot=LANDED + 1))
+    with pytest.raises(TakenOverError, match="another client"):
+        await chain.announce(sight(seat=other, chain_slot=LANDED + 2))
 
 
 async def test_a_node_that_did_not_move_writes_nothing() -> None:
