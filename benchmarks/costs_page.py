@@ -163,7 +163,12 @@ def missed(members: Sequence[int]) -> str:
 
 
 def tables(members: Sequence[int]) -> str:
-    """All tables, each below its heading."""
+    """All tables, each below its heading.
+
+    Raises:
+        RuntimeError: the program was compiled anew meanwhile, so the figures are of two programs.
+    """
+    measured_hash = program_hash()
     parts = {
         "Limits": f"{limits_table(members)}\n\n{missed(members)}",
         "Compute units": units_table(members),
@@ -172,7 +177,9 @@ def tables(members: Sequence[int]) -> str:
         "Fees in SOL": fees_table(),
     }
     text = "\n\n".join(f"## {name}\n\n{made}" for name, made in parts.items())
-    return f"Program measured: sha256 `{program_hash()}`.\n\n{text}"
+    if program_hash() != measured_hash:
+        raise RuntimeError("the program changed while it was measured: measure again")
+    return f"Program measured: sha256 `{measured_hash}`.\n\n{text}"
 
 
 def program_hash() -> str:
