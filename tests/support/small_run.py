@@ -19,6 +19,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_client import config as files
+from psyche_client.decide import Phase
 from psyche_client.demo.processes import ClientProcess, stop_all
 from psyche_client.demo.stage import Stage, prepare_corpus, write_key
 from psyche_client.events import Event, Tail
@@ -27,6 +28,7 @@ from psyche_client.sighting import RunFacts, read_facts
 from psyche_client.store import write_durably
 from psyche_sdk import pda
 from psyche_sdk._rules.roster import Member, MemberState, decode_roster
+from psyche_sdk._rules.run import decode_run
 from psyche_sdk.coordinator import Coordinator, Snapshot
 from psyche_sdk.errors import PsycheError
 from support.chains import wait_until
@@ -159,6 +161,20 @@ class SmallRun:
         """Waits until every client that runs ended well."""
         self.wait(lambda: not any(c.alive for c in self.clients.values()), "the clients end")
         self._check_clients()
+
+    def pause(self) -> None:
+        """The owner pauses the run; waits until its epoch is over."""
+
+        async def ask() -> None:
+            address = Pubkey.from_string(self.stage.run)
+            async with Coordinator(self.stage.url, address, payer=self.stage.owner) as owner:
+                await owner.pause()
+
+        asyncio.run(ask())
+        self.wait(lambda: self._phase() is Phase.PAUSED, "the run is paused")
+
+    def _phase(self) -> Phase:
+        return Phase(int(decode_run(self.snapshot().run.data).phase))
 
     def digests(self) -> list[str]:
         """The last word of each client about its parameters."""
