@@ -6,6 +6,7 @@ The one module of the client that speaks to the SDK's `Coordinator`. Whatever go
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import time
@@ -22,6 +23,7 @@ from psyche_client.sighting import Turns, free_slots, participant_address_text, 
 from psyche_sdk._generated import types as t
 from psyche_sdk.coordinator import Coordinator, Snapshot
 from psyche_sdk.errors import InsufficientFunds, PsycheError
+from psyche_sdk.program_errors import TooEarly
 
 Result = TypeVar("Result")
 
@@ -176,7 +178,11 @@ class Chain:
     async def tick(self, sight: Sight) -> None:
         """Makes what is due; somebody else may have been faster."""
         del sight
-        await self._try(self._coordinator.tick())
+        await self._try(self._tick())
+
+    async def _tick(self) -> None:
+        with contextlib.suppress(TooEarly):  # somebody else was faster: it is done
+            await self._coordinator.tick()
 
     async def commit(self, sight: Sight, commitment: bytes, trained: Trained) -> None:
         """Commits to the payload of the round that is under way."""

@@ -20,6 +20,7 @@ from psyche_sdk._generated.accounts import PARTICIPANT_DISCRIMINATOR
 from psyche_sdk._send import Receipt
 from psyche_sdk.coordinator import Snapshot
 from psyche_sdk.errors import AccountMissing, InsufficientFunds, RpcUnreachable
+from psyche_sdk.program_errors import TooEarly
 from support.accounts import CAPACITY
 from support.client import START, agreed, record, seat, settled, sight
 from support.sights import ACTIVE, JOINED, account, snapshot
@@ -273,3 +274,9 @@ async def test_a_node_that_did_not_move_writes_nothing() -> None:
     coordinator.participants[seat(1).wallet] = participant("127.0.0.1:7000")
     await chain.announce(sight(seat=replace(seat(1), node_key=b"n" * 32)))
     assert coordinator.sent == []
+
+
+async def test_a_tick_that_somebody_else_made_first_is_no_error() -> None:
+    chain, coordinator = chain_of(at(9))
+    coordinator.error = TooEarly()
+    await chain.tick(sight())
