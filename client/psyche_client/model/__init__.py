@@ -1,1 +1,1 @@
-"""Psyche client: model."""
+"""The model that a run trains: its form, its first parameters, their digest, and files of them."""

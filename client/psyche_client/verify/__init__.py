@@ -1,1 +1,0 @@
-"""Psyche client: verify."""
