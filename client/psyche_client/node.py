@@ -6,19 +6,19 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 from psyche_client.chain import Chain, ChainError
-from psyche_client.decide import Me, Phase, Standing, Step, decide
+from psyche_client.decide import Me, Phase, Step, decide
 from psyche_client.diary import Diary
 from psyche_client.events import EventLog
 from psyche_client.fetching import Fetcher
 from psyche_client.keeper import Keeper
 from psyche_client.model.errors import ModelError
 from psyche_client.network import Exchange, NetworkError
-from psyche_client.payloads import PayloadKey, Trained
+from psyche_client.payloads import PayloadKey
+from psyche_client.progress import Progress, what_i_know
 from psyche_client.replica import LostHistoryError, Replica
 from psyche_client.resync import Resync
 from psyche_client.seen import Sight, view, wanted_payloads
@@ -30,27 +30,6 @@ LOOK_SECONDS = 0.4
 RETRY_SECONDS = 2.0
 LEAVE_SECONDS = 1.5
 """How long handing the slot back may take, the chain being what it is."""
-LINGER_SECONDS = 20.0
-"""How long a finished run's client still serves those that lag, or tries to catch up itself."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """What this client did lately; facts for `decide` that are on no disk."""
-
-    share: tuple[int, int] | None = None
-    """(epoch, round) of the share that is trained or was."""
-    trained: Trained | None = None
-    commitment: bytes = b""
-    stopping: bool = False
-    finished_at: float | None = None
-    """When the run was first seen finished."""
-    resyncing: bool = False
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    trouble: str = ""
-    """Why the chain could not be seen lately: said once, not at every try."""
-    failure: BaseException | None = None
-    """What ended a task that nobody foresaw: it ends the client too."""
 
 
 class Node:
@@ -191,47 +170,7 @@ class Node:
             self._replica.store.forget_payloads((oldest.epoch, max(0, oldest.round - 2)))
 
     def _me(self) -> Me:
-        sight, replica, now = self.sight, self._replica, self._now
-        hold = replica.chain_hash
-        following = sight.next_settled(hold)
-        synced = hold == sight.chain_hash
-        target = sight.target
-        held = frozenset(
-            slot
-            for slot, c in (target.commitments.items() if target is not None else ())
-            if self._fetcher.good(c.digest)
-        )
-        vote = sight.vote
-        if sight.phase is not Phase.FINISHED:
-            now.finished_at = None
-        elif now.finished_at is None:
-            now.finished_at = time.monotonic()
-        lingering = (
-            now.finished_at is not None and time.monotonic() - now.finished_at < LINGER_SECONDS
-        )
-        return Me(
-            synced=synced,
-            can_apply=following is not None
-            and all(self._fetcher.holds(c) for _, _, c in following.members),
-            lost=not synced and following is None,
-            resyncing=now.resyncing,
-            training=now.share is not None and now.trained is None,
-            payload_ready=now.trained is not None and now.share == (sight.epoch, sight.round),
-            held=held,
-            vote_ready=vote is not None and vote.chain_hash in replica.candidates,
-            stopping=now.stopping,
-            needed=lingering and self._is_needed(),
-            patient=lingering,
-        )
-
-    def _is_needed(self) -> bool:
-        """Whether a member that lags is connected, and may need what is here."""
-        lagging = {
-            seat.node_key
-            for seat in self.sight.seats
-            if seat.state in (Standing.JOINED, Standing.BEHIND)
-        }
-        return any(peer.alive and peer.node_key in lagging for peer in self._exchange.peers())
+        return what_i_know(self.sight, self._now, self._replica, self._fetcher, self._exchange)
 
     # Acting
 

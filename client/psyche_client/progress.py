@@ -1,0 +1,78 @@
+"""What a client knows about itself: the facts beside the chain's that `decide` asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from psyche_client.decide import Me, Phase, Standing
+from psyche_client.fetching import Fetcher
+from psyche_client.network import Exchange
+from psyche_client.payloads import Trained
+from psyche_client.replica import Replica
+from psyche_client.seen import Sight
+
+LINGER_SECONDS = 20.0
+"""How long a finished run's client still serves those that lag, or tries to catch up itself."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What this client did lately; facts for `decide` that are on no disk."""
+
+    share: tuple[int, int] | None = None
+    """(epoch, round) of the share that is trained or was."""
+    trained: Trained | None = None
+    commitment: bytes = b""
+    stopping: bool = False
+    finished_at: float | None = None
+    """When the run was first seen finished."""
+    resyncing: bool = False
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    trouble: str = ""
+    """Why the chain could not be seen lately: said once, not at every try."""
+    failure: BaseException | None = None
+    """What ended a task that nobody foresaw: it ends the client too."""
+
+    def lingers(self, sight: Sight) -> bool:
+        """Whether the run was finished, and not long ago."""
+        if sight.phase is not Phase.FINISHED:
+            self.finished_at = None
+            return False
+        now = time.monotonic()
+        if self.finished_at is None:
+            self.finished_at = now
+        return now - self.finished_at < LINGER_SECONDS
+
+
+def what_i_know(
+    sight: Sight, now: Progress, replica: Replica, fetcher: Fetcher, exchange: Exchange
+) -> Me:
+    """The client's part of what `decide` decides by."""
+    following = sight.next_settled(replica.chain_hash)
+    synced = replica.chain_hash == sight.chain_hash
+    committed = sight.target.commitments if sight.target is not None else {}
+    vote = sight.vote
+    lingers = now.lingers(sight)
+    return Me(
+        synced=synced,
+        can_apply=following is not None and all(fetcher.holds(c) for _, _, c in following.members),
+        lost=not synced and following is None,
+        resyncing=now.resyncing,
+        training=now.share is not None and now.trained is None,
+        payload_ready=now.trained is not None and now.share == (sight.epoch, sight.round),
+        held=frozenset(slot for slot, c in committed.items() if fetcher.good(c.digest)),
+        vote_ready=vote is not None and vote.chain_hash in replica.candidates,
+        stopping=now.stopping,
+        needed=lingers and _is_needed(sight, exchange),
+        patient=lingers,
+    )
+
+
+def _is_needed(sight: Sight, exchange: Exchange) -> bool:
+    """Whether a member that lags is connected, and may need what is here."""
+    lagging = {
+        seat.node_key for seat in sight.seats if seat.state in (Standing.JOINED, Standing.BEHIND)
+    }
+    return any(peer.alive and peer.node_key in lagging for peer in exchange.peers())
