@@ -33,6 +33,12 @@ _BASE: Final = {
     "reveal_state": 40_000,
 }
 _DEFAULT = 200_000
+#: Units a slot of instructions that look at every slot, on top of `_GROWING_BASE`: an abort gives
+#: back all that is in flight, an opened word may decide a vote and have witnesses drawn before.
+_GROWING: Final = {"abort": 1_150, "reveal_state": 110}
+_GROWING_BASE: Final = 20_000
+#: The most that the chain gives to one transaction.
+UNITS_MAX: Final = 1_400_000
 _TRANSITION_BASE = 120_000
 _TRANSITION_A_SLOT = 600
 
@@ -52,6 +58,7 @@ def transition_units(capacity: int) -> int:
 def units_for(name: str, *, capacity: int = 0, transition: bool = False) -> int:
     """Return the compute units to ask for, with those of a transition if one is due."""
     base = _BASE.get(name, _DEFAULT)
+    base = min(max(base, _GROWING.get(name, 0) * capacity + _GROWING_BASE), UNITS_MAX)
     return base + transition_units(capacity) if transition or name == "tick" else base
 
 

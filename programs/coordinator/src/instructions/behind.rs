@@ -35,7 +35,8 @@ pub fn behind(ctx: &Context<MemberAccounts>, args: &MemberArgs, transition: bool
 /// # Errors
 /// Those of [`behind`].
 pub fn run(world: &mut World, wallet: &Pubkey, args: &MemberArgs, advance: bool) -> Result<()> {
-    transition::prepare(world, advance)?;
+    // Whatever was asked for: nobody may choose among draws by who is Active when they are made.
+    transition::prepare(world, true)?;
     world.check_round(args.epoch, args.round)?;
     let state = world.member(args.slot, wallet)?.state;
     require!(

@@ -22,7 +22,8 @@ pub fn leave(ctx: &Context<MemberAccounts>, args: &MemberArgs, transition: bool)
 /// # Errors
 /// Those of [`leave`].
 pub fn run(world: &mut World, wallet: &Pubkey, args: &MemberArgs, advance: bool) -> Result<()> {
-    transition::prepare(world, advance)?;
+    // Whatever was asked for: nobody may choose among draws by who is Active when they are made.
+    transition::prepare(world, true)?;
     world.check_round(args.epoch, args.round)?;
     world.member(args.slot, wallet)?;
     aside(world, args.slot, MemberState::Left)?;

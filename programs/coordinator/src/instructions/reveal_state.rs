@@ -53,5 +53,7 @@ pub fn run(world: &mut World, wallet: &Pubkey, args: &RevealStateArgs) -> Result
     let sealed = sealed_digest(&args.digest, &wallet.to_bytes());
     require!(entry.vote == sealed, CoordinatorError::VoteMismatch);
     world.seen(args.slot)?;
+    // It may decide who is no longer Active: draws that are due come first.
+    transition::prepare(world, true)?;
     transition::record_reveal(world, args.slot, args.digest)
 }

@@ -32,27 +32,34 @@ pub const fn halved_weight(weight: u16) -> u16 {
     }
 }
 
-/// The median of weights (at most 1,023 each), the lower one of an even count; `None` of none.
+/// The median of weights (at most 1,023 each), the lower one of an even count; `None` of none. A
+/// zero is no weight and does not count.
 ///
 /// Two passes over 32 counters each: small enough for a stack frame of the chain.
 #[must_use]
 pub fn lower_median(weights: impl Iterator<Item = u16> + Clone) -> Option<u16> {
     let mut counts = [0_u32; BUCKETS];
-    let mut total = 0_u32;
-    for weight in weights.clone() {
+    for weight in weights.clone().filter(|weight| *weight != 0) {
         if let Some(count) = counts.get_mut(usize::from(weight / BUCKET)) {
-            *count = count.saturating_add(1);
-            total = total.saturating_add(1);
+            *count = count.wrapping_add(1);
         }
     }
+    let total = counts
+        .iter()
+        .fold(0_u32, |sum, count| sum.wrapping_add(*count));
     let rank = total.checked_sub(1)? / 2;
     let (bucket, rank) = place(&counts, rank)?;
     let first = u16::try_from(bucket).ok()?.checked_mul(BUCKET)?;
     counts = [0; BUCKETS];
     for weight in weights {
-        let offset = weight.checked_sub(first).map_or(BUCKETS, usize::from);
-        if let Some(count) = counts.get_mut(offset) {
-            *count = count.saturating_add(1);
+        if let Some(count) = counts.get_mut(usize::from(weight.wrapping_sub(first))) {
+            *count = count.wrapping_add(1);
+        }
+    }
+    if first == 0 {
+        // These are the zeros.
+        if let Some(count) = counts.first_mut() {
+            *count = 0;
         }
     }
     let (offset, _) = place(&counts, rank)?;

@@ -36,6 +36,7 @@ pub fn enter(world: &mut World, phase: Phase) {
     }
     if phase == Phase::Paused {
         world.run.pause_requested = 0;
+        world.run.warmup_failures = 0;
     }
 }
 
@@ -55,24 +56,23 @@ pub fn start_warmup(world: &mut World) -> Result<()> {
 pub fn start(world: &mut World) -> Result<()> {
     vote::close(world)?;
     let first = world.run.warmup_member_id;
-    members::drop_where(world, |entry| {
-        entry.member_id < first && is_unready(entry.state)
-    })?;
+    if world.run.joined.saturating_add(world.run.behind) > 0 {
+        members::drop_where(world, |entry| {
+            entry.member_id < first && is_unready(entry.state)
+        })?;
+    }
     world.run.warmup_failures = 0;
     world.run.rounds_in_epoch = ROUNDS_OPEN;
     world.run.end_reason = 0;
-    members::admit(world, 0)?;
-    round::start(world, 0)
+    let newcomers = members::admit(world, 0)?;
+    round::start(world, 0, &newcomers)
 }
 
 /// Warmup -> WaitingForMembers, or Paused.
 pub fn fail_warmup(world: &mut World, to: Phase) -> Result<()> {
     vote::decide(world)?;
     members::drop_where(world, |entry| is_unready(entry.state))?;
-    world.run.warmup_failures = match to {
-        Phase::Paused => 0,
-        _ => world.run.warmup_failures.saturating_add(1),
-    };
+    world.run.warmup_failures = world.run.warmup_failures.saturating_add(1);
     enter(world, to);
     Ok(())
 }

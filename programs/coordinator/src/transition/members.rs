@@ -14,25 +14,31 @@ use crate::{
     world::{change_state, World},
 };
 
+/// Members that were admitted without an earned weight.
+#[derive(Default)]
+pub struct Newcomers {
+    count: u16,
+    /// A bit a slot.
+    slots: Vec<u8>,
+}
+
 /// Ready members become Active, in slot order; they take part from `round` on.
 ///
-/// Who has no earned weight begins with the smaller of its declared one and the Active's median.
-pub fn admit(world: &mut World, round: u32) -> Result<()> {
+/// Who has no earned weight gets the declared one for now: [`place_newcomers`] lowers it, once the
+/// weights are gathered anyway.
+pub fn admit(world: &mut World, round: u32) -> Result<Newcomers> {
+    let mut newcomers = Newcomers::default();
     if world.run.ready == 0 {
-        return Ok(());
+        return Ok(newcomers);
     }
-    let median = median_for(world.roster, round);
     let mut slots = vec![0_u8; usize::from(world.run.capacity) / 8];
     let (run, now) = (&mut *world.run, world.now);
+    newcomers.slots = vec![0_u8; slots.len()];
     let mut admitted = 0_u16;
-    for (entries, bits) in world
-        .roster
-        .as_chunks_mut::<8>()
-        .0
-        .iter_mut()
-        .zip(slots.iter_mut())
-    {
-        let mut one = 1_u8;
+    let groups = world.roster.as_chunks_mut::<8>().0.iter_mut();
+    let fields = slots.iter_mut().zip(newcomers.slots.iter_mut());
+    for (entries, (bits, new)) in groups.zip(fields) {
+        let (mut one, mut fresh) = (1_u8, 0_u8);
         for entry in entries {
             if entry.state == MemberState::Ready as u8 {
                 entry.state = MemberState::Active as u8;
@@ -40,15 +46,17 @@ pub fn admit(world: &mut World, round: u32) -> Result<()> {
                 entry.state_since_slot = now.chain_slot;
                 entry.admitted_epoch = run.epoch;
                 entry.admitted_round = round;
-                entry.misses = 0;
                 if entry.weight == 0 {
-                    entry.weight = first_weight(entry.declared_weight, median);
+                    entry.weight = entry.declared_weight;
+                    newcomers.count = newcomers.count.wrapping_add(1);
+                    fresh |= one;
                 }
                 admitted = admitted.wrapping_add(1);
                 *bits |= one;
             }
             one = one.wrapping_shl(1);
         }
+        *new = fresh;
     }
     run.ready = run.ready.saturating_sub(admitted);
     run.active = run.active.saturating_add(admitted);
@@ -58,23 +66,42 @@ pub fn admit(world: &mut World, round: u32) -> Result<()> {
         round,
         slots
     });
-    Ok(())
+    Ok(newcomers)
 }
 
-/// The median that newcomers' weights begin at; none if there is no newcomer, or nobody else.
-///
-/// It is that of the Active; at an epoch's start that of those who return.
-fn median_for(roster: &[RosterEntry], round: u32) -> Option<u16> {
-    let ready = MemberState::Ready as u8;
-    let newcomer = |entry: &RosterEntry| entry.state == ready && entry.weight == 0;
-    if !roster.iter().any(newcomer) {
-        return None;
+/// Who was admitted without an earned weight begins with the smaller of its declared one and the
+/// median of those that have one; `weights` are those of all `active` who take part, by slot.
+pub fn place_newcomers(
+    roster: &mut [RosterEntry],
+    weights: &mut [u16],
+    newcomers: &Newcomers,
+    active: u16,
+) {
+    if newcomers.count == 0 || newcomers.count == active {
+        return;
     }
-    let counts = |entry: &&RosterEntry| {
-        let active = entry.state == MemberState::Active as u8;
-        entry.weight > 0 && (active || (round == 0 && entry.state == ready))
+    let groups = || newcomers.slots.iter().zip((0_usize..).step_by(8));
+    let places = || {
+        groups()
+            .filter(|(bits, _)| **bits != 0)
+            .flat_map(|(bits, first)| {
+                (0..8_usize)
+                    .filter(|place| bits.wrapping_shr(u32::try_from(*place).unwrap_or(0)) & 1 == 1)
+                    .map(move |place| first.saturating_add(place))
+            })
     };
-    lower_median(roster.iter().filter(counts).map(|entry| entry.weight))
+    for slot in places() {
+        if let Some(weight) = weights.get_mut(slot) {
+            *weight = 0;
+        }
+    }
+    let median = lower_median(weights.iter().copied());
+    for slot in places() {
+        if let (Some(entry), Some(weight)) = (roster.get_mut(slot), weights.get_mut(slot)) {
+            entry.weight = first_weight(entry.declared_weight, median);
+            *weight = entry.weight;
+        }
+    }
 }
 
 /// Drops every member of which `unfit` says so; says whether there was any.
@@ -86,7 +113,7 @@ pub fn drop_where(world: &mut World, unfit: impl Fn(&RosterEntry) -> bool) -> Re
     for (entries, bits) in groups.zip(slots.iter_mut()) {
         let mut one = 1_u8;
         for entry in entries {
-            if MemberState::is_member(entry.state) && unfit(entry) {
+            if unfit(entry) && MemberState::is_member(entry.state) {
                 change_state(run, entry, MemberState::Dropped, now);
                 *bits |= one;
                 any = true;
@@ -110,7 +137,8 @@ pub fn drop_where(world: &mut World, unfit: impl Fn(&RosterEntry) -> bool) -> Re
 
 /// Drops who has missed too often, and who has been Joined or Behind too long.
 pub fn drop_unfit(world: &mut World) -> Result<bool> {
-    let config = world.run.config;
+    let config = &world.run.config;
+    let (misses_max, ready_seconds) = (config.misses_max, config.ready_seconds);
     let now = world.now;
     let (active, joined, behind) = (
         MemberState::Active as u8,
@@ -119,13 +147,13 @@ pub fn drop_unfit(world: &mut World) -> Result<bool> {
     );
     drop_where(world, |entry| {
         if entry.state == active {
-            return entry.misses >= config.misses_max;
+            return entry.misses >= misses_max;
         }
         let since = Moment {
             time: entry.state_since,
             chain_slot: entry.state_since_slot,
         };
-        (entry.state == joined || entry.state == behind) && since.passed(config.ready_seconds, now)
+        (entry.state == joined || entry.state == behind) && since.passed(ready_seconds, now)
     })
 }
 
@@ -190,6 +218,10 @@ pub fn depart(world: &mut World, members: &[(u16, u32)]) -> Result<()> {
 fn excuse(record: &mut Record, slot: u16, member_id: u32) {
     if let Some(witness) = record.witness_index(slot, member_id) {
         record.header.witnesses_gone |= 1_u32.wrapping_shl(witness);
+    }
+    // Who had its time to commit and did not has a miss, whatever it says afterwards.
+    if record.header.train_closed_at != 0 {
+        return;
     }
     let Some((start, end)) = record.share_of(slot, member_id) else {
         return;

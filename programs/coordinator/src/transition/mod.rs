@@ -46,7 +46,8 @@ const STEPS_MAX: u32 = 8;
 /// Up to so many slots a tick makes every step that is due at once.
 const SMALL_CAPACITY: u16 = 64;
 
-/// Stores entropy that is due. Comes before anything else that a member does, if it asked for it.
+/// Stores entropy that is due. Comes before anything else that a member does, if it asked for it,
+/// and always before what changes who is Active.
 ///
 /// # Errors
 /// Only those of a broken account: the instruction fails as a whole.
@@ -117,6 +118,7 @@ fn apply(world: &mut World, step: Step) -> Result<()> {
             }
             settle::advance(world, failed)?;
         }
+        Step::CloseVote => return vote::end(world),
         Step::GiveBack { target } => return settle::give_back(world, target),
         Step::Advance { failed } => settle::advance(world, failed)?,
         Step::Table(Transition::EndEpoch(phase)) => epoch::end(world, phase)?,

@@ -2,6 +2,7 @@
 
 use anchor_lang::prelude::*;
 
+use super::vote::vote_open;
 use crate::{
     machine::{
         config::RunConfig,
@@ -16,6 +17,8 @@ use crate::{
 pub enum Step {
     /// A row of the transition table.
     Table(Transition),
+    /// The phase is about to end: its vote is decided before it is counted who is Ready.
+    CloseVote,
     /// The target is settled: what was not accepted goes back, some of it at a time.
     GiveBack {
         /// The settled round.
@@ -68,7 +71,12 @@ pub fn plan(world: &World) -> Result<Option<Step>> {
             view.total_steps = config.total_steps;
         }
     }
-    Ok(due(phase, &view).map(Step::Table))
+    let step = due(phase, &view);
+    let ends_vote = matches!(phase, Phase::Warmup | Phase::Cooldown) && step.is_some();
+    if ends_vote && vote_open(world) && run.vote.agreed == 0 {
+        return Ok(Some(Step::CloseVote));
+    }
+    Ok(step.map(Step::Table))
 }
 
 /// Seconds that a phase may take; 0 where it has no end of its own.

@@ -2,7 +2,11 @@
 
 use anchor_lang::prelude::*;
 
-use super::{entropy, epoch::enter};
+use super::{
+    entropy,
+    epoch::enter,
+    members::{place_newcomers, Newcomers},
+};
 use crate::{
     errors::CoordinatorError,
     events::WitnessesDrawn,
@@ -18,11 +22,12 @@ use crate::{
     world::World,
 };
 
-/// Starts round `round` of the epoch: draws roles, takes positions, divides them.
+/// Starts round `round` of the epoch: draws roles, takes positions, divides them. `newcomers` are
+/// Active members whose effective weight is still to be found.
 ///
 /// # Errors
 /// `Overflow`, or those of a broken account.
-pub fn start(world: &mut World, round: u32) -> Result<()> {
+pub fn start(world: &mut World, round: u32, newcomers: &Newcomers) -> Result<()> {
     let entropy = match round.checked_sub(2) {
         None => world.run.entropy,
         Some(before) => world.rounds.header(before)?.entropy,
@@ -36,6 +41,7 @@ pub fn start(world: &mut World, round: u32) -> Result<()> {
 
     let mut record = world.rounds.clear(round)?;
     let mut drawn = Enlisted::of(world.roster, record.member_id, run.active, (epoch, round));
+    place_newcomers(world.roster, &mut drawn.weights, newcomers, run.active);
     let verifiers = draw::draw_roles(seed, &mut drawn.slots, 0);
     let trainers = drawn.slots.get(verifiers..).unwrap_or(&[]);
     let header = &mut *record.header;
@@ -301,7 +307,8 @@ pub fn count_silences(world: &mut World, target: u32) -> Result<()> {
         if let Some(entry) = world.roster.get_mut(usize::from(*slot)) {
             if entry.member_id == *id && header.attested & mask != 0 {
                 entry.silences = 0;
-            } else if entry.member_id == *id && header.witnesses_gone & mask == 0 {
+            } else if entry.member_id == *id && MemberState::is_member(entry.state) {
+                // Who fell behind meanwhile was not waited for, but was silent all the same.
                 entry.silences = entry.silences.saturating_add(1);
             }
         }

@@ -43,10 +43,12 @@ pub fn advance(world: &mut World, failed: bool) -> Result<()> {
         .ok_or(CoordinatorError::Overflow)?;
     match next {
         Next::Train => {
-            if world.run.config.admit_anytime == 1 {
-                members::admit(world, following)?;
-            }
-            round::start(world, following)?;
+            let newcomers = if world.run.config.admit_anytime == 1 {
+                members::admit(world, following)?
+            } else {
+                members::Newcomers::default()
+            };
+            round::start(world, following, &newcomers)?;
             vote::at_round(world)
         }
         Next::Drain => round::start_drain(world, following),
@@ -138,7 +140,7 @@ fn land(in_flight: &mut u64, sequences: u32) -> Result<()> {
 }
 
 /// Shares that one step gives back: the list of what waits is short, and a full one is slow.
-const GIVEN_BACK_MAX: usize = 32;
+const GIVEN_BACK_MAX: usize = 28;
 
 /// Puts what was not accepted in a settled round into the backlog: some shares, the lowest first.
 ///

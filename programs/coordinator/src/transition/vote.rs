@@ -166,7 +166,7 @@ pub fn decide(world: &mut World) -> Result<()> {
     let revealed = world
         .roster
         .iter()
-        .filter(|entry| entry.vote_stage == VoteStage::Revealed as u8)
+        .filter(|entry| counts(entry))
         .map(|entry| &entry.vote);
     let eligible = u32::from(world.run.vote.eligible);
     let min_members = u32::from(world.run.config.min_members);
@@ -184,6 +184,16 @@ pub fn decide(world: &mut World) -> Result<()> {
 pub fn close(world: &mut World) -> Result<()> {
     decide(world)?;
     forget(world);
+    Ok(())
+}
+
+/// Decides, and takes no more words; without an agreement the vote comes back in the next Warmup.
+///
+/// # Errors
+/// Those of a broken account.
+pub fn end(world: &mut World) -> Result<()> {
+    decide(world)?;
+    world.run.vote.opened_slot = 0;
     Ok(())
 }
 
@@ -210,9 +220,14 @@ pub fn said(entry: &RosterEntry, digest: &[u8; 32]) -> bool {
         && entry.vote == sealed_digest(digest, &entry.wallet.to_bytes())
 }
 
+/// Whether an opened word counts: those of who is gone do not.
+fn counts(entry: &RosterEntry) -> bool {
+    entry.vote_stage == VoteStage::Revealed as u8 && MemberState::is_member(entry.state)
+}
+
 fn count_revealed(world: &World, digest: &[u8; 32]) -> u16 {
     world.roster.iter().fold(0, |sum: u16, entry| {
-        let same = entry.vote_stage == VoteStage::Revealed as u8 && entry.vote == *digest;
+        let same = counts(entry) && entry.vote == *digest;
         sum.saturating_add(u16::from(same))
     })
 }
