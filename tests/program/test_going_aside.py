@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from psyche_sdk.views import MemberState, Phase
-from support.actors import BOB, CAROL, DAVE, crowd
+from support.actors import ALICE, BOB, CAROL, DAVE, TRIO, crowd
 from support.program import World, sha, world_at
 from support.program_rounds import close_train_late
 
@@ -55,6 +55,31 @@ def test_who_falls_behind_after_train_has_its_miss_all_the_same() -> None:
     world.finish_round()
 
     assert world.member(DAVE).misses == 1
+
+
+def test_going_aside_before_the_round_settles_saves_nobody_from_being_dropped() -> None:
+    world = world_at(Phase.TRAIN, misses_max=1)
+    close_train_late(world, but=[DAVE])
+    world.behind(DAVE)
+
+    world.finish_round()
+
+    assert world.member(DAVE).state is MemberState.DROPPED
+
+
+def test_a_wallet_of_a_closed_run_joins_the_next_one_at_its_address() -> None:
+    world = World(TRIO)
+    world.given_run(capacity=16)
+    world.join(BOB, slot=12)
+    world.leave(BOB)
+    world.do("close_run", ALICE)
+    world.pass_time(slots=3)
+    world.given_run(capacity=8)
+    world.join(CAROL, slot=0)
+
+    world.join(BOB, slot=1)
+
+    assert world.member(BOB).state is MemberState.JOINED
 
 
 def test_a_witness_that_falls_behind_was_silent_all_the_same() -> None:

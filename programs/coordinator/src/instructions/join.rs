@@ -145,10 +145,16 @@ pub fn run(
     participant: &mut Participant,
     args: &JoinArgs,
 ) -> Result<()> {
-    let held = world.entry(participant.slot)?;
-    let holds = participant.member_id != 0
-        && held.member_id == participant.member_id
-        && MemberState::is_member(held.state);
+    // The account may be older than the run: another run was closed at this address before.
+    let holds = world
+        .roster
+        .get(usize::from(participant.slot))
+        .is_some_and(|held| {
+            participant.member_id != 0
+                && held.wallet == *wallet
+                && held.member_id == participant.member_id
+                && MemberState::is_member(held.state)
+        });
     require!(!holds, CoordinatorError::AlreadyAMember);
     let (epoch, round, now) = (world.run.epoch, world.run.round, world.now);
     let entry = world.entry(args.slot)?;

@@ -140,14 +140,11 @@ pub fn drop_unfit(world: &mut World) -> Result<bool> {
     let config = &world.run.config;
     let (misses_max, ready_seconds) = (config.misses_max, config.ready_seconds);
     let now = world.now;
-    let (active, joined, behind) = (
-        MemberState::Active as u8,
-        MemberState::Joined as u8,
-        MemberState::Behind as u8,
-    );
+    let (joined, behind) = (MemberState::Joined as u8, MemberState::Behind as u8);
     drop_where(world, |entry| {
-        if entry.state == active {
-            return entry.misses >= misses_max;
+        // Whatever its state: nobody escapes by going aside before the round settles.
+        if entry.misses >= misses_max {
+            return true;
         }
         let since = Moment {
             time: entry.state_since,
