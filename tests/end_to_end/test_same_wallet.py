@@ -35,6 +35,11 @@ def again(run: SmallRun, home: Path) -> ClientProcess:
     return ClientProcess.start("again", home, arguments)
 
 
+def applied(home: Path) -> list[str]:
+    """The chain hashes that a client has arrived at, in order."""
+    return [e["chain_hash"] for e in tail(home / "events.jsonl") if e["event"] == "round"]
+
+
 @pytest.mark.slow
 def test_a_folder_is_for_one_client_and_a_wallet_goes_on_with_the_newest(run: SmallRun) -> None:
     run.start(0, 1, 2)
@@ -56,12 +61,16 @@ def test_a_folder_is_for_one_client_and_a_wallet_goes_on_with_the_newest(run: Sm
         settled = run.facts().step
         run.wait_step(settled + 4)
         run.pause()  # after a vote on the parameters
+        homes = (elsewhere, *map(run.stage.home, (1, 2)))
+        last = run.facts().chain_hash.hex()
+        run.wait(
+            lambda: all(applied(home)[-1:] == [last] for home in homes),
+            "every client has applied the last round",
+        )
         stop_all([newer, *run.clients.values()])
     finally:
         newer.kill()
-    ends = [
-        list(tail(home / "events.jsonl"))[-1] for home in (elsewhere, *map(run.stage.home, (1, 2)))
-    ]
+    ends = [list(tail(home / "events.jsonl"))[-1] for home in homes]
     assert len({end["digest"] for end in ends}) == 1
     assert {end["chain_hash"] for end in ends} == {run.facts().chain_hash.hex()}
     assert [e for e in tail(elsewhere / "events.jsonl") if e["event"] == "committed"]
