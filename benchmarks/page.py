@@ -31,9 +31,9 @@ class Goal:
 
 GOALS = {
     "codec": (
-        Goal("whole payload to bound", "at most 1.01", 4, lambda x: x <= 1.01, max),  # noqa: PLR2004
-        Goal("encode, million coefficients/s", "at least 25", 5, lambda x: x >= 25),  # noqa: PLR2004
-        Goal("decode, million coefficients/s", "at least 50", 6, lambda x: x >= 50),  # noqa: PLR2004
+        Goal("whole payload to bound", "at most 1.01", 4, lambda x: x <= 1.01, max),
+        Goal("encode, million coefficients/s", "at least 25", 5, lambda x: x >= 25),
+        Goal("decode, million coefficients/s", "at least 50", 6, lambda x: x >= 50),
     ),
     "update": (
         Goal("generate, aggregate and apply, to pytorch-optimizer's whole step", "3 times as fast"),
@@ -59,7 +59,7 @@ def write(machine: str, parts: Sequence[str]) -> None:
     """Replaces the tables on the page."""
     load = os.getloadavg()[0]
     text = f"Taken on {machine}. Other programs ran besides: load {load:.1f}."
-    if load < 1.5:  # noqa: PLR2004 - this program alone makes 1
+    if load < 1.5:
         text = f"Taken on {machine}, with nothing else running."
     page = PAGE.read_text(encoding="utf-8")
     before, rest = page.split(START)
