@@ -29,6 +29,7 @@ from psyche_sdk._rules.due import (
     target_of,
 )
 from psyche_sdk._rules.hashing import Purpose
+from psyche_sdk._rules.participant import Participant, decode_participant
 from psyche_sdk._rules.permutation import Permutation
 from psyche_sdk._rules.phase import Moment, Phase, Transition
 from psyche_sdk._rules.roster import Member, MemberState, Roster, VoteStage, decode_roster
@@ -44,6 +45,7 @@ __all__ = [
     "Member",
     "MemberState",
     "Moment",
+    "Participant",
     "Phase",
     "Role",
     "Roster",
@@ -58,6 +60,7 @@ __all__ = [
     "attested_by",
     "batch_of",
     "committed",
+    "decode_participant",
     "decode_roster",
     "decode_rounds",
     "decode_run",

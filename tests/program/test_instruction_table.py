@@ -33,7 +33,18 @@ NOT_SIGNER = 3010
 by_name = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 ROUNDED = ("commit", "attest", "ready", "behind", "leave", "attest_state", "reveal_state")
 SLOTTED = (*ROUNDED, "set_weight")
-OWNERS = ("update_config", "update_model", "resume", "pause", "abort", "close_run")
+OWNERS = (
+    "update_config",
+    "update_model",
+    "update_metadata",
+    "set_rates",
+    "set_authority",
+    "set_join_authority",
+    "resume",
+    "pause",
+    "abort",
+    "close_run",
+)
 
 
 def calls(*names: str) -> pytest.MarkDecorator:
@@ -203,7 +214,7 @@ def test_who_has_left_cannot_act_any_more(call: Call) -> None:
         call.send(world)
 
 
-@calls(*OWNERS, "tick", "commit", "attest", "ready", "join", "leave")
+@calls(*OWNERS, "accept_authority", "tick", "commit", "attest", "ready", "join", "leave")
 def test_an_account_of_another_layout_version_is_refused(call: Call) -> None:
     world = call.given()
     instruction = call.instruction(world)

@@ -242,7 +242,7 @@ class Drive:
     def update(self, config: Config, *, reset: bool = False) -> Sent:
         """update_config."""
         accounts = [(self.owner.pubkey(), "s"), (self.run, "w")]
-        data = config.pack() + b"\0" + bytes([reset])
+        data = config.pack() + bytes([reset])
         return self.send(self.instruction("update_config", data, accounts), signers=[self.owner])
 
     def tick(self, units: int = 1_400_000) -> Sent:

@@ -15,7 +15,7 @@ from psyche_sdk import instructions as build
 from psyche_sdk.errors import ProgramError
 from psyche_sdk.program_errors import NoOpenVote, WrongPhase
 from psyche_sdk.views import Phase
-from support.actors import ALICE, BOB, CAROL, DAVE, ERIN, FAUCET, MALLORY, TRIO, Actor
+from support.actors import ALICE, BOB, CAROL, DAVE, ERIN, FAUCET, MALLORY, OLIVIA, TRIO, Actor
 from support.program import World, config, sha, world_at
 from support.program_chain import Sent
 
@@ -216,6 +216,23 @@ def _model_args(_: World) -> build.UpdateModelArgs:
     return build.UpdateModelArgs(model_hash=sha(b"other model"), model_uri="")
 
 
+def _payee_args(_: World) -> build.SetPayeeArgs:
+    return build.SetPayeeArgs(payee=OLIVIA.wallet)
+
+
+def _rates_args(_: World) -> build.SetRatesArgs:
+    return build.SetRatesArgs(
+        points_per_sequence=1, points_per_attestation=2, points_per_verdict=2**32 - 1
+    )
+
+
+def proposed() -> World:
+    """A run of alice's whose next owner shall be erin."""
+    world = paused()
+    world.do("set_authority", ALICE, build.SetAuthorityArgs(proposed=ERIN.wallet))
+    return world
+
+
 def _training() -> World:
     return world_at(Phase.TRAIN)
 
@@ -229,6 +246,30 @@ CALLS = (
     # Alice owns the other run, too: there she may do the same.
     Call("update_config", paused, ALICE, _config_args, frozenset({P.PAUSED}), free=RUN),
     Call("update_model", paused, ALICE, _model_args, frozenset({P.PAUSED}), free=RUN),
+    Call(
+        "update_metadata",
+        _training,
+        ALICE,
+        lambda _: build.UpdateMetadataArgs(metadata="a" * 256),
+        free=RUN,
+    ),
+    Call("set_rates", _training, ALICE, _rates_args, free=RUN),
+    Call(
+        "set_authority",
+        _training,
+        ALICE,
+        lambda _: build.SetAuthorityArgs(proposed=ERIN.wallet),
+        free=RUN,
+    ),
+    Call("accept_authority", proposed, ERIN),
+    Call(
+        "set_join_authority",
+        _training,
+        ALICE,
+        lambda _: build.SetJoinAuthorityArgs(join_authority=OLIVIA.wallet),
+        free=RUN,
+    ),
+    Call("set_payee", _training, BOB, _payee_args, free=frozenset({"participant"})),
     Call("resume", paused, ALICE, phases=frozenset({P.PAUSED})),
     Call("pause", _training, ALICE, phases=EVERY_PHASE - {P.PAUSED}),
     Call("abort", hanging, ALICE, phases=RUNNING),

@@ -47,7 +47,7 @@ from psyche_sdk.views import (
     share_of,
     witnesses,
 )
-from support.actors import ALICE, TRIO, Actor
+from support.actors import ALICE, ERIN, TRIO, Actor
 from support.program_config import config, sha
 
 PROGRAM_FILE = Path(__file__).resolve().parents[2] / "sdk/psyche_sdk/_program/coordinator.so"
@@ -166,7 +166,14 @@ class Chain:
                 return {"payer": me, "creator": me}
             case "allocate":
                 return {"rent_payer": me, **trio}
-            case "update_config" | "update_model":
+            case (
+                "update_config"
+                | "update_model"
+                | "update_metadata"
+                | "set_rates"
+                | "set_authority"
+                | "set_join_authority"
+            ):
                 return {"authority": me, "run": self.run_key}
             case "resume" | "pause" | "abort":
                 return {"authority": me, **trio}
@@ -177,6 +184,10 @@ class Chain:
             case "set_endpoint":
                 two = {"run": self.run_key, "roster": self.roster_key}
                 return {"wallet": me, **two, "participant": self.participant_key(actor)}
+            case "accept_authority":
+                return {"proposed_authority": me, "run": self.run_key}
+            case "set_payee":
+                return {"wallet": me, "participant": self.participant_key(actor)}
             case "set_weight":
                 return {"wallet": me, "run": self.run_key, "roster": self.roster_key}
             case "tick":
@@ -201,8 +212,10 @@ class Chain:
         self.svm.set_account(key, Account(old.lamports, data, old.owner, executable=False))
 
     def state(self) -> tuple[bytes, ...]:
-        """The bytes of the run and its two accounts."""
-        return tuple(self.data(key) for key in (self.run_key, self.roster_key, self.rounds_key))
+        """The bytes of the run and its two accounts, then of its participants."""
+        run = tuple(self.data(key) for key in (self.run_key, self.roster_key, self.rounds_key))
+        kept = [self.data(self.participant_key(actor)) for actor in (*TRIO, ERIN)]
+        return (*run, *filter(None, kept))
 
     @property
     def run(self) -> Run:

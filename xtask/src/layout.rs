@@ -73,6 +73,6 @@ fn types() -> Value {
         "RoundsHeader": fields!(RoundsHeader: version, padding, capacity, padding2, run, reserved),
         "RoundHeader": fields!(RoundHeader: epoch, round, step, train_started_at, train_started_slot, train_closed_at, entropy_target_slot, weight_total, entropy, roles_entropy, chain_hash_before, chain_hash_after, segments, sequences, sequences_committed, sequences_gone, sequences_accepted, attested, witnesses_gone, trainers, expected, committed, gone, accepted, verifiers, valid, is_drain, settled, entropy_stored, draws, witnesses, segment_count, failed, witness_slots, witness_member_ids, returned_to, reserved),
         "Rounds": fields!(Rounds: header, records),
-        "Participant": fields!(Participant: version, bump, address_len, barred, slot, padding, member_id, joins, run, wallet, payee, rent_payer, address, points_earned, points_slashed, points_claimed, claims, epochs_served, rounds_served, reserved),
+        "Participant": fields!(Participant: version, bump, address_len, barred, slot, padding, member_id, joins, run, wallet, payee, rent_payer, address, points_earned, points_slashed, points_claimed, claims, epochs_served, rounds_served, bond_lamports, instance, reserved),
     })
 }

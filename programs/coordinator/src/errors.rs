@@ -272,6 +272,16 @@ pub enum CoordinatorError {
     /// total_steps x batch_sequences_end is above 2^60.
     #[msg("total_steps x batch_sequences_end is above 2^60")] // 6087
     ConfigPositions,
+    /// The metadata is longer than 256 bytes.
+    #[msg("The metadata is longer than 256 bytes")] // 6088
+    MetadataTooLong,
+    /// The payee is zero; name an account that can hold lamports.
+    #[msg("The payee is zero; name an account that can hold lamports")] // 6089
+    PayeeZero,
+    /// The proposed authority is the present one; name another, or zero to withdraw.
+    #[msg("The proposed authority is the present one; name another, or zero to withdraw")]
+    // 6090
+    AuthorityUnchanged,
 }
 
 impl From<ConfigError> for CoordinatorError {

@@ -2,6 +2,10 @@
 
 use anchor_lang::prelude::*;
 
+mod owner;
+
+pub use owner::*;
+
 /// A run was created.
 #[event]
 pub struct RunCreated {
@@ -15,17 +19,17 @@ pub struct RunCreated {
     pub capacity: u16,
 }
 
-/// The configuration, the model or an authority changed.
+/// The configuration, the model or the metadata changed.
 #[event]
 pub struct RunChanged {
     /// The run.
     pub run: Pubkey,
-    /// Which instruction did it: 0 `update_config`, 1 `update_model`.
+    /// What changed: 0 the configuration, 1 the model, 2 the metadata.
     pub what: u8,
-    /// Model hash before.
-    pub model_hash_before: [u8; 32],
-    /// Model hash after.
-    pub model_hash_after: [u8; 32],
+    /// Its sha256 before: of the 192 bytes, of model.json, of the text.
+    pub before: [u8; 32],
+    /// Its sha256 after.
+    pub after: [u8; 32],
 }
 
 /// A run was closed.

@@ -52,6 +52,8 @@ pub mod coordinator {
 
     /// Replaces the configuration while the run is Paused.
     ///
+    /// Rates that wait for the next epoch are dropped: the configuration's count at once.
+    ///
     /// Authority: the run's. Errors: `WrongPhase`, the configuration's, `DataInUse`.
     pub fn update_config(ctx: Context<OwnerOfRun>, args: UpdateConfigArgs) -> Result<()> {
         instructions::update_config::update_config(&ctx, &args)
@@ -62,6 +64,41 @@ pub mod coordinator {
     /// Authority: the run's. Errors: `WrongPhase`, `ModelUriTooLong`.
     pub fn update_model(ctx: Context<OwnerOfRun>, args: UpdateModelArgs) -> Result<()> {
         instructions::update_model::update_model(&ctx, &args)
+    }
+
+    /// Replaces the text about the run.
+    ///
+    /// Authority: the run's. Errors: `MetadataTooLong`.
+    pub fn update_metadata(ctx: Context<OwnerOfRun>, args: UpdateMetadataArgs) -> Result<()> {
+        instructions::update_metadata::update_metadata(&ctx, &args)
+    }
+
+    /// Sets the points for sequences, attestations and verdicts, from the next epoch on.
+    ///
+    /// Authority: the run's.
+    pub fn set_rates(ctx: Context<OwnerOfRun>, args: SetRatesArgs) -> Result<()> {
+        instructions::set_rates::set_rates(&ctx, &args)
+    }
+
+    /// Proposes who shall own the run; zero withdraws the proposal.
+    ///
+    /// Authority: the run's. Errors: `AuthorityUnchanged`.
+    pub fn set_authority(ctx: Context<OwnerOfRun>, args: SetAuthorityArgs) -> Result<()> {
+        instructions::set_authority::set_authority(&ctx, &args)
+    }
+
+    /// Takes the run over.
+    ///
+    /// Authority: who was proposed by `set_authority`. Errors: `Unauthorized`.
+    pub fn accept_authority(ctx: Context<AcceptAuthority>) -> Result<()> {
+        instructions::accept_authority::accept_authority(&ctx)
+    }
+
+    /// Says whose passes joining needs from now on; none: anyone may join.
+    ///
+    /// Authority: the run's.
+    pub fn set_join_authority(ctx: Context<OwnerOfRun>, args: SetJoinAuthorityArgs) -> Result<()> {
+        instructions::set_join_authority::set_join_authority(&ctx, &args)
     }
 
     /// Lets a paused run wait for members; Finished at once if all its steps were trained.
@@ -113,6 +150,13 @@ pub mod coordinator {
     /// Authority: the member. Errors: `NotYourSlot`, `WeightOutOfRange`.
     pub fn set_weight(ctx: Context<SetWeight>, args: SetWeightArgs) -> Result<()> {
         instructions::set_weight::set_weight(&ctx, &args)
+    }
+
+    /// Says where the participant's points and returned bond go.
+    ///
+    /// Authority: the participant's wallet. Errors: `PayeeZero`.
+    pub fn set_payee(ctx: Context<SetPayee>, args: SetPayeeArgs) -> Result<()> {
+        instructions::set_payee::set_payee(&ctx, &args)
     }
 
     /// Says that the member holds the parameters and can train.

@@ -13,6 +13,7 @@ __all__ = [
     "AddressTooLong",
     "AlreadyAMember",
     "AlreadyComplete",
+    "AuthorityUnchanged",
     "Barred",
     "BitFieldLength",
     "BitNotCommitted",
@@ -65,6 +66,7 @@ __all__ = [
     "JoinAuthorityRequired",
     "LayoutMismatch",
     "MembersRemain",
+    "MetadataTooLong",
     "ModelUriTooLong",
     "NoOpenVote",
     "NoVote",
@@ -76,6 +78,7 @@ __all__ = [
     "NothingToAttest",
     "Overflow",
     "PauseAlreadyRequested",
+    "PayeeZero",
     "PayloadTooLarge",
     "PointsRemain",
     "RunIdInvalid",
@@ -805,6 +808,30 @@ class ConfigPositions(_Base):
     message = "total_steps x batch_sequences_end is above 2^60"
 
 
+class MetadataTooLong(_Base):
+    """The metadata is longer than 256 bytes."""
+
+    code = 6088
+    name = "MetadataTooLong"
+    message = "The metadata is longer than 256 bytes"
+
+
+class PayeeZero(_Base):
+    """The payee is zero; name an account that can hold lamports."""
+
+    code = 6089
+    name = "PayeeZero"
+    message = "The payee is zero; name an account that can hold lamports"
+
+
+class AuthorityUnchanged(_Base):
+    """The proposed authority is the present one; name another, or zero to withdraw."""
+
+    code = 6090
+    name = "AuthorityUnchanged"
+    message = "The proposed authority is the present one; name another, or zero to withdraw"
+
+
 #: Code -> (name, message).
 ERRORS: Final[dict[int, tuple[str, str]]] = {
     6000: ("Unauthorized", "The signer may not do this to this run"),
@@ -904,6 +931,12 @@ ERRORS: Final[dict[int, tuple[str, str]]] = {
     6085: ("ConfigRoundTokens", "batch_sequences_end x sequence_tokens does not fit 32 bits"),
     6086: ("ConfigRoundBytes", "payload_bytes_max x capacity is above 2^38"),
     6087: ("ConfigPositions", "total_steps x batch_sequences_end is above 2^60"),
+    6088: ("MetadataTooLong", "The metadata is longer than 256 bytes"),
+    6089: ("PayeeZero", "The payee is zero; name an account that can hold lamports"),
+    6090: (
+        "AuthorityUnchanged",
+        "The proposed authority is the present one; name another, or zero to withdraw",
+    ),
 }
 
 #: Code -> class.
@@ -996,4 +1029,7 @@ BY_CODE: Final[dict[int, type[_Base]]] = {
     6085: ConfigRoundTokens,
     6086: ConfigRoundBytes,
     6087: ConfigPositions,
+    6088: MetadataTooLong,
+    6089: PayeeZero,
+    6090: AuthorityUnchanged,
 }

@@ -15,14 +15,21 @@ from ._program import PROGRAM_ID
 
 Event: TypeAlias = (
     _t.Admitted
+    | _t.AuthorityChanged
+    | _t.AuthorityProposed
     | _t.DigestAgreed
     | _t.Dropped
     | _t.EntropyMissed
     | _t.EntropyStored
+    | _t.JoinAuthorityChanged
     | _t.Joined
     | _t.MemberChanged
+    | _t.MembersChanged
     | _t.PauseRequested
+    | _t.PayeeChanged
     | _t.PhaseChanged
+    | _t.RatesChanged
+    | _t.RatesProposed
     | _t.RoundSettled
     | _t.RunChanged
     | _t.RunClosed
@@ -34,14 +41,21 @@ Event: TypeAlias = (
 #: Discriminator -> codec.
 CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"(u\x86\xc0\xfd\x05\xf7\xf3": _t.ADMITTED_CODEC,
+    b"\x1f\x13\xae\x98\x04R\xd7\xe2": _t.AUTHORITY_CHANGED_CODEC,
+    b"\xf4u^p5\x97#Y": _t.AUTHORITY_PROPOSED_CODEC,
     b"[S\t\xa9)E\xd4\x98": _t.DIGEST_AGREED_CODEC,
     b"\x92=0\xe0r^1\x0c": _t.DROPPED_CODEC,
     b"\xa0Y\xb5Z\x8b\x03\x93\x9a": _t.ENTROPY_MISSED_CODEC,
     b"\xc33\xff\x92\xb2\xff\x0f\xf4": _t.ENTROPY_STORED_CODEC,
+    b"\xb8\xbd\x07\x8e\xef\x92\x18\xab": _t.JOIN_AUTHORITY_CHANGED_CODEC,
     b"\x10\x14,0\x84\xbdDb": _t.JOINED_CODEC,
     b"\x8a0\xea\x03\xb4SO\xf3": _t.MEMBER_CHANGED_CODEC,
+    b"\x80\xab\x8f\xbd\x9f\xcf\x9f^": _t.MEMBERS_CHANGED_CODEC,
     b"}%\xae\xd3\xb77\x81\x07": _t.PAUSE_REQUESTED_CODEC,
+    b"\xe2\xef\xda\x04\xe3\xdb\x83\xa6": _t.PAYEE_CHANGED_CODEC,
     b"\xb2\xc9C\xde\xd0$\xd5\xdb": _t.PHASE_CHANGED_CODEC,
+    b"\x81V\xc8\xa7*\xdf\x96b": _t.RATES_CHANGED_CODEC,
+    b"xO\xde\xac\xf6\x01\xcd\x7f": _t.RATES_PROPOSED_CODEC,
     b"\xf9\xe1B6\x9d\xc8\xea\xde": _t.ROUND_SETTLED_CODEC,
     b"\x0c\x02\x98\xa4\x88hJ\xe9": _t.RUN_CHANGED_CODEC,
     b'\xd1\x9f\xb7"+\xfa5\xc7': _t.RUN_CLOSED_CODEC,

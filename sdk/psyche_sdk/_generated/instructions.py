@@ -16,6 +16,7 @@ from ._program import PROGRAM_ID
 
 SYSTEM_PROGRAM: Final = Pubkey.from_string("11111111111111111111111111111111")
 ABORT_DISCRIMINATOR: Final = b"I\xcdf\xb1\xf1\xc8\x91P"
+ACCEPT_AUTHORITY_DISCRIMINATOR: Final = b"kV\xc6[!\x0ck\xa0"
 ALLOCATE_DISCRIMINATOR: Final = b"@&\xbd\x81\x18\x9dR\x88"
 ATTEST_DISCRIMINATOR: Final = b"S\x94xw\x90\x8bu\xa0"
 ATTEST_STATE_DISCRIMINATOR: Final = b"\xa7 H*\xc7&\xcek"
@@ -29,15 +30,21 @@ PAUSE_DISCRIMINATOR: Final = b"\xd3\x16\xdd\xfbJy\xc1/"
 READY_DISCRIMINATOR: Final = b"\x15u<I`y\xd1K"
 RESUME_DISCRIMINATOR: Final = b"\x01\xa63\xaa\x7f \x8d\xce"
 REVEAL_STATE_DISCRIMINATOR: Final = b"\x87\x19m\xa7\xd5\xaa-\x9a"
+SET_AUTHORITY_DISCRIMINATOR: Final = b"\x85\xfa%\x15n\xa3\x1ay"
 SET_ENDPOINT_DISCRIMINATOR: Final = b"\xfc\xcdkv-|k>"
+SET_JOIN_AUTHORITY_DISCRIMINATOR: Final = b"\x05\xd9\xa3\xf0\x8d\xfe\x92\xd4"
+SET_PAYEE_DISCRIMINATOR: Final = b"c\xd72,\xef#\xffY"
+SET_RATES_DISCRIMINATOR: Final = b"5|\xbc\xfd8\xd3\x1d\x02"
 SET_WEIGHT_DISCRIMINATOR: Final = b")\xe4\xc8\xf4W}\xad$"
 TICK_DISCRIMINATOR: Final = b"\\O,\x08eP?\x0f"
 UPDATE_CONFIG_DISCRIMINATOR: Final = b"\x1d\x9e\xfc\xbf\nS\xdbc"
+UPDATE_METADATA_DISCRIMINATOR: Final = b"\xaa\xb6+\xefaN\xe1\xba"
 UPDATE_MODEL_DISCRIMINATOR: Final = b"L\xe6,\x10gS\x18I"
 
 #: Discriminator -> name.
 NAMES: Final[dict[bytes, str]] = {
     ABORT_DISCRIMINATOR: "abort",
+    ACCEPT_AUTHORITY_DISCRIMINATOR: "accept_authority",
     ALLOCATE_DISCRIMINATOR: "allocate",
     ATTEST_DISCRIMINATOR: "attest",
     ATTEST_STATE_DISCRIMINATOR: "attest_state",
@@ -51,10 +58,15 @@ NAMES: Final[dict[bytes, str]] = {
     READY_DISCRIMINATOR: "ready",
     RESUME_DISCRIMINATOR: "resume",
     REVEAL_STATE_DISCRIMINATOR: "reveal_state",
+    SET_AUTHORITY_DISCRIMINATOR: "set_authority",
     SET_ENDPOINT_DISCRIMINATOR: "set_endpoint",
+    SET_JOIN_AUTHORITY_DISCRIMINATOR: "set_join_authority",
+    SET_PAYEE_DISCRIMINATOR: "set_payee",
+    SET_RATES_DISCRIMINATOR: "set_rates",
     SET_WEIGHT_DISCRIMINATOR: "set_weight",
     TICK_DISCRIMINATOR: "tick",
     UPDATE_CONFIG_DISCRIMINATOR: "update_config",
+    UPDATE_METADATA_DISCRIMINATOR: "update_metadata",
     UPDATE_MODEL_DISCRIMINATOR: "update_model",
 }
 
@@ -92,6 +104,29 @@ def abort(
     data = _data(
         "abort",
         ABORT_DISCRIMINATOR,
+    )
+    return Instruction(program_id, data, metas)
+
+
+def accept_authority(
+    *,
+    proposed_authority: Pubkey,
+    run: Pubkey,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Takes the run over.
+
+    Authority: who was proposed by `set_authority`. Errors: `Unauthorized`.
+    """
+    metas = [
+        AccountMeta(proposed_authority, is_signer=True, is_writable=False),
+        AccountMeta(run, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "accept_authority",
+        ACCEPT_AUTHORITY_DISCRIMINATOR,
     )
     return Instruction(program_id, data, metas)
 
@@ -508,6 +543,31 @@ def reveal_state(
     return Instruction(program_id, data, metas)
 
 
+def set_authority(
+    *,
+    authority: Pubkey,
+    run: Pubkey,
+    args: _t.SetAuthorityArgs,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Proposes who shall own the run; zero withdraws the proposal.
+
+    Authority: the run's. Errors: `AuthorityUnchanged`.
+    """
+    metas = [
+        AccountMeta(authority, is_signer=True, is_writable=False),
+        AccountMeta(run, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "set_authority",
+        SET_AUTHORITY_DISCRIMINATOR,
+        ("args", _t.SET_AUTHORITY_ARGS_CODEC, args),
+    )
+    return Instruction(program_id, data, metas)
+
+
 def set_endpoint(
     *,
     wallet: Pubkey,
@@ -533,6 +593,81 @@ def set_endpoint(
         "set_endpoint",
         SET_ENDPOINT_DISCRIMINATOR,
         ("args", _t.SET_ENDPOINT_ARGS_CODEC, args),
+    )
+    return Instruction(program_id, data, metas)
+
+
+def set_join_authority(
+    *,
+    authority: Pubkey,
+    run: Pubkey,
+    args: _t.SetJoinAuthorityArgs,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Says whose passes joining needs from now on; none: anyone may join.
+
+    Authority: the run's.
+    """
+    metas = [
+        AccountMeta(authority, is_signer=True, is_writable=False),
+        AccountMeta(run, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "set_join_authority",
+        SET_JOIN_AUTHORITY_DISCRIMINATOR,
+        ("args", _t.SET_JOIN_AUTHORITY_ARGS_CODEC, args),
+    )
+    return Instruction(program_id, data, metas)
+
+
+def set_payee(
+    *,
+    wallet: Pubkey,
+    participant: Pubkey,
+    args: _t.SetPayeeArgs,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Says where the participant's points and returned bond go.
+
+    Authority: the participant's wallet. Errors: `PayeeZero`.
+    """
+    metas = [
+        AccountMeta(wallet, is_signer=True, is_writable=False),
+        AccountMeta(participant, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "set_payee",
+        SET_PAYEE_DISCRIMINATOR,
+        ("args", _t.SET_PAYEE_ARGS_CODEC, args),
+    )
+    return Instruction(program_id, data, metas)
+
+
+def set_rates(
+    *,
+    authority: Pubkey,
+    run: Pubkey,
+    args: _t.SetRatesArgs,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Sets the points for sequences, attestations and verdicts, from the next epoch on.
+
+    Authority: the run's.
+    """
+    metas = [
+        AccountMeta(authority, is_signer=True, is_writable=False),
+        AccountMeta(run, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "set_rates",
+        SET_RATES_DISCRIMINATOR,
+        ("args", _t.SET_RATES_ARGS_CODEC, args),
     )
     return Instruction(program_id, data, metas)
 
@@ -599,6 +734,8 @@ def update_config(
 ) -> Instruction:
     """Replaces the configuration while the run is Paused.
 
+    Rates that wait for the next epoch are dropped: the configuration's count at once.
+
     Authority: the run's. Errors: `WrongPhase`, the configuration's, `DataInUse`.
     """
     metas = [
@@ -610,6 +747,31 @@ def update_config(
         "update_config",
         UPDATE_CONFIG_DISCRIMINATOR,
         ("args", _t.UPDATE_CONFIG_ARGS_CODEC, args),
+    )
+    return Instruction(program_id, data, metas)
+
+
+def update_metadata(
+    *,
+    authority: Pubkey,
+    run: Pubkey,
+    args: _t.UpdateMetadataArgs,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Replaces the text about the run.
+
+    Authority: the run's. Errors: `MetadataTooLong`.
+    """
+    metas = [
+        AccountMeta(authority, is_signer=True, is_writable=False),
+        AccountMeta(run, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "update_metadata",
+        UPDATE_METADATA_DISCRIMINATOR,
+        ("args", _t.UPDATE_METADATA_ARGS_CODEC, args),
     )
     return Instruction(program_id, data, metas)
 

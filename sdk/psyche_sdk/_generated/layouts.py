@@ -106,8 +106,12 @@ PARTICIPANT: Final = _sized(
             ("epochs_served", "<u4"),
             #: Rounds served.
             ("rounds_served", "<u4"),
+            #: Lamports of a bond that the payee could not take; above the rent of this account.
+            ("bond_lamports", "<u8"),
+            #: Instance of the run that all but the payee and the bond is about.
+            ("instance", "u1", (32,)),
             #: For later versions; zero.
-            ("reserved", "u1", (88,)),
+            ("reserved", "u1", (48,)),
         ]
     ),
     368,

@@ -82,6 +82,49 @@ ATTEST_STATE_ARGS_CODEC: Final[_b.Codec[AttestStateArgs]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorityChanged:
+    """The run has another owner."""
+
+    #: The run.
+    run: Pubkey
+    #: Who owned it.
+    authority_before: Pubkey
+    #: Who owns it.
+    authority_after: Pubkey
+
+
+AUTHORITY_CHANGED_CODEC: Final[_b.Codec[AuthorityChanged]] = _b.struct(
+    AuthorityChanged,
+    ("run", _b.PUBKEY),
+    ("authority_before", _b.PUBKEY),
+    ("authority_after", _b.PUBKEY),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorityProposed:
+    """The owner named, or withdrew, who shall own the run."""
+
+    #: The run.
+    run: Pubkey
+    #: Who owns it.
+    authority: Pubkey
+    #: Who was proposed before; zero: nobody.
+    proposed_before: Pubkey
+    #: Who is proposed now; zero: nobody.
+    proposed_after: Pubkey
+
+
+AUTHORITY_PROPOSED_CODEC: Final[_b.Codec[AuthorityProposed]] = _b.struct(
+    AuthorityProposed,
+    ("run", _b.PUBKEY),
+    ("authority", _b.PUBKEY),
+    ("proposed_before", _b.PUBKEY),
+    ("proposed_after", _b.PUBKEY),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommitArgs:
     """Arguments of `commit`."""
 
@@ -428,6 +471,26 @@ JOIN_ARGS_CODEC: Final[_b.Codec[JoinArgs]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JoinAuthorityChanged:
+    """Another authority permits joining."""
+
+    #: The run.
+    run: Pubkey
+    #: Whose permission joining needed; zero: nobody's.
+    join_authority_before: Pubkey
+    #: Whose it needs; zero: nobody's.
+    join_authority_after: Pubkey
+
+
+JOIN_AUTHORITY_CHANGED_CODEC: Final[_b.Codec[JoinAuthorityChanged]] = _b.struct(
+    JoinAuthorityChanged,
+    ("run", _b.PUBKEY),
+    ("join_authority_before", _b.PUBKEY),
+    ("join_authority_after", _b.PUBKEY),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
     """A wallet joined."""
 
@@ -497,6 +560,34 @@ MEMBER_CHANGED_CODEC: Final[_b.Codec[MemberChanged]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MembersChanged:
+    """Members' states changed with the run, not by their own word: another digest was agreed, the
+    epoch ended, or the run was aborted.
+    """
+
+    #: The run.
+    run: Pubkey
+    #: Epoch in which it happened.
+    epoch: int
+    #: Round in which it happened.
+    round: int
+    #: Their state after.
+    state_after: int
+    #: Bit field by slot of those that were in another state before.
+    slots: bytes
+
+
+MEMBERS_CHANGED_CODEC: Final[_b.Codec[MembersChanged]] = _b.struct(
+    MembersChanged,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("round", _b.U32),
+    ("state_after", _b.U8),
+    ("slots", _b.BYTES),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PauseRequested:
     """The owner asked for a pause."""
 
@@ -513,6 +604,29 @@ PAUSE_REQUESTED_CODEC: Final[_b.Codec[PauseRequested]] = _b.struct(
     ("run", _b.PUBKEY),
     ("epoch", _b.U32),
     ("round", _b.U32),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayeeChanged:
+    """A participant's points and bond go elsewhere."""
+
+    #: The run.
+    run: Pubkey
+    #: The participant's wallet.
+    wallet: Pubkey
+    #: Where they went.
+    payee_before: Pubkey
+    #: Where they go.
+    payee_after: Pubkey
+
+
+PAYEE_CHANGED_CODEC: Final[_b.Codec[PayeeChanged]] = _b.struct(
+    PayeeChanged,
+    ("run", _b.PUBKEY),
+    ("wallet", _b.PUBKEY),
+    ("payee_before", _b.PUBKEY),
+    ("payee_after", _b.PUBKEY),
 )
 
 
@@ -551,6 +665,52 @@ PHASE_CHANGED_CODEC: Final[_b.Codec[PhaseChanged]] = _b.struct(
     ("round_after", _b.U32),
     ("step", _b.U64),
     ("phase_deadline", _b.I64),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatesChanged:
+    """Other rates are in force: for a sequence, an attestation, a verdict."""
+
+    #: The run.
+    run: Pubkey
+    #: The first epoch in which they are in force.
+    epoch: int
+    #: Rates of the epoch before.
+    before: Sequence[int]
+    #: Rates from now on.
+    after: Sequence[int]
+
+
+RATES_CHANGED_CODEC: Final[_b.Codec[RatesChanged]] = _b.struct(
+    RatesChanged,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("before", _b.array(_b.U32, 3)),
+    ("after", _b.array(_b.U32, 3)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatesProposed:
+    """Other rates wait for the next epoch: for a sequence, an attestation, a verdict."""
+
+    #: The run.
+    run: Pubkey
+    #: The first epoch in which they are in force.
+    epoch: int
+    #: What that epoch would have had.
+    before: Sequence[int]
+    #: What it will have.
+    after: Sequence[int]
+
+
+RATES_PROPOSED_CODEC: Final[_b.Codec[RatesProposed]] = _b.struct(
+    RatesProposed,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("before", _b.array(_b.U32, 3)),
+    ("after", _b.array(_b.U32, 3)),
 )
 
 
@@ -670,24 +830,24 @@ ROUND_SETTLED_CODEC: Final[_b.Codec[RoundSettled]] = _b.struct(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunChanged:
-    """The configuration, the model or an authority changed."""
+    """The configuration, the model or the metadata changed."""
 
     #: The run.
     run: Pubkey
-    #: Which instruction did it: 0 `update_config`, 1 `update_model`.
+    #: What changed: 0 the configuration, 1 the model, 2 the metadata.
     what: int
-    #: Model hash before.
-    model_hash_before: bytes
-    #: Model hash after.
-    model_hash_after: bytes
+    #: Its sha256 before: of the 192 bytes, of model.json, of the text.
+    before: bytes
+    #: Its sha256 after.
+    after: bytes
 
 
 RUN_CHANGED_CODEC: Final[_b.Codec[RunChanged]] = _b.struct(
     RunChanged,
     ("run", _b.PUBKEY),
     ("what", _b.U8),
-    ("model_hash_before", _b.fixed_bytes(32)),
-    ("model_hash_after", _b.fixed_bytes(32)),
+    ("before", _b.fixed_bytes(32)),
+    ("after", _b.fixed_bytes(32)),
 )
 
 
@@ -735,6 +895,20 @@ RUN_CREATED_CODEC: Final[_b.Codec[RunCreated]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetAuthorityArgs:
+    """Arguments of `set_authority`."""
+
+    #: Who shall own the run; zero withdraws what was proposed.
+    proposed: Pubkey
+
+
+SET_AUTHORITY_ARGS_CODEC: Final[_b.Codec[SetAuthorityArgs]] = _b.struct(
+    SetAuthorityArgs,
+    ("proposed", _b.PUBKEY),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetEndpointArgs:
     """Arguments of `set_endpoint`."""
 
@@ -751,6 +925,54 @@ SET_ENDPOINT_ARGS_CODEC: Final[_b.Codec[SetEndpointArgs]] = _b.struct(
     ("slot", _b.U16),
     ("node_key", _b.fixed_bytes(32)),
     ("address", _b.STRING),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetJoinAuthorityArgs:
+    """Arguments of `set_join_authority`."""
+
+    #: Whose permission joining needs from now on; none: anyone may join.
+    join_authority: Pubkey | None = None
+
+
+SET_JOIN_AUTHORITY_ARGS_CODEC: Final[_b.Codec[SetJoinAuthorityArgs]] = _b.struct(
+    SetJoinAuthorityArgs,
+    ("join_authority", _b.option(_b.PUBKEY)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPayeeArgs:
+    """Arguments of `set_payee`."""
+
+    #: Where points and a returned bond go from now on.
+    payee: Pubkey
+
+
+SET_PAYEE_ARGS_CODEC: Final[_b.Codec[SetPayeeArgs]] = _b.struct(
+    SetPayeeArgs,
+    ("payee", _b.PUBKEY),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetRatesArgs:
+    """Arguments of `set_rates`."""
+
+    #: Points for an accepted sequence.
+    points_per_sequence: int
+    #: Points for an attestation that agrees with the accepted set.
+    points_per_attestation: int
+    #: Points for a verdict with the majority.
+    points_per_verdict: int
+
+
+SET_RATES_ARGS_CODEC: Final[_b.Codec[SetRatesArgs]] = _b.struct(
+    SetRatesArgs,
+    ("points_per_sequence", _b.U32),
+    ("points_per_attestation", _b.U32),
+    ("points_per_verdict", _b.U32),
 )
 
 
@@ -777,8 +999,6 @@ class UpdateConfigArgs:
 
     #: The whole new configuration.
     config: RunConfig
-    #: The new join authority; none: anyone may join.
-    join_authority: Pubkey | None = None
     #: Begin at position 0 with an empty backlog; needed to change the data set while positions
     #: wait.
     reset_positions: bool
@@ -787,8 +1007,21 @@ class UpdateConfigArgs:
 UPDATE_CONFIG_ARGS_CODEC: Final[_b.Codec[UpdateConfigArgs]] = _b.struct(
     UpdateConfigArgs,
     ("config", RUN_CONFIG_CODEC),
-    ("join_authority", _b.option(_b.PUBKEY)),
     ("reset_positions", _b.BOOL),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateMetadataArgs:
+    """Arguments of `update_metadata`."""
+
+    #: A text about the run, at most 256 bytes; may be empty.
+    metadata: str
+
+
+UPDATE_METADATA_ARGS_CODEC: Final[_b.Codec[UpdateMetadataArgs]] = _b.struct(
+    UpdateMetadataArgs,
+    ("metadata", _b.STRING),
 )
 
 

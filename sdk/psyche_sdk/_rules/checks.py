@@ -38,6 +38,7 @@ class Kind:
 RUN: Final = Kind("Run", _heads.RUN_DISCRIMINATOR, layouts.RUN)
 ROSTER: Final = Kind("Roster", _heads.ROSTER_DISCRIMINATOR, layouts.ROSTER_HEADER)
 ROUNDS: Final = Kind("Rounds", _heads.ROUNDS_DISCRIMINATOR, layouts.ROUNDS)
+PARTICIPANT: Final = Kind("Participant", _heads.PARTICIPANT_DISCRIMINATOR, layouts.PARTICIPANT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,17 @@ def exact_length(data: bytes, wanted: int, source: Source) -> None:
 def raw(value: npt.NDArray[np.uint8]) -> bytes:
     """The bytes of an array field."""
     return value.tobytes()
+
+
+def text(field: npt.NDArray[np.uint8], length: int, source: Source) -> str:
+    """The text in the first bytes of a field; what is no UTF-8 is replaced.
+
+    Raises:
+        AccountInvalid: it would be longer than the field.
+    """
+    if length > len(field):
+        raise source.invalid(f"a text of {length} bytes")
+    return field[:length].tobytes().decode("utf-8", errors="replace")
 
 
 def numbers(record: np.void, names: Iterable[str]) -> dict[str, Any]:

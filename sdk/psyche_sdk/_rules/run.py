@@ -75,6 +75,10 @@ class Run:
     """A run: what its owner chose, its phase and its counters.
 
     Attributes:
+        proposed_authority: who may accept to own the run; None: nobody was proposed.
+        join_authority: whose passes joining needs; None: anyone may join.
+        next_rates: points for a sequence, an attestation, a verdict from the next epoch on; None:
+            those of the configuration stay.
         training_rounds: of this epoch, once that is fixed.
         entropy: E(-1) of this epoch, once it is stored.
         entropy_target_slot: chain slot whose hash is E(-1); 0: none is noted.
@@ -90,10 +94,14 @@ class Run:
     instance: bytes
     creator: bytes
     authority: bytes
+    proposed_authority: bytes | None
+    join_authority: bytes | None
+    rent_payer: bytes
     roster: bytes
     rounds: bytes
     run_id: str
     config: RunConfig
+    next_rates: tuple[int, int, int] | None
     model_hash: bytes
     model_uri: str
     metadata: str
@@ -154,9 +162,12 @@ def decode_run(data: bytes, *, owner: Pubkey | None = None, address: object = "?
         complete=bool(record["complete"]),
         **checks.numbers(record, _NUMBERS),
         **checks.hashes(record, _BYTES),
-        run_id=_text(record["run_id"], record["run_id_len"], source),
-        model_uri=_text(record["model_uri"], record["model_uri_len"], source),
-        metadata=_text(record["metadata"], record["metadata_len"], source),
+        run_id=checks.text(record["run_id"], int(record["run_id_len"]), source),
+        model_uri=checks.text(record["model_uri"], int(record["model_uri_len"]), source),
+        metadata=checks.text(record["metadata"], int(record["metadata_len"]), source),
+        proposed_authority=_key(record["proposed_authority"]),
+        join_authority=_key(record["join_authority"]),
+        next_rates=_next_rates(record),
         config=RUN_CONFIG_CODEC.decode(record["config"].tobytes()),
         phase=_phase(int(record["phase"]), source),
         phase_started=Moment(int(record["phase_started_at"]), int(record["phase_started_slot"])),
@@ -197,6 +208,7 @@ _BYTES: Final = (
     "instance",
     "creator",
     "authority",
+    "rent_payer",
     "roster",
     "rounds",
     "model_hash",
@@ -204,10 +216,15 @@ _BYTES: Final = (
 )
 
 
-def _text(field: np.ndarray[Any, np.dtype[np.uint8]], length: int, source: Source) -> str:
-    if length > len(field):
-        raise source.invalid(f"a text of {length} bytes")
-    return field[: int(length)].tobytes().decode("utf-8", errors="replace")
+def _key(field: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes | None:
+    found = raw(field)
+    return found if any(found) else None
+
+
+def _next_rates(record: np.void) -> tuple[int, int, int] | None:
+    names = ("sequence", "attestation", "verdict")
+    first, second, third = (int(record[f"next_points_per_{name}"]) for name in names)
+    return (first, second, third) if record["rates_pending"] else None
 
 
 def _phase(byte: int, source: Source) -> Phase:

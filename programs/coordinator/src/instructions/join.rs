@@ -88,11 +88,30 @@ pub fn join(ctx: &Context<Join>, args: &JoinArgs) -> Result<()> {
         participant.rent_payer = accounts.payer.key();
     }
     check_version(participant.version)?;
+    begin_instance(&mut participant, accounts.run.load()?.instance);
     require!(participant.barred == 0, CoordinatorError::Barred);
     set_address(&mut participant, &args.node_key, &args.address)?;
     with_world(&accounts.run, &accounts.roster, &accounts.rounds, |world| {
         run(world, &wallet, &mut participant, args)
     })
+}
+
+/// What is written about another run at the same address, closed since, is forgotten.
+pub fn begin_instance(participant: &mut Participant, instance: [u8; 32]) {
+    if participant.instance == instance {
+        return;
+    }
+    participant.instance = instance;
+    participant.barred = 0;
+    participant.slot = 0;
+    participant.member_id = 0;
+    participant.joins = 0;
+    participant.points_earned = 0;
+    participant.points_slashed = 0;
+    participant.points_claimed = 0;
+    participant.claims = 0;
+    participant.epochs_served = 0;
+    participant.rounds_served = 0;
 }
 
 fn check_permission(accounts: &Join) -> Result<()> {
@@ -145,7 +164,6 @@ pub fn run(
     participant: &mut Participant,
     args: &JoinArgs,
 ) -> Result<()> {
-    // The account may be older than the run: another run was closed at this address before.
     let holds = world
         .roster
         .get(usize::from(participant.slot))

@@ -15,6 +15,7 @@
 #![allow(ambiguous_glob_reexports)] // Each file has its own `run`; nobody uses it by this path.
 
 pub mod abort;
+pub mod accept_authority;
 pub mod accounts;
 pub mod allocate;
 pub mod attest;
@@ -29,13 +30,19 @@ pub mod pause;
 pub mod ready;
 pub mod resume;
 pub mod reveal_state;
+pub mod set_authority;
 pub mod set_endpoint;
+pub mod set_join_authority;
+pub mod set_payee;
+pub mod set_rates;
 pub mod set_weight;
 pub mod tick;
 pub mod update_config;
+pub mod update_metadata;
 pub mod update_model;
 
 pub use abort::*;
+pub use accept_authority::*;
 pub use accounts::*;
 pub use allocate::*;
 pub use attest::*;
@@ -50,8 +57,13 @@ pub use pause::*;
 pub use ready::*;
 pub use resume::*;
 pub use reveal_state::*;
+pub use set_authority::*;
 pub use set_endpoint::*;
+pub use set_join_authority::*;
+pub use set_payee::*;
+pub use set_rates::*;
 pub use set_weight::*;
 pub use tick::*;
 pub use update_config::*;
+pub use update_metadata::*;
 pub use update_model::*;

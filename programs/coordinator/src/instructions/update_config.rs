@@ -2,11 +2,11 @@
 
 use anchor_lang::prelude::*;
 
-use super::{check_version, OwnerOfRun};
+use super::{check_version, set_rates, OwnerOfRun};
 use crate::{
     errors::CoordinatorError,
     events::RunChanged,
-    machine::{backlog::Interval, config::RunConfig, phase::Phase},
+    machine::{backlog::Interval, config::RunConfig, hash::sha256, phase::Phase},
     state::Run,
 };
 
@@ -15,8 +15,6 @@ use crate::{
 pub struct UpdateConfigArgs {
     /// The whole new configuration.
     pub config: RunConfig,
-    /// The new join authority; none: anyone may join.
-    pub join_authority: Option<Pubkey>,
     /// Begin at position 0 with an empty backlog; needed to change the data set while positions wait.
     pub reset_positions: bool,
 }
@@ -29,14 +27,19 @@ pub fn update_config(ctx: &Context<OwnerOfRun>, args: &UpdateConfigArgs) -> Resu
     let key = ctx.accounts.run.key();
     let mut run = ctx.accounts.run.load_mut()?;
     check_version(run.version)?;
+    let before = hash(&run.config);
     change(&mut run, args)?;
     emit!(RunChanged {
         run: key,
         what: 0,
-        model_hash_before: run.model_hash,
-        model_hash_after: run.model_hash,
+        before,
+        after: hash(&run.config),
     });
     Ok(())
+}
+
+fn hash(config: &RunConfig) -> [u8; 32] {
+    sha256(&[bytemuck::bytes_of(config)])
 }
 
 /// The instruction on a run.
@@ -68,6 +71,7 @@ pub fn change(run: &mut Run, args: &UpdateConfigArgs) -> Result<()> {
         run.backlog.fill(Interval::default());
     }
     run.config = args.config;
-    run.join_authority = args.join_authority.unwrap_or_default();
+    // What it says of the rates is newer than what was to come.
+    set_rates::forget(run);
     Ok(())
 }

@@ -26,13 +26,13 @@ pub fn update_model(ctx: &Context<OwnerOfRun>, args: &UpdateModelArgs) -> Result
         run.phase == Phase::Paused as u8,
         CoordinatorError::WrongPhase
     );
-    let model_hash_before = run.model_hash;
+    let before = run.model_hash;
     set_model(&mut run, args.model_hash, &args.model_uri)?;
     emit!(RunChanged {
         run: key,
         what: 1,
-        model_hash_before,
-        model_hash_after: args.model_hash,
+        before,
+        after: args.model_hash,
     });
     Ok(())
 }

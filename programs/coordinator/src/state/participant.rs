@@ -47,8 +47,12 @@ pub struct Participant {
     pub epochs_served: u32,
     /// Rounds served.
     pub rounds_served: u32,
+    /// Lamports of a bond that the payee could not take; above the rent of this account.
+    pub bond_lamports: u64,
+    /// Instance of the run that all but the payee and the bond is about.
+    pub instance: [u8; 32],
     /// For later versions; zero.
-    pub reserved: [u8; 88],
+    pub reserved: [u8; 48],
 }
 
 /// Bytes of the account, discriminator included.

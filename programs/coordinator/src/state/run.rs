@@ -8,6 +8,8 @@ use crate::machine::{backlog::Interval, config::RunConfig};
 pub const RUN_ID_BYTES: usize = 32;
 /// Longest URI of a model description, in bytes.
 pub const MODEL_URI_BYTES: usize = 128;
+/// Longest metadata of a run, in bytes.
+pub const METADATA_BYTES: usize = 256;
 /// `rounds` while the number of rounds of the epoch is not fixed yet.
 pub const ROUNDS_OPEN: u32 = u32::MAX;
 

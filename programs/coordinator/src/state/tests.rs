@@ -79,7 +79,8 @@ fn the_fixed_part_of_the_records_lies_byte_by_byte() {
 
 #[test]
 fn a_participant_lies_byte_by_byte() {
-    assert_layout!(Participant: (version, 1), (bump, 1), (address_len, 1), (barred, 1), (slot, 2), (padding, 2), (member_id, 4), (joins, 4), (run, 32), (wallet, 32), (payee, 32), (rent_payer, 32), (address, 96), (points_earned, 8), (points_slashed, 8), (points_claimed, 8), (claims, 8), (epochs_served, 4), (rounds_served, 4), (reserved, 88));
+    assert_layout!(Participant: (version, 1), (bump, 1), (address_len, 1), (barred, 1), (slot, 2), (padding, 2), (member_id, 4), (joins, 4), (run, 32), (wallet, 32), (payee, 32), (rent_payer, 32), (address, 96), (points_earned, 8), (points_slashed, 8), (points_claimed, 8), (claims, 8), (epochs_served, 4), (rounds_served, 4),
+        (bond_lamports, 8), (instance, 32), (reserved, 48));
 }
 
 #[test]

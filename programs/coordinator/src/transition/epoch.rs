@@ -4,7 +4,9 @@ use anchor_lang::prelude::*;
 
 use super::{entropy, members, plan::seconds_of, round, settle, vote};
 use crate::{
-    machine::phase::Phase,
+    events::RatesChanged,
+    instructions::set_rates,
+    machine::{bits::set_bit, phase::Phase},
     state::{MemberState, VoteKind, VoteStage, ROUNDS_OPEN},
     world::World,
 };
@@ -94,19 +96,23 @@ pub fn start_cooldown(world: &mut World, round: u32) -> Result<()> {
 pub fn end(world: &mut World, to: Phase) -> Result<()> {
     vote::decide(world)?;
     let agreed = (world.run.vote.agreed == 1).then_some(world.run.agreed.digest);
+    let (mut readied, mut others) = (members::no_slots(world), members::no_slots(world));
     let (run, now) = (&mut *world.run, world.now);
-    for entry in world.roster.iter_mut() {
+    for (slot, entry) in world.roster.iter_mut().enumerate() {
         entry.silences = 0;
         if entry.state == MemberState::Active as u8 {
             let ready = agreed.is_some_and(|digest| vote::said(entry, &digest));
-            let state = if ready {
-                MemberState::Ready
+            let (state, slots) = if ready {
+                (MemberState::Ready, &mut readied)
             } else {
-                MemberState::Joined
+                (MemberState::Joined, &mut others)
             };
             crate::world::change_state(run, entry, state, now);
+            set_bit(slots, slot, true);
         }
     }
+    members::tell_changed(world, MemberState::Ready, readied);
+    members::tell_changed(world, MemberState::Joined, others);
     next_epoch(world);
     world.run.pause_requested = 0;
     enter(world, to);
@@ -117,6 +123,14 @@ fn next_epoch(world: &mut World) {
     world.rounds.clear_all();
     let run = &mut *world.run;
     run.epoch = run.epoch.saturating_add(1);
+    if let Some((before, after)) = set_rates::adopt(run) {
+        emit!(RatesChanged {
+            run: world.key,
+            epoch: run.epoch,
+            before,
+            after,
+        });
+    }
     run.round = 0;
     run.rounds_in_epoch = ROUNDS_OPEN;
     run.end_reason = 0;
@@ -146,14 +160,17 @@ pub fn abort(world: &mut World) -> Result<()> {
         world.run.in_flight = world.run.in_flight.saturating_sub(u64::from(sequences));
     }
     vote::forget(world);
+    let mut joined = members::no_slots(world);
     let (run, now) = (&mut *world.run, world.now);
-    for entry in world.roster.iter_mut() {
+    for (slot, entry) in world.roster.iter_mut().enumerate() {
         entry.silences = 0;
         entry.vote_stage = VoteStage::None as u8;
         if entry.state == MemberState::Active as u8 {
             crate::world::change_state(run, entry, MemberState::Joined, now);
+            set_bit(&mut joined, slot, true);
         }
     }
+    members::tell_changed(world, MemberState::Joined, joined);
     next_epoch(world);
     enter(world, Phase::Paused);
     Ok(())

@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 
 use crate::{
     errors::CoordinatorError,
-    events::{Admitted, Dropped},
+    events::{Admitted, Dropped, MembersChanged},
     machine::{
         bits::{bit, set_bit},
         phase::{Moment, Phase},
@@ -101,6 +101,24 @@ pub fn place_newcomers(
             entry.weight = first_weight(entry.declared_weight, median);
             *weight = entry.weight;
         }
+    }
+}
+
+/// A bit field by slot, empty.
+pub fn no_slots(world: &World) -> Vec<u8> {
+    vec![0_u8; usize::from(world.run.capacity) / 8]
+}
+
+/// Tells observers whose state changed with the run, if anybody's did.
+pub fn tell_changed(world: &World, state: MemberState, slots: Vec<u8>) {
+    if slots.iter().any(|bits| *bits != 0) {
+        emit!(MembersChanged {
+            run: world.key,
+            epoch: world.run.epoch,
+            round: world.run.round,
+            state_after: state as u8,
+            slots,
+        });
     }
 }
 

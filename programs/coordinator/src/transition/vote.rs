@@ -2,10 +2,11 @@
 
 use anchor_lang::prelude::*;
 
-use super::members::depart;
+use super::members::{depart, no_slots, tell_changed};
 use crate::{
     events::{DigestAgreed, VoteOpened},
     machine::{
+        bits::set_bit,
         phase::Moment,
         vote::{agreed, agreed_digest, sealed_digest},
     },
@@ -277,6 +278,7 @@ fn agree(world: &mut World, digest: [u8; 32], votes: u16) -> Result<()> {
 
 /// Who said something else than what was agreed has other parameters: it becomes Joined.
 fn demote(world: &mut World, digest: &[u8; 32]) -> Result<()> {
+    let mut changed = no_slots(world);
     let (run, now) = (&mut *world.run, world.now);
     let mut others = Vec::new();
     for (slot, entry) in (0_u16..).zip(world.roster.iter_mut()) {
@@ -289,7 +291,9 @@ fn demote(world: &mut World, digest: &[u8; 32]) -> Result<()> {
         }
         if active || entry.state == MemberState::Ready as u8 {
             change_state(run, entry, MemberState::Joined, now);
+            set_bit(&mut changed, usize::from(slot), true);
         }
     }
+    tell_changed(world, MemberState::Joined, changed);
     depart(world, &others)
 }

@@ -1,0 +1,93 @@
+//! What changed about who owns a run, who may join it, and what is paid.
+
+use anchor_lang::prelude::*;
+
+/// The owner named, or withdrew, who shall own the run.
+#[event]
+pub struct AuthorityProposed {
+    /// The run.
+    pub run: Pubkey,
+    /// Who owns it.
+    pub authority: Pubkey,
+    /// Who was proposed before; zero: nobody.
+    pub proposed_before: Pubkey,
+    /// Who is proposed now; zero: nobody.
+    pub proposed_after: Pubkey,
+}
+
+/// The run has another owner.
+#[event]
+pub struct AuthorityChanged {
+    /// The run.
+    pub run: Pubkey,
+    /// Who owned it.
+    pub authority_before: Pubkey,
+    /// Who owns it.
+    pub authority_after: Pubkey,
+}
+
+/// Another authority permits joining.
+#[event]
+pub struct JoinAuthorityChanged {
+    /// The run.
+    pub run: Pubkey,
+    /// Whose permission joining needed; zero: nobody's.
+    pub join_authority_before: Pubkey,
+    /// Whose it needs; zero: nobody's.
+    pub join_authority_after: Pubkey,
+}
+
+/// Other rates wait for the next epoch: for a sequence, an attestation, a verdict.
+#[event]
+pub struct RatesProposed {
+    /// The run.
+    pub run: Pubkey,
+    /// The first epoch in which they are in force.
+    pub epoch: u32,
+    /// What that epoch would have had.
+    pub before: [u32; 3],
+    /// What it will have.
+    pub after: [u32; 3],
+}
+
+/// Other rates are in force: for a sequence, an attestation, a verdict.
+#[event]
+pub struct RatesChanged {
+    /// The run.
+    pub run: Pubkey,
+    /// The first epoch in which they are in force.
+    pub epoch: u32,
+    /// Rates of the epoch before.
+    pub before: [u32; 3],
+    /// Rates from now on.
+    pub after: [u32; 3],
+}
+
+/// Members' states changed with the run, not by their own word: another digest was agreed, the
+/// epoch ended, or the run was aborted.
+#[event]
+pub struct MembersChanged {
+    /// The run.
+    pub run: Pubkey,
+    /// Epoch in which it happened.
+    pub epoch: u32,
+    /// Round in which it happened.
+    pub round: u32,
+    /// Their state after.
+    pub state_after: u8,
+    /// Bit field by slot of those that were in another state before.
+    pub slots: Vec<u8>,
+}
+
+/// A participant's points and bond go elsewhere.
+#[event]
+pub struct PayeeChanged {
+    /// The run.
+    pub run: Pubkey,
+    /// The participant's wallet.
+    pub wallet: Pubkey,
+    /// Where they went.
+    pub payee_before: Pubkey,
+    /// Where they go.
+    pub payee_after: Pubkey,
+}

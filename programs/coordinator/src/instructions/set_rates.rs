@@ -1,0 +1,89 @@
+//! `set_rates`.
+
+use anchor_lang::prelude::*;
+
+use super::{check_version, OwnerOfRun};
+use crate::{events::RatesProposed, state::Run};
+
+/// Arguments of `set_rates`.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug)]
+pub struct SetRatesArgs {
+    /// Points for an accepted sequence.
+    pub points_per_sequence: u32,
+    /// Points for an attestation that agrees with the accepted set.
+    pub points_per_attestation: u32,
+    /// Points for a verdict with the majority.
+    pub points_per_verdict: u32,
+}
+
+/// See [`crate::coordinator::set_rates`].
+///
+/// # Errors
+/// As documented there.
+pub fn set_rates(ctx: &Context<OwnerOfRun>, args: &SetRatesArgs) -> Result<()> {
+    let key = ctx.accounts.run.key();
+    let mut run = ctx.accounts.run.load_mut()?;
+    check_version(run.version)?;
+    let before = note(&mut run, args);
+    emit!(RatesProposed {
+        run: key,
+        epoch: run.epoch.saturating_add(1),
+        before,
+        after: next_of(&run),
+    });
+    Ok(())
+}
+
+/// The instruction on a run; says which rates the next epoch would have had.
+pub fn note(run: &mut Run, args: &SetRatesArgs) -> [u32; 3] {
+    let before = if run.rates_pending == 1 {
+        next_of(run)
+    } else {
+        rates_of(run)
+    };
+    run.next_points_per_sequence = args.points_per_sequence;
+    run.next_points_per_attestation = args.points_per_attestation;
+    run.next_points_per_verdict = args.points_per_verdict;
+    run.rates_pending = 1;
+    before
+}
+
+/// Points for a sequence, an attestation, a verdict, in this epoch.
+#[must_use]
+pub const fn rates_of(run: &Run) -> [u32; 3] {
+    [
+        run.config.points_per_sequence,
+        run.config.points_per_attestation,
+        run.config.points_per_verdict,
+    ]
+}
+
+/// The same from the next epoch on, while they are pending.
+const fn next_of(run: &Run) -> [u32; 3] {
+    [
+        run.next_points_per_sequence,
+        run.next_points_per_attestation,
+        run.next_points_per_verdict,
+    ]
+}
+
+/// An epoch is over: what is pending comes into force. Says (before, after) if anything was.
+pub fn adopt(run: &mut Run) -> Option<([u32; 3], [u32; 3])> {
+    if run.rates_pending == 0 {
+        return None;
+    }
+    let before = rates_of(run);
+    run.config.points_per_sequence = run.next_points_per_sequence;
+    run.config.points_per_attestation = run.next_points_per_attestation;
+    run.config.points_per_verdict = run.next_points_per_verdict;
+    forget(run);
+    Some((before, rates_of(run)))
+}
+
+/// Drops what is pending: a newer word of the owner's counts.
+pub const fn forget(run: &mut Run) {
+    run.rates_pending = 0;
+    run.next_points_per_sequence = 0;
+    run.next_points_per_attestation = 0;
+    run.next_points_per_verdict = 0;
+}

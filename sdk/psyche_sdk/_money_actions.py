@@ -1,0 +1,61 @@
+"""Who owns a run, who may join it, and what is paid: one method an instruction.
+
+The builders are the functions of psyche_sdk.instructions, as in `_actions`.
+"""
+
+from __future__ import annotations
+
+from solders.pubkey import Pubkey
+
+from psyche_sdk._actions import Actions
+from psyche_sdk._generated import instructions as _ix
+from psyche_sdk._generated import types as _t
+from psyche_sdk._send import Receipt
+
+#: Withdraws a proposal; nobody has the key.
+NOBODY = Pubkey.default()
+
+
+class MoneyActions(Actions):
+    """Instructions about authorities, rates, passes, points and bonds; see `Actions`."""
+
+    # Owner
+
+    async def update_metadata(self, text: str) -> Receipt:
+        """Replace the text about the run, at most 256 bytes."""
+        args = _t.UpdateMetadataArgs(metadata=text)
+        built = _ix.update_metadata(authority=self._wallet(), run=self.address, args=args)
+        return await self._send("update_metadata", [built])
+
+    async def set_rates(self, args: _t.SetRatesArgs) -> Receipt:
+        """Set the points for sequences, attestations and verdicts, from the next epoch on."""
+        built = _ix.set_rates(authority=self._wallet(), run=self.address, args=args)
+        return await self._send("set_rates", [built])
+
+    async def set_authority(self, proposed: Pubkey | None) -> Receipt:
+        """Propose who shall own the run; None withdraws the proposal."""
+        args = _t.SetAuthorityArgs(proposed=proposed or NOBODY)
+        built = _ix.set_authority(authority=self._wallet(), run=self.address, args=args)
+        return await self._send("set_authority", [built])
+
+    async def accept_authority(self) -> Receipt:
+        """Take the run over; the signer is who was proposed."""
+        built = _ix.accept_authority(proposed_authority=self._wallet(), run=self.address)
+        return await self._send("accept_authority", [built])
+
+    async def set_join_authority(self, join_authority: Pubkey | None) -> Receipt:
+        """Say whose passes joining needs from now on; None: anyone may join."""
+        args = _t.SetJoinAuthorityArgs(join_authority=join_authority)
+        built = _ix.set_join_authority(authority=self._wallet(), run=self.address, args=args)
+        return await self._send("set_join_authority", [built])
+
+    # Participant
+
+    async def set_payee(self, payee: Pubkey) -> Receipt:
+        """Say where the signer's points and returned bond go."""
+        built = _ix.set_payee(
+            wallet=self._wallet(),
+            participant=self.participant_address(),
+            args=_t.SetPayeeArgs(payee=payee),
+        )
+        return await self._send("set_payee", [built])
