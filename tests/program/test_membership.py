@@ -139,6 +139,18 @@ def test_who_comes_back_gets_a_new_member_id() -> None:
     assert world.roster.member(0).state is MemberState.LEFT
 
 
+def test_a_slot_that_the_oldest_kept_record_names_is_not_free_in_cooldown() -> None:
+    world = world_at(Phase.TRAIN, epoch_rounds=5, total_steps=50)
+    world.finish_round()
+    world.leave(BOB)  # after this round only the records of rounds 0 and 1 name it
+    while world.run.phase is not Phase.COOLDOWN:
+        world.step()
+    assert world.rounds[0].round == 1
+
+    with pytest.raises(SlotTaken):
+        world.join(ERIN, slot=0)
+
+
 def test_who_comes_back_may_have_its_own_slot_before_it_was_ever_named() -> None:
     world = world_at(Phase.WAITING_FOR_MEMBERS)
     world.join(BOB)

@@ -24,12 +24,17 @@ class Actor:
     @property
     def wallet(self) -> Pubkey:
         """The public key."""
-        return self.keypair.pubkey()
+        return _wallet(self.name)
 
     @property
     def node_key(self) -> bytes:
         """An invented key of the actor's node."""
         return hashlib.sha256(f"node of {self.name}".encode()).digest()
+
+
+@cache
+def _wallet(name: str) -> Pubkey:
+    return _keypair(name).pubkey()
 
 
 @cache

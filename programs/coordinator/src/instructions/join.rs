@@ -6,7 +6,7 @@ use super::{check_version, create_run::copy_text, with_world};
 use crate::{
     errors::CoordinatorError,
     events::Joined,
-    machine::shares::MAX_WEIGHT,
+    machine::{phase::Phase, shares::MAX_WEIGHT},
     state::{
         seeds, MemberState, Participant, Roster, RosterEntry, Rounds, Run, ACCOUNT_VERSION,
         ADDRESS_BYTES, PARTICIPANT_BYTES, RECORDS,
@@ -174,9 +174,12 @@ pub fn run(
                 && MemberState::is_member(held.state)
         });
     require!(!holds, CoordinatorError::AlreadyAMember);
-    let (epoch, round, now) = (world.run.epoch, world.run.round, world.now);
+    let (epoch, now) = (world.run.epoch, world.now);
+    // In Cooldown no record is that of the run's round: the four before it are kept.
+    let resting = u32::from(world.phase()? == Phase::Cooldown);
+    let newest = world.run.round.saturating_sub(resting);
     let entry = world.entry(args.slot)?;
-    require!(is_free(entry, epoch, round), CoordinatorError::SlotTaken);
+    require!(is_free(entry, epoch, newest), CoordinatorError::SlotTaken);
     let member_id = world.run.next_member_id;
     world.run.next_member_id = member_id.checked_add(1).ok_or(CoordinatorError::Overflow)?;
     let entry = world.entry(args.slot)?;
@@ -201,12 +204,13 @@ pub fn run(
     Ok(())
 }
 
-/// Whether nobody holds the slot, no record names it, and its points were collected.
-fn is_free(entry: &RosterEntry, epoch: u32, round: u32) -> bool {
+/// Whether nobody holds the slot, no record names it, and its points were collected; `newest` is
+/// the round of the newest record.
+fn is_free(entry: &RosterEntry, epoch: u32, newest: u32) -> bool {
     let kept = u32::try_from(RECORDS).unwrap_or(0);
     // Who was never Active has no weight, and no record names it.
     let named = entry.weight > 0
         && entry.named_epoch == epoch
-        && round < entry.named_round.saturating_add(kept);
+        && newest < entry.named_round.saturating_add(kept);
     !MemberState::is_member(entry.state) && !named && entry.points == 0
 }

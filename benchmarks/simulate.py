@@ -1,0 +1,60 @@
+"""Simulates runs on the real program, and checks every invariant after every transaction.
+
+    python -m benchmarks.simulate --members 256 --rounds 300 --seed 7
+    python -m benchmarks.simulate --members 24 --capacity 72 --rounds 40 --seed 0 --runs 50
+
+Prints what became of all messages. If an invariant of docs/INVARIANTS.md does not hold it prints
+the seed and the last messages and exits with 1; the same seed gives the same run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+# The simulator is part of the program's tests.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from support.simulator.sweep import Plan, Sweep
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.simulate")
+    parser.add_argument("--members", type=int, default=256, help="virtual clients")
+    parser.add_argument("--capacity", type=int, help="slots; as many as clients, if left out")
+    parser.add_argument("--rounds", type=int, default=50, help="rounds that settle, of each run")
+    parser.add_argument("--seed", type=int, default=0, help="of the first run")
+    parser.add_argument("--runs", type=int, default=1, help="with this seed and those after it")
+    parser.add_argument("--wild", type=float, default=0.02, help="part of odd things, 0 to 1")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Runs them one after the other."""
+    given = arguments()
+    capacity = given.capacity or (given.members + 7) // 8 * 8
+    outcomes: Counter[str] = Counter()
+    for seed in range(given.seed, given.seed + given.runs):
+        plan = Plan(given.members, capacity, given.rounds, seed, given.wild)
+        started = time.monotonic()
+        sweep = Sweep(plan)
+        try:
+            sweep.run()
+        except AssertionError as error:
+            print("\n".join([f"broken: {error}", *error.__notes__]))
+            return 1
+        outcomes.update(sweep.world.outcomes)
+        seconds = time.monotonic() - started
+        settled, sent = sweep.world.past.rounds_settled, sweep.world.transactions
+        print(f"seed {seed}: {settled} rounds, {sent} messages, {seconds:.0f} s", flush=True)
+    for outcome, count in sorted(outcomes.items()):
+        print(f"{count:>9,}  {outcome}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

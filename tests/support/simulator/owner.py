@@ -1,0 +1,63 @@
+"""What the owner of a simulated run does, at good times and at bad ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from psyche_sdk import instructions as build
+from psyche_sdk.views import Phase
+from support.actors import ALICE
+from support.simulator.chain import SimulatedChain
+
+
+def act(world: SimulatedChain) -> None:
+    """Does something that may or may not be allowed now."""
+    choice = world.rng.choice(["pause", "pause", "resume", "abort", "update", "update"])
+    if choice == "update":
+        update(world)
+    else:
+        world.attempt(choice, ALICE)
+
+
+def start_again(world: SimulatedChain) -> None:
+    """Gets a run that rests going: other settings now and then, more steps if it is finished."""
+    if world.now.phase is Phase.FINISHED:
+        world.attempt("pause", ALICE)
+        update(world, total_steps=world.now.number("step") + 200)
+    elif world.rng.random() < 0.4:
+        update(world)
+    world.attempt("resume", ALICE)
+
+
+def drawn_settings(world: SimulatedChain) -> dict[str, Any]:
+    """Other settings, some of which contradict each other."""
+    rng, many = world.rng, max(world.capacity // 4, 2)
+    least = rng.randint(1, max(many // 2, 1))
+    batch = rng.choice([3, 30, 700, 4_096, 1 << 18])
+    choices: dict[str, list[Any]] = {
+        "overlap": [0, 1],
+        "witness_count": [1, 2, 5, 32],
+        "misses_max": [1, 2, 3],
+        "epoch_rounds": [1, 2, 3, 5, 8, 13],
+        "snapshot_rounds": [0, 0, 2, 3],
+        "admit_anytime": [0, 1, 1],
+        "ready_seconds": [40, 600],
+        "share_percent_max": [1, 10, 100],
+        "batch_ramp_steps": [0, 40],
+        "min_members": [least],
+        "init_min_members": [least, many, least - 1],
+        "batch_sequences_end": [batch],
+        "batch_sequences_start": [max(batch // 3, 1), batch],
+    }
+    wanted = rng.sample(list(choices), rng.randint(1, len(choices)))
+    return {name: rng.choice(choices[name]) for name in wanted}
+
+
+def update(world: SimulatedChain, **changes: Any) -> None:
+    """Changes the configuration, or tries to."""
+    reset = world.rng.random() < 0.1
+    changed = replace(world.config, **(drawn_settings(world) | changes))
+    args = build.UpdateConfigArgs(config=changed, reset_positions=reset)
+    if world.attempt("update_config", ALICE, args):
+        world.config = changed

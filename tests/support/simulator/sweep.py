@@ -1,0 +1,280 @@
+"""A simulation: many clients, an owner and bad weather, from a seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from psyche_sdk.views import Phase
+from support.actors import crowd
+from support.simulator import clients, liveness, owner
+from support.simulator.chain import SimulatedChain
+from support.simulator.clients import Client
+from support.simulator.past import must
+
+#: Transactions between two looks whether the run can get stuck.
+ALONE_EVERY = 400
+#: Of so many of those looks one tries whether newcomers can take the run over.
+TAKEN_OVER_EVERY = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large a simulation is.
+
+    Attributes:
+        wild: how likely something odd happens between two messages.
+    """
+
+    members: int = 8
+    capacity: int = 8
+    rounds: int = 50
+    seed: int = 0
+    wild: float = 0.02
+    transactions_max: int = 10**9
+
+
+class Sweep:
+    """One simulated run."""
+
+    def __init__(self, plan: Plan, **changes: Any) -> None:
+        self.plan = plan
+        self.rng = random.Random(plan.seed)
+        actors = crowd(plan.members)
+        self.world = SimulatedChain(actors, self.rng)
+        self.clients = [Client(one, clients.draw_habits(self.rng)) for one in actors]
+        self.copy = liveness.Copy()
+        self.looks = self.next_look = 0
+        self.phases: set[Phase] = set()
+        self.world.given_run(capacity=plan.capacity, **(self.first_settings() | changes))
+        self.world.watch()
+
+    def run(self) -> Sweep:
+        """Goes on until enough rounds have settled.
+
+        Raises:
+            BrokenError: an invariant does not hold; notes give the seed and the last messages.
+        """
+        try:
+            while self.goes_on():
+                self.turn()
+        except Exception as error:
+            error.add_note(
+                f"{self.plan}, transaction {self.world.transactions}; the last messages:"
+            )
+            for said in self.world.messages:
+                error.add_note(f"  {said}")
+            raise
+        return self
+
+    def first_settings(self) -> dict[str, Any]:
+        """Drawn ones that fit each other."""
+        many = max(self.plan.members // 4, 2)
+        drawn = {
+            "overlap": [0, 1],
+            "witness_count": [2, 5, 32],
+            "misses_max": [1, 2, 3],
+            "epoch_rounds": [2, 5, 8],
+            "snapshot_rounds": [0, 2],
+            "batch_sequences_end": [5, 30, 4_096, 1 << 18],
+        }
+        settings = {name: self.rng.choice(values) for name, values in drawn.items()}
+        start = {"batch_sequences_start": max(settings["batch_sequences_end"] // 3, 1)}
+        return {
+            "init_min_members": many,
+            "total_steps": self.rng.choice([9, 200]),
+            "batch_ramp_steps": 40,
+            **start,
+        } | settings
+
+    def goes_on(self) -> bool:
+        """Whether rounds are wanted still."""
+        enough = self.world.past.rounds_settled >= self.plan.rounds
+        return not enough and self.world.transactions < self.plan.transactions_max
+
+    def turn(self) -> None:
+        """What a phase asks of everybody, some of which they do."""
+        phase = self.world.now.phase
+        self.phases.add(phase)
+        turns: dict[Phase, Callable[[], None]] = {
+            Phase.PAUSED: self.rest,
+            Phase.FINISHED: self.rest,
+            Phase.WAITING_FOR_MEMBERS: self.gather,
+            Phase.WARMUP: self.warm_up,
+            Phase.TRAIN: self.train,
+            Phase.WITNESS: self.witness,
+            Phase.COOLDOWN: self.cool_down,
+        }
+        turns[phase]()
+        self.come_and_go()
+        self.look_for_an_end()
+
+    # Phases
+
+    def rest(self) -> None:
+        """Time goes by until the owner goes on."""
+        self.maybe_odd()
+        self.wait(self.rng.choice([1, 10, 700]))
+        self.world.try_tick()
+        if self.rng.random() < 0.7:
+            owner.start_again(self.world)
+
+    def gather(self) -> None:
+        """Who is not there joins."""
+        for client in self.some(lambda one: not one.is_member(self.world.now), 0.5):
+            clients.join(self.world, client)
+        self.wait(self.world.config.waiting_seconds // 2)
+        self.world.try_tick()
+
+    def warm_up(self) -> None:
+        """Who is there gets ready; votes that failed are held again."""
+        self.wait(1)
+        self.tick()
+        self.vote()
+        for client in self.some(self.is_unready, 0.9):
+            clients.ready(self.world, client)
+        self.wait(self.world.config.warmup_seconds // 2)
+        self.tick()
+
+    def train(self) -> None:
+        """Trainers commit, and with overlap witnesses attest."""
+        record = self.world.now.record(self.world.now.number("round"))
+        must(10, record, "a round that trains has a record")
+        if record is not None:
+            trainers = set(record.order().tolist())
+            for client in self.some(lambda one: self.holds(one, trainers), 1):
+                if self.rng.random() < client.habits.trains:
+                    clients.commit(self.world, client)
+        self.attest()
+        self.vote()
+        self.wait(self.rng.choice([1, 5, self.world.config.train_seconds]))
+        self.tick()
+
+    def witness(self) -> None:
+        """Entropy comes, and witnesses attest."""
+        self.world.pass_time(slots=self.rng.choice([1, 2, 3, 3, 9]))
+        self.world.try_tick()
+        self.attest()
+        self.tick()
+        if self.world.now.phase is Phase.WITNESS:
+            self.wait(self.world.config.witness_seconds // 2)
+            self.tick()
+
+    def attest(self) -> None:
+        """The target's witnesses attest, if they are known."""
+        target = self.world.now.target
+        elected = {slot for slot, _ in target.witnesses()} if target else set()
+        for client in self.some(lambda one: self.holds(one, elected), 1):
+            if self.rng.random() < client.habits.attests:
+                clients.attest(self.world, client)
+
+    def cool_down(self) -> None:
+        """Who may vote votes, and the time goes by."""
+        self.vote()
+        self.wait(self.world.config.cooldown_seconds // 2)
+        self.vote()
+        self.tick()
+
+    def vote(self) -> None:
+        """Words are sealed, and opened."""
+        if not self.world.now.run["vote"]["opened_slot"]:
+            return
+        for client in self.some(lambda one: self.stage(one) == 1, 0.9):
+            if self.rng.random() < client.habits.votes:
+                clients.seal(self.world, client)
+        for client in self.some(lambda one: self.stage(one) == 2, 0.9):
+            if self.rng.random() < client.habits.votes:
+                clients.reveal(self.world, client)
+
+    # What goes on all the time
+
+    def stage(self, client: Client) -> int:
+        """Where a member stands in the vote."""
+        return int(self.world.now.entries[client.slot]["vote_stage"])
+
+    def holds(self, client: Client, slots: set[int]) -> bool:
+        """Whether a member's slot is one of these."""
+        return client.slot in slots and client.is_member(self.world.now)
+
+    def is_unready(self, client: Client) -> bool:
+        """Whether a client holds a slot and is not ready."""
+        return client.state(self.world.now) in clients.UNREADY
+
+    def some(self, wanted: Callable[[Client], bool], part: float) -> Iterable[Client]:
+        """About that part of the wanted clients, in any order, with odd things in between."""
+        chosen = [one for one in self.clients if wanted(one) and self.rng.random() < part]
+        self.rng.shuffle(chosen)
+        for client in chosen:
+            self.maybe_odd()
+            yield client
+
+    def come_and_go(self) -> None:
+        """Some leave or fall behind, some come back, some change their ways."""
+        for client in self.clients:
+            if not client.is_member(self.world.now):
+                if self.rng.random() < 0.15:
+                    clients.join(self.world, client)
+            elif self.is_unready(client):
+                if self.rng.random() < 0.5 and client.habits.stays < 1:
+                    clients.ready(self.world, client)
+            elif self.rng.random() > client.habits.stays:
+                clients.go(self.world, client)
+            if self.rng.random() < 0.01:
+                client.habits = clients.draw_habits(self.rng)
+
+    def tick(self) -> None:
+        """Somebody ticks, mostly until nothing is due."""
+        while self.world.try_tick() and self.rng.random() < 0.95:
+            self.maybe_odd()
+
+    def wait(self, seconds: int) -> None:
+        """Time goes by as on a healthy chain."""
+        self.world.pass_seconds(max(seconds, 0))
+
+    def maybe_odd(self) -> None:
+        """Now and then something that nobody expects."""
+        if self.rng.random() >= self.plan.wild:
+            return
+        client, world = self.rng.choice(self.clients), self.world
+        odd: list[Callable[[], object]] = [
+            lambda: world.pass_time(**dict(zip(("seconds", "slots"), self.storm(), strict=True))),
+            self.repeat,
+            lambda: clients.go(world, client),
+            lambda: clients.join(world, client),
+            lambda: clients.ready(world, client),
+            lambda: clients.commit(world, client),
+            lambda: clients.attest(world, client),
+            lambda: clients.seal(world, client),
+            lambda: clients.reveal(world, client),
+            lambda: clients.set_weight(world, client),
+            lambda: world.try_tick(client.actor),
+            lambda: owner.act(world),
+        ]
+        weights = [4, 6, 1, 1, 2, 2, 2, 1, 1, 1, 3, 1]
+        self.rng.choices(odd, weights)[0]()
+
+    def storm(self) -> tuple[int, int]:
+        """Bad weather."""
+        assert self.world.weather is not None
+        return self.world.weather.storm()
+
+    def repeat(self) -> None:
+        """Something that was sent before is sent again."""
+        if self.world.recent:
+            name, actor, args, more = self.rng.choice(self.world.recent)
+            self.world.attempt(name, actor, args, **more)
+
+    def look_for_an_end(self) -> None:
+        """Now and then: could the run get stuck from here?"""
+        if self.world.transactions < self.next_look:
+            return
+        self.next_look = self.world.transactions + ALONE_EVERY
+        self.looks += 1
+        ways = [self.copy.leave_alone, self.copy.abort]
+        if self.looks % TAKEN_OVER_EVERY == 0:
+            ways.append(self.copy.recover)
+        for way in ways:
+            self.copy.take(self.world, self.world.now)
+            way()

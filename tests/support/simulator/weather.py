@@ -1,0 +1,69 @@
+"""The chain's clock under bad weather: it jumps both ways, slots are skipped or stand still."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+
+from solders.hash import Hash
+
+from psyche_sdk.views import Moment
+from support.program_chain import slot_hash
+
+#: Hashes that the SlotHashes sysvar keeps.
+KEPT = 512
+#: Part of the chain slots that have no block, and so no hash.
+SKIPPED = 0.07
+#: Slots of a healthy chain in a second.
+SLOTS_A_SECOND = 2.5
+
+
+class Weather:
+    """Where the chain stands, and the hashes that it still knows, newest first."""
+
+    def __init__(self, rng: random.Random, start: Moment) -> None:
+        self.rng = rng
+        self.moment = start
+        self.hashes: deque[tuple[int, Hash]] = deque(maxlen=KEPT)
+        self._add(range(start.chain_slot - KEPT, start.chain_slot))
+
+    def _add(self, slots: range) -> None:
+        for one in slots[-2 * KEPT :]:
+            if self.rng.random() >= SKIPPED:
+                self.hashes.appendleft((one, slot_hash(one)))
+
+    def pass_time(self, seconds: int, slots: int) -> None:
+        """Moves the clock, forth or back, and the slots, forth or not at all."""
+        before = self.moment.chain_slot
+        self.moment = Moment(self.moment.time + seconds, before + slots)
+        self._add(range(before, before + slots))
+
+    def pass_seconds(self, seconds: int) -> None:
+        """Time as on a healthy chain."""
+        self.pass_time(seconds, max(1, int(seconds * SLOTS_A_SECOND)))
+
+    def storm(self) -> tuple[int, int]:
+        """Some seconds and slots that do not belong together."""
+        rng = self.rng
+        kind = rng.randrange(6)
+        if kind == 0:  # the clock goes back
+            return -rng.choice([1, 7, 100, 5_000]), rng.randrange(4)
+        if kind == 1:  # it jumps ahead, and the chain does not
+            return rng.choice([30, 1_000, 10**6]), rng.randrange(3)
+        if kind == 2:  # the chain goes on, the clock does not
+            return 0, rng.choice([1, 40, 700, 3_000])
+        if kind == 3:  # all hashes are new
+            return rng.randrange(400), KEPT + rng.randrange(900)
+        if kind == 4:  # the same slot again
+            return rng.randrange(3), 0
+        return rng.randrange(90), rng.randrange(250)
+
+    def hash_at(self, target: int) -> bytes | None:
+        """The hash of the newest chain slot <= target; None if none that is known is so old."""
+        return next((bytes(one) for slot, one in self.hashes if slot <= target), None)
+
+    def newest(self) -> Iterator[tuple[int, Hash]]:
+        """What the sysvar holds."""
+        return islice(self.hashes, KEPT)
