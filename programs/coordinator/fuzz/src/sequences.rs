@@ -135,9 +135,9 @@ fn settle_down(scene: &mut Scene, idl: &Idl, trace: &mut Vec<String>) -> Result<
             return Ok(());
         }
         // Entropy first, then what a long time brings.
-        let (seconds, slots) = if turn % 2 == 0 { (1, 4) } else { (40, 100) };
-        scene.ledger.slot += slots;
-        scene.ledger.time += seconds;
+        let seconds = if turn % 2 == 0 { 1 } else { longest(scene) };
+        scene.ledger.slot += u64::from(seconds) * 5 / 2 + 2;
+        scene.ledger.time += i64::from(seconds);
         let outcome = send(scene, idl, tick, &mut Rng::new(0), TAME);
         trace.push(format!("{} alone {outcome:?}", told(scene)));
         let happened = ("tick".to_owned(), outcome);
@@ -149,4 +149,19 @@ fn settle_down(scene: &mut Scene, idl: &Idl, trace: &mut Vec<String>) -> Result<
         )?;
     }
     Err("the run does not come to rest".into())
+}
+
+/// A second more than the longest phase of the run takes.
+fn longest(scene: &Scene) -> u32 {
+    let Some(run) = scene.state() else {
+        return 1;
+    };
+    let config = run.config;
+    let phases = [
+        config.warmup_seconds,
+        config.train_seconds,
+        config.witness_seconds,
+        config.cooldown_seconds,
+    ];
+    phases.into_iter().max().unwrap_or(0).saturating_add(1)
 }
