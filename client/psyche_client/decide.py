@@ -128,7 +128,8 @@ def decide(view: View, me: Me) -> Step:
 def _end(view: View, me: Me) -> Step:
     """After the last round: catch up if need be, serve those that lag, then stop."""
     if view.standing is Standing.NONE:
-        return Step.FINISH
+        # Peers serve members alone, but what is here already can still be applied.
+        return Step.APPLY if me.can_apply and me.patient and not me.training else Step.FINISH
     if me.synced or not me.patient:
         return Step.WAIT if me.synced and me.needed and me.patient else Step.FINISH
     if me.can_apply and not me.training:

@@ -109,6 +109,12 @@ CASES = [
         Step.APPLY,
     ),
     (
+        "who was dropped applies what is here",
+        View(phase=Phase.FINISHED),
+        Me(can_apply=True, patient=True),
+        Step.APPLY,
+    ),
+    (
         "and gives up in the end",
         View(phase=Phase.FINISHED, standing=Standing.JOINED),
         Me(lost=True),

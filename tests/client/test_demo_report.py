@@ -11,7 +11,7 @@ import pytest
 
 from psyche_client.demo.costs import Costs, Transaction
 from psyche_client.demo.director import Play
-from psyche_client.demo.report import report, training_share, write_folder
+from psyche_client.demo.report import disagreement, report, training_share, write_folder
 from support.client import START, settled
 from support.sights import snapshot
 
@@ -81,6 +81,33 @@ def test_first_and_last_loss_are_means_of_three_rounds(stage: Any, play: Play) -
 def test_digests_are_those_of_clients_that_ended_by_themselves(stage: Any, play: Play) -> None:
     play.events["client-1"].append(event("stop", digest="cc"))
     assert told(stage, play)["digests"] == {"client-0": "aa", "client-2": "bb"}
+
+
+def end_with(play: Play, **chain_hashes: tuple[str, str]) -> None:
+    """Lets clients end with (chain hash, digest)."""
+    for name, (chain_hash, digest) in chain_hashes.items():
+        ended = event("stop", digest=digest, chain_hash=chain_hash, step=20)
+        play.events[name.replace("_", "-")].append(ended)
+
+
+def test_clients_in_step_with_equal_digests_do_not_disagree(stage: Any, play: Play) -> None:
+    last = told(stage, play)["chain_hash"]
+    end_with(play, client_0=(last, "aa"), client_2=(last, "aa"), client_1=("00", "cc"))
+    assert disagreement(play) is None  # client-1 was killed
+
+
+def test_a_client_that_ended_before_the_last_round_is_named(stage: Any, play: Play) -> None:
+    last = told(stage, play)["chain_hash"]
+    end_with(play, client_0=(last, "aa"), client_2=("00", "bb"))
+    trouble = disagreement(play)
+    assert trouble == "not every client came to the last round: client-2 at step 20"
+
+
+def test_clients_in_step_with_other_bits_are_named_first(stage: Any, play: Play) -> None:
+    last = told(stage, play)["chain_hash"]
+    end_with(play, client_0=(last, "aa"), client_2=(last, "bb"))
+    trouble = disagreement(play)
+    assert trouble == "client-0, client-2 applied the same rounds and hold different parameters"
 
 
 def test_who_was_killed_and_who_joined_is_told(stage: Any, play: Play) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 
 from psyche_client.cli.state import State
 from psyche_client.cli.view import LiveView
-from psyche_client.demo.director import DemoError, Director
-from psyche_client.demo.report import report, write_folder
+from psyche_client.demo.director import DemoError, DesyncError, Director
+from psyche_client.demo.report import disagreement, report, write_folder
 from psyche_client.demo.stage import demo_config, set_stage
 from psyche_client.options import DemoOptions
 from psyche_sdk.localnet import LocalnetProcess, packaged_program
 
-__all__ = ["DemoError", "main"]
+__all__ = ["DemoError", "DesyncError", "main"]
 
 SLOT_MS = 50
 """Slots of an eighth of the usual length: the demo shows more rounds in its time."""
@@ -27,25 +27,35 @@ SLOT_MS = 50
 def main(options: DemoOptions) -> None:
     """Shows the whole network; raises what ends it otherwise. Leaves nothing behind."""
     demo_config(options)  # an impossible number ends here, before anything was started
+    if trouble := _main(options):
+        raise DesyncError(trouble)
+
+
+def _main(options: DemoOptions) -> str | None:
+    """Shows it, prints the result, and says what is wrong with the clients' parameters."""
     with (
         tempfile.TemporaryDirectory(prefix="psyche-demo-") as folder,
         LocalnetProcess(slot_ms=SLOT_MS, programs=packaged_program()) as chain,
     ):
         if options.json:
-            result, _ = asyncio.run(_show(options, Path(folder), chain.url, lambda _: None))
+            result, _, trouble = asyncio.run(
+                _show(options, Path(folder), chain.url, lambda _: None)
+            )
             sys.stdout.write(json.dumps(result) + "\n")
-            return
+            return trouble
         with LiveView() as view:
-            result, state = asyncio.run(_show(options, Path(folder), chain.url, view.show))
+            result, state, trouble = asyncio.run(_show(options, Path(folder), chain.url, view.show))
             view.finish(result, state)
+        return trouble
 
 
 async def _show(
     options: DemoOptions, work: Path, url: str, show: Callable[[State], None]
-) -> tuple[dict[str, Any], State]:
+) -> tuple[dict[str, Any], State, str | None]:
     stage = await set_stage(options, work, url)
     director = Director(options, stage, show)
     play = await director.run()
     if options.out is not None:
         write_folder(options.out, stage, play)
-    return report(stage, play, director.costs.costs, director.state), director.state
+    result = report(stage, play, director.costs.costs, director.state)
+    return result, director.state, disagreement(play)

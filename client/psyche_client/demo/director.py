@@ -32,6 +32,10 @@ class DemoError(Exception):
     hint = "run it again with --debug; each client's words are in its folder with --out"
 
 
+class DesyncError(DemoError):
+    """The clients ended with different parameters; the message says which."""
+
+
 @dataclass(slots=True)
 class Play:
     """What happened so far."""

@@ -61,6 +61,23 @@ def report(stage: Stage, play: Play, costs: Costs, state: dict[str, Any]) -> dic
     }
 
 
+def disagreement(play: Play) -> str | None:
+    """What is wrong with the clients' parameters at the end, in one line; None if nothing is."""
+    assert play.accounts is not None
+    chain_hash = read_facts(play.accounts.run.data).chain_hash.hex()
+    ends = {name: events[-1] for name, events in play.events.items() if events}
+    stops = {
+        name: end
+        for name, end in ends.items()
+        if end["event"] == "stop" and name not in play.killed
+    }
+    in_step = {name for name, end in stops.items() if end["chain_hash"] == chain_hash}
+    if len({stops[name]["digest"] for name in in_step}) > 1:
+        return f"{', '.join(sorted(in_step))} applied the same rounds and hold different parameters"
+    late = [f"{name} at step {stops[name]['step']}" for name in sorted(set(stops) - in_step)]
+    return f"not every client came to the last round: {', '.join(late)}" if late else None
+
+
 def training_share(play: Play) -> float | None:
     """Time that clients trained over the time that they could have, while the run trained."""
     could = trained = 0.0
