@@ -53,6 +53,7 @@ class RoundSeen:
         positions: those that this client trains, in order; empty if it does not train.
         awaited: trainers that are still waited for.
         unattested: witnesses that are still waited for.
+        entropy_stored: whether its witnesses are drawn, and no second draw waits for its hash.
     """
 
     epoch: int

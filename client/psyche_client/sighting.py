@@ -184,7 +184,7 @@ def _round(record: RoundRecord, me: Member | None) -> RoundSeen:
         capacity=record.capacity,
         drain=record.is_drain,
         train_closed=record.train_closed_at is not None,
-        entropy_stored=record.entropy is not None,
+        entropy_stored=record.entropy is not None and not record.redraws,
         settled=record.settled,
         commitments=commitments,
         accepted=tuple(slot for slot in accepted if slot in commitments),

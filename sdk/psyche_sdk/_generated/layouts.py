@@ -298,8 +298,13 @@ ROUND_HEADER: Final = _sized(
             ("witness_member_ids", "<u4", (32,)),
             #: Settled: the offset up to which what was not accepted is back in the backlog.
             ("returned_to", "<u4"),
+            #: Chain slot whose hash decides the second witness draw; 0: there is none, or not noted
+            #: yet.
+            ("redraw_target_slot", "<u8"),
+            #: What decided the second draw, once it is made.
+            ("redraw_entropy", "u1", (32,)),
             #: For later versions; zero.
-            ("reserved", "u1", (1240,)),
+            ("reserved", "u1", (1200,)),
         ]
     ),
     1792,

@@ -65,7 +65,8 @@ def _entropy_due(run: Run, records: Sequence[RoundRecord], now: Moment) -> bool:
     if first and now.chain_slot > run.entropy_target_slot:
         return True
     return any(
-        record.entropy is None and 0 < record.entropy_target_slot < now.chain_slot
+        (record.entropy is None and 0 < record.entropy_target_slot < now.chain_slot)
+        or (record.redraws and record.redraw_target_slot < now.chain_slot)
         for record in records
     )
 
@@ -125,7 +126,7 @@ def _entropy_stored(run: Run, records: Sequence[RoundRecord], target: RoundRecor
         stored = before is not None and before.entropy is not None
     if run.phase is Phase.WARMUP or target is None or target.committed_count == 0:
         return stored
-    return stored and target.entropy is not None
+    return stored and target.entropy is not None and not target.redraws
 
 
 def _awaited(run: Run, roster: Roster) -> int:

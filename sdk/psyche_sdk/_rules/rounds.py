@@ -56,6 +56,7 @@ class RoundRecord:
         entropy: E(round), once it is stored.
         roles_entropy: what decided roles and shares.
         draws: witness draws so far: 0, 1 or 2.
+        redraw_target_slot: chain slot whose hash decides the second draw; 0: there is none.
         segments: the round's positions, in order.
         order: slots of the trainers, in drawn order; share_ends: where their shares end.
         witnesses: (slot, member id) of the elected, in drawn order.
@@ -80,6 +81,7 @@ class RoundRecord:
     settled: bool
     failed: bool
     draws: int
+    redraw_target_slot: int
     segments: tuple[Interval, ...]
     sequences: int
     sequences_committed: int
@@ -103,6 +105,11 @@ class RoundRecord:
     milliseconds: Numbers
     masks: Numbers
     member_ids: Numbers
+
+    @property
+    def redraws(self) -> bool:
+        """Whether a second witness draw waits for its entropy: nobody can attest meanwhile."""
+        return self.redraw_target_slot > 0 and self.draws < 2
 
     @property
     def key(self) -> tuple[int, int]:
@@ -170,6 +177,7 @@ def _record(
     closed = int(header["train_closed_at"])
     numbers = (
         *("epoch", "round", "step", "train_started_at", "entropy_target_slot", "draws"),
+        "redraw_target_slot",
         *("sequences", "sequences_committed", "sequences_gone", "sequences_accepted"),
         *("expected", "gone", "attested", "witnesses_gone"),
     )

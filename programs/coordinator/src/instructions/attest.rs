@@ -54,7 +54,7 @@ pub fn run(world: &mut World, wallet: &Pubkey, args: &AttestArgs, advance: bool)
         CoordinatorError::NothingToAttest
     );
     require!(
-        record.header.entropy_stored == 1,
+        record.header.entropy_stored == 1 && !record.header.redraws(),
         CoordinatorError::EntropyNotStored
     );
     let witness = record

@@ -7,7 +7,7 @@ use crate::{
     errors::CoordinatorError,
     machine::{
         bits::{bit, set_bit},
-        phase::{grace_begins, grace_length, Phase},
+        phase::Phase,
     },
     transition,
     world::World,
@@ -55,7 +55,7 @@ pub fn run(world: &mut World, wallet: &Pubkey, args: &CommitArgs, advance: bool)
     require!(world.phase()? == Phase::Train, CoordinatorError::WrongPhase);
     world.check_round(args.epoch, args.round)?;
     if record(world, wallet, args)? {
-        begin_grace(world)?;
+        transition::begin_grace(world)?;
         world.seen(args.slot)?;
     }
     transition::conclude(world, advance)
@@ -97,29 +97,4 @@ fn record(world: &mut World, wallet: &Pubkey, args: &CommitArgs) -> Result<bool>
     let share = end.saturating_sub(start);
     header.sequences_committed = header.sequences_committed.saturating_add(share);
     Ok(true)
-}
-
-/// Grace begins when most of the round is committed: the rest gets a little time.
-fn begin_grace(world: &mut World) -> Result<()> {
-    if world.run.grace_since_slot != 0 {
-        return Ok(());
-    }
-    let header = world.rounds.header(world.run.round)?;
-    let begins = grace_begins(
-        u32::from(header.expected.saturating_sub(header.gone)),
-        u32::from(header.committed),
-        u64::from(header.sequences.saturating_sub(header.sequences_gone)),
-        u64::from(header.sequences_committed),
-    );
-    if begins {
-        let run = &mut *world.run;
-        run.grace_since = world.now.time;
-        run.grace_since_slot = world.now.chain_slot;
-        run.grace_seconds = grace_length(
-            run.phase_started_at,
-            world.now.time,
-            run.config.grace_seconds,
-        );
-    }
-    Ok(())
 }

@@ -144,6 +144,14 @@ impl Record<'_> {
     }
 }
 
+impl RoundHeader {
+    /// Whether a second witness draw was decided and waits for its entropy.
+    #[must_use]
+    pub const fn redraws(&self) -> bool {
+        self.redraw_target_slot != 0 && self.draws < 2
+    }
+}
+
 /// The place of a round in the ring.
 #[must_use]
 pub const fn ring_index(round: u32) -> usize {

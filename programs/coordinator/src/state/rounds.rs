@@ -118,8 +118,12 @@ pub struct RoundHeader {
     pub witness_member_ids: [u32; 32],
     /// Settled: the offset up to which what was not accepted is back in the backlog.
     pub returned_to: u32,
+    /// Chain slot whose hash decides the second witness draw; 0: there is none, or not noted yet.
+    pub redraw_target_slot: u64,
+    /// What decided the second draw, once it is made.
+    pub redraw_entropy: [u8; 32],
     /// For later versions; zero.
-    pub reserved: [u8; 1240],
+    pub reserved: [u8; 1200],
 }
 
 /// The round records of a run: this fixed part, then the columns. Seeds "rounds", run.

@@ -69,7 +69,7 @@ fn a_rounds_header_lies_byte_by_byte() {
 
 #[test]
 fn a_records_header_lies_byte_by_byte() {
-    assert_layout!(RoundHeader: (epoch, 4), (round, 4), (step, 8), (train_started_at, 8), (train_started_slot, 8), (train_closed_at, 8), (entropy_target_slot, 8), (weight_total, 8), (entropy, 32), (roles_entropy, 32), (chain_hash_before, 32), (chain_hash_after, 32), (segments, 128), (sequences, 4), (sequences_committed, 4), (sequences_gone, 4), (sequences_accepted, 4), (attested, 4), (witnesses_gone, 4), (trainers, 2), (expected, 2), (committed, 2), (gone, 2), (accepted, 2), (verifiers, 2), (valid, 1), (is_drain, 1), (settled, 1), (entropy_stored, 1), (draws, 1), (witnesses, 1), (segment_count, 1), (failed, 1), (witness_slots, 64), (witness_member_ids, 128), (returned_to, 4), (reserved, 1240));
+    assert_layout!(RoundHeader: (epoch, 4), (round, 4), (step, 8), (train_started_at, 8), (train_started_slot, 8), (train_closed_at, 8), (entropy_target_slot, 8), (weight_total, 8), (entropy, 32), (roles_entropy, 32), (chain_hash_before, 32), (chain_hash_after, 32), (segments, 128), (sequences, 4), (sequences_committed, 4), (sequences_gone, 4), (sequences_accepted, 4), (attested, 4), (witnesses_gone, 4), (trainers, 2), (expected, 2), (committed, 2), (gone, 2), (accepted, 2), (verifiers, 2), (valid, 1), (is_drain, 1), (settled, 1), (entropy_stored, 1), (draws, 1), (witnesses, 1), (segment_count, 1), (failed, 1), (witness_slots, 64), (witness_member_ids, 128), (returned_to, 4), (redraw_target_slot, 8), (redraw_entropy, 32), (reserved, 1200));
 }
 
 #[test]

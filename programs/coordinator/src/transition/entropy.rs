@@ -42,6 +42,9 @@ pub fn store(world: &mut World) -> Result<bool> {
         if noted && world.now.chain_slot > header.entropy_target_slot {
             stored = true;
             store_round(world, header.round)?;
+        } else if header.redraws() && world.now.chain_slot > header.redraw_target_slot {
+            stored = true;
+            store_redraw(world, header.round)?;
         }
     }
     Ok(stored)
@@ -85,6 +88,23 @@ fn store_round(world: &mut World, round: u32) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Makes the second witness draw of a round.
+fn store_redraw(world: &mut World, round: u32) -> Result<()> {
+    let target = world.rounds.header(round)?.redraw_target_slot;
+    let found = look_up(world, target)?;
+    let after = target_slot(world.now.chain_slot);
+    let header = world.rounds.record(round)?.header;
+    if let Some(entropy) = found {
+        header.redraw_entropy = entropy;
+        tell_stored(world, round, target, entropy);
+        draw_witnesses(world, round, 2)
+    } else {
+        header.redraw_target_slot = after;
+        tell_missed(world, round, target, after);
+        Ok(())
+    }
 }
 
 /// The hash of the newest slot <= target; none if it has fallen out of the sysvar.

@@ -2,6 +2,7 @@
 
 use anchor_lang::prelude::*;
 
+use super::begin_grace;
 use crate::{
     errors::CoordinatorError,
     events::{Admitted, Dropped, MembersChanged},
@@ -227,7 +228,8 @@ pub fn depart(world: &mut World, members: &[(u16, u32)]) -> Result<()> {
             excuse(&mut record, *slot, *member_id);
         }
     }
-    Ok(())
+    // Most of those who are left may have committed already.
+    begin_grace(world)
 }
 
 fn excuse(record: &mut Record, slot: u16, member_id: u32) {

@@ -17,6 +17,7 @@
 
 mod entropy;
 mod epoch;
+mod grace;
 mod members;
 mod plan;
 mod round;
@@ -27,6 +28,7 @@ mod vote;
 mod tests;
 
 pub use epoch::{abort, enter};
+pub use grace::begin_grace;
 pub use members::step_aside;
 pub use plan::{plan, seconds_of, Step};
 pub use vote::{record_reveal, reveals_open, vote_open};

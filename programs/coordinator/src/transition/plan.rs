@@ -154,7 +154,8 @@ fn see_witness(world: &World, view: &mut PhaseView) -> Result<()> {
         let heard = (header.attested | header.witnesses_gone).count_ones();
         view.unattested = view.elected.saturating_sub(heard);
         view.second_draw = header.draws >= 2;
-        stored = stored && (header.committed == 0 || header.entropy_stored == 1);
+        let drawn = header.entropy_stored == 1 && !header.redraws();
+        stored = stored && (header.committed == 0 || drawn);
     }
     view.entropy_stored = stored;
     Ok(())

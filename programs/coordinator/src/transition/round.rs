@@ -13,6 +13,7 @@ use crate::{
     machine::{
         backlog::{Interval, Taken, SEGMENTS},
         batch::batch_sequences,
+        bits::{bit, set_bit},
         draw,
         hash::{draw_seed, Purpose},
         phase::Phase,
@@ -213,7 +214,7 @@ pub fn draw_witnesses(world: &mut World, round: u32, draw: u8) -> Result<()> {
     let silent = silent_slots(world, round, draw)?;
     let mut eligible = Vec::with_capacity(usize::from(world.run.active));
     for (slot, entry) in (0_u16..).zip(world.roster.iter()) {
-        let heard = entry.silences < misses_max && !silent.contains(&slot);
+        let heard = entry.silences < misses_max && !bit(&silent, usize::from(slot));
         if entry.state == MemberState::Active as u8 && heard {
             eligible.push(slot);
         }
@@ -227,12 +228,12 @@ pub fn draw_witnesses(world: &mut World, round: u32, draw: u8) -> Result<()> {
         );
     }
     let record = world.rounds.record(round)?;
-    let purpose = if draw > 1 {
-        Purpose::SecondWitnesses
+    let (purpose, entropy) = if draw > 1 {
+        (Purpose::SecondWitnesses, &record.header.redraw_entropy)
     } else {
-        Purpose::Witnesses
+        (Purpose::Witnesses, &record.header.entropy)
     };
-    let seed = draw_seed(&instance, epoch, round, purpose, &record.header.entropy);
+    let seed = draw_seed(&instance, epoch, round, purpose, entropy);
     let count = draw::draw_witnesses(seed, &mut eligible, world.run.config.witness_count);
     eligible.truncate(count);
     record.header.witness_slots = [0; 32];
@@ -264,30 +265,33 @@ pub fn draw_witnesses(world: &mut World, round: u32, draw: u8) -> Result<()> {
     Ok(())
 }
 
-/// In a second draw: the slots of the first one's witnesses that said nothing.
-fn silent_slots(world: &World, round: u32, draw: u8) -> Result<Vec<u16>> {
+/// In a second draw: a bit field of the first one's witnesses that said nothing; else empty.
+fn silent_slots(world: &World, round: u32, draw: u8) -> Result<Vec<u8>> {
     let header = world.rounds.header(round)?;
     let mut silent = Vec::new();
     if draw > 1 {
+        silent.resize(usize::from(world.run.capacity) / 8, 0);
         for (index, slot) in header.witness_slots.iter().enumerate() {
             let elected = index < usize::from(header.witnesses);
             let mask = 1_u32.wrapping_shl(u32::try_from(index).unwrap_or(0));
             if elected && header.attested & mask == 0 {
-                silent.push(*slot);
+                set_bit(&mut silent, usize::from(*slot), true);
             }
         }
     }
     Ok(silent)
 }
 
-/// Witness -> Witness: other witnesses, and a deadline anew.
+/// Witness -> Witness: a deadline anew; other witnesses are drawn once a hash is known that nobody
+/// knows yet, so that nobody chooses among second draws by who is silent or goes aside.
 ///
 /// # Errors
 /// Those of a broken account.
 pub fn redraw_witnesses(world: &mut World) -> Result<()> {
     let target = world.target().ok_or(CoordinatorError::IndexOutOfRange)?;
     count_silences(world, target)?;
-    draw_witnesses(world, target, 2)?;
+    let noted = entropy::target_slot(world.now.chain_slot);
+    world.rounds.record(target)?.header.redraw_target_slot = noted;
     enter(world, Phase::Witness);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Transitions of whole runs in memory.
 
 mod plans;
+mod redraws;
 mod table;
 mod votes;
 mod world;

@@ -157,7 +157,9 @@ fn a_second_draw_gets_a_new_deadline_and_a_third_none() {
     assert_eq!(memory.phase(), Phase::Witness);
     assert_eq!(memory.run.phase_deadline, memory.now.time + 8);
 
-    memory.pass(8);
+    memory.pass(2);
+    memory.tick().expect("the second draw is made");
+    memory.pass(6);
     memory.tick().expect("the second failed too");
 
     assert_eq!(memory.phase(), Phase::Cooldown);
