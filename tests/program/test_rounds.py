@@ -7,12 +7,14 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from psyche_sdk._rules.draw import shuffled, words
+from psyche_sdk._rules.draw import draw_witnesses, shuffled, words
+from psyche_sdk._rules.due import due_transition
 from psyche_sdk._rules.hashing import Purpose, bit_field, chain_hash, draw_seed
 from psyche_sdk.errors import ProgramError
-from psyche_sdk.program_errors import TooEarly
+from psyche_sdk.program_errors import EntropyNotStored, TooEarly
 from psyche_sdk.views import (
     Phase,
+    Transition,
     accepted,
     batch_of,
     next_chain_hash,
@@ -104,20 +106,68 @@ def test_witnesses_that_say_nothing_are_replaced_once_within_the_round() -> None
     world.pass_seconds(world.config.witness_seconds)
 
     world.tick()
+    assert world.run.phase_deadline == world.moment.time + world.config.witness_seconds
+    world.store_entropy()
 
     record = world.record()
     assert (world.run.phase, record.draws, record.attested) == (Phase.WITNESS, 2, 0)
     assert not set(world.witnesses()) & set(first[1:])
     assert not record.masks.any()
-    assert world.run.phase_deadline == world.moment.time + world.config.witness_seconds
     assert [world.member(actor).silences for actor in first] == [0, 1, 1]
 
 
-def test_the_second_draw_settles_the_round() -> None:
+def redrawing() -> World:
+    """Two of three witnesses said nothing: a second draw is decided, and waits for its hash."""
     world = world_at(Phase.WITNESS, members=FIVE, init_min_members=5, witness_count=3)
     world.store_entropy()
+    world.attest(world.witnesses()[0])
     world.pass_seconds(world.config.witness_seconds)
     world.tick()
+    return world
+
+
+def due_now(world: World) -> Transition | None:
+    """What the SDK says is due."""
+    return due_transition(world.run, world.roster, world.rounds, world.moment)
+
+
+@pytest.mark.parametrize("transition", [False, True])
+def test_nobody_attests_between_two_draws(transition: bool) -> None:
+    world = redrawing()
+    before = world.state()
+
+    assert world.record().redraws
+    for actor in world.witnesses():
+        with pytest.raises(EntropyNotStored):
+            world.attest(actor, transition=transition)
+
+    assert world.state() == before
+
+
+def test_the_second_draw_comes_from_the_hash_of_the_slot_that_was_noted_then() -> None:
+    world = redrawing()
+    noted = world.record().redraw_target_slot
+    assert noted == world.moment.chain_slot + 2
+    assert due_now(world) is None
+
+    world.pass_time(slots=3)
+    assert due_now(world) is Transition.STORE_ENTROPY
+    world.tick()
+
+    record = world.record()
+    assert record.redraw_entropy is not None
+    assert not record.redraws
+    heard = [world.member(one).slot for one in FIVE if not world.member(one).silences]
+    instance, purpose = world.run.instance, Purpose.SECOND_WITNESSES
+    seed = draw_seed(instance, 0, 0, purpose, record.redraw_entropy)
+    drawn = draw_witnesses(seed, sorted(heard), 3)
+    assert record.redraw_entropy != record.entropy
+    assert [slot for slot, _ in record.witnesses] == drawn
+
+
+def test_the_second_draw_settles_the_round() -> None:
+    world = redrawing()
+    world.store_entropy()
 
     world.attest_all()
 
@@ -128,9 +178,11 @@ def test_the_second_draw_settles_the_round() -> None:
 def test_two_failed_draws_settle_nothing_blame_nobody_and_end_the_epoch() -> None:
     world = world_at(Phase.WITNESS)
     world.store_entropy()
-    for _ in range(2):
-        world.pass_seconds(world.config.witness_seconds)
-        world.tick()
+    world.pass_seconds(world.config.witness_seconds)
+    world.tick()
+    world.store_entropy()
+    world.pass_seconds(world.config.witness_seconds)
+    world.tick()
 
     record = world.record(0)
     assert (world.run.phase, record.failed, accepted(record)) == (Phase.COOLDOWN, True, [])

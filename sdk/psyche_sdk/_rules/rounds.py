@@ -57,6 +57,7 @@ class RoundRecord:
         roles_entropy: what decided roles and shares.
         draws: witness draws so far: 0, 1 or 2.
         redraw_target_slot: chain slot whose hash decides the second draw; 0: there is none.
+        redraw_entropy: what decided it, once it is made.
         segments: the round's positions, in order.
         order: slots of the trainers, in drawn order; share_ends: where their shares end.
         witnesses: (slot, member id) of the elected, in drawn order.
@@ -82,6 +83,7 @@ class RoundRecord:
     failed: bool
     draws: int
     redraw_target_slot: int
+    redraw_entropy: bytes | None
     segments: tuple[Interval, ...]
     sequences: int
     sequences_committed: int
@@ -109,7 +111,7 @@ class RoundRecord:
     @property
     def redraws(self) -> bool:
         """Whether a second witness draw waits for its entropy: nobody can attest meanwhile."""
-        return self.redraw_target_slot > 0 and self.draws < 2
+        return self.redraw_target_slot > 0 and self.draws <= 1
 
     @property
     def key(self) -> tuple[int, int]:
@@ -186,6 +188,7 @@ def _record(
         **checks.numbers(header, numbers),
         train_closed_at=closed or None,
         entropy=raw(header["entropy"]) if header["entropy_stored"] else None,
+        redraw_entropy=raw(header["redraw_entropy"]) if header["draws"] > 1 else None,
         roles_entropy=raw(header["roles_entropy"]),
         chain_hash_before=raw(header["chain_hash_before"]),
         chain_hash_after=raw(header["chain_hash_after"]),

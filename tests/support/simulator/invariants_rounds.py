@@ -90,6 +90,8 @@ def i13_witnesses_are_drawn_late(before: Snapshot, after: Snapshot, past: Past) 
         must(13, len(set(elected)) == len(elected), "a witness is elected twice")
         known = one.header["entropy_stored"]
         must(13, known or not one.number("draws"), "witnesses without entropy")
+        noted, second = one.number("redraw_target_slot"), one.number("draws") > 1
+        must(13, not second or noted, "a second draw without entropy of its own")
         must(13, one.number("train_closed_at") or not known, "entropy while it trains")
         attested, masks = one.number("attested"), one.words("mask")
         must(13, attested < 1 << len(elected), "nobody's bit")
@@ -152,23 +154,41 @@ def i17_entropy_is_the_noted_hash(before: Snapshot, after: Snapshot, past: Past)
     first = [(before.run, after.run)] if before.number("epoch") == after.number("epoch") else []
     both = [(old.header, new.header) for old, new in _changed(before, after)]
     for old, new in [*first, *both]:
-        target, was = int(new["entropy_target_slot"]), int(old["entropy_target_slot"])
-        same = all(
-            name not in (old.dtype.names or ()) or old[name] == new[name]
-            for name in ("epoch", "round")
-            if new is not after.run
-        )
-        if not same or (target == was and old["entropy"].tobytes() == new["entropy"].tobytes()):
-            continue
-        if target != was:
-            noted = after.moment.chain_slot + SLOTS_TO_ENTROPY
-            must(17, target == noted and not new["entropy_stored"], f"{target} noted, not {noted}")
-            lost = was == 0 or past.hash_at(was) is None or after.phase != before.phase
-            must(17, lost, "another slot noted though the first is known")
-            continue
-        must(17, not old["entropy_stored"], "entropy changed")
-        must(17, after.moment.chain_slot > was, "stored too early")
-        must(17, new["entropy"].tobytes() == past.hash_at(was), "not the noted slot's hash")
+        if new is after.run or _same_round_of(old, new):
+            _noted_hash(old, new, before, after, past, prefix="")
+    for old, new in both:
+        if _same_round_of(old, new):
+            _noted_hash(old, new, before, after, past, prefix="redraw_")
+
+
+def _same_round_of(old: np.void, new: np.void) -> bool:
+    return all(bool(old[name] == new[name]) for name in ("epoch", "round"))
+
+
+def _noted_hash(
+    old: np.void, new: np.void, before: Snapshot, after: Snapshot, past: Past, *, prefix: str
+) -> None:
+    """One entropy: that of a round, or with "redraw_" that of its second witness draw."""
+    target, was = (
+        int(new[f"{prefix or 'entropy_'}target_slot"]),
+        int(old[f"{prefix or 'entropy_'}target_slot"]),
+    )
+    entropy, had = (one[f"{prefix}entropy"].tobytes() for one in (new, old))
+    if target == was and entropy == had:
+        return
+    if target != was:
+        noted = after.moment.chain_slot + SLOTS_TO_ENTROPY
+        must(17, target == noted and not _known(new, prefix), f"{target} noted, not {noted}")
+        lost = was == 0 or past.hash_at(was) is None or after.phase != before.phase
+        must(17, lost, "another slot noted though the first is known")
+        return
+    must(17, not _known(old, prefix), "entropy changed")
+    must(17, after.moment.chain_slot > was, "stored too early")
+    must(17, entropy == past.hash_at(was), "not the noted slot's hash")
+
+
+def _known(one: np.void, prefix: str) -> bool:
+    return bool(one["draws"] > 1 if prefix else one["entropy_stored"])
 
 
 CHECKS = (
