@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,14 @@ PHASES = {
     (Phase.WITNESS, Phase.COOLDOWN): "advance to cooldown",
     (Phase.COOLDOWN, Phase.WAITING_FOR_MEMBERS): "end epoch",
 }
+
+
+def kind_of_change(changed: PhaseChanged) -> str:
+    """What a change of phase is called."""
+    before, after = Phase(changed.phase_before), Phase(changed.phase_after)
+    if before is after is Phase.WITNESS and changed.round_before != changed.round_after:
+        return "advance to a drain round"
+    return PHASES.get((before, after), f"{before.name.lower()} to {after.name.lower()}")
 
 
 class Metered(World):
@@ -83,7 +92,7 @@ class Metered(World):
             how = "all" if accepted == self.count else "some" if accepted else "none"
             return f"settle, {how} accepted{dropped}"
         if isinstance(changed, PhaseChanged):
-            kind = PHASES[Phase(changed.phase_before), Phase(changed.phase_after)]
+            kind = kind_of_change(changed)
             late = kind == "advance" and Admitted in by_type
             late |= kind == "start epoch" and changed.epoch_after > 0
             return f"{kind}{', a newcomer at the median' if late else ''}{dropped}"
@@ -111,11 +120,15 @@ class Metered(World):
         """A member joins, with a weight like no neighbour's."""
         args = build.JoinArgs(
             slot=slot,
-            weight=100 + slot * 37 % 901,
+            weight=self.weight(slot),
             node_key=bytes([1]) * 32,
             address="a" * 96,
         )
         self.do("join", self.members[slot], args)
+
+    def weight(self, slot: int) -> int:
+        """What a member says of its speed."""
+        return 100 + slot * 37 % 901
 
     def call(self, name: str, slot: int, args: Any, kind: str = "") -> None:
         """A member's instruction; it makes what is due if `kind` says what that is."""
@@ -158,7 +171,7 @@ class Metered(World):
         """A witness attests these slots."""
         run = self.run
         bits = bit_field(held, self.capacity)
-        args = build.AttestArgs(epoch=run.epoch, round=run.round, slot=slot, bits=bits)
+        args = build.AttestArgs(epoch=run.epoch, round=self.target, slot=slot, bits=bits)
         self.call("attest", slot, args, kind)
 
     def go(self, name: str, slot: int, kind: str = "") -> None:
@@ -192,14 +205,15 @@ class Metered(World):
         order: list[int] = self.record().order.tolist()
         return order[first::2]
 
-    def cast_votes(self, count: int, *, against: int) -> None:
-        """So many members vote; of three, `against` for another digest than the rest."""
+    def cast_votes(self, slots: Sequence[int], *, against: int) -> None:
+        """These members vote; of three, `against` for another digest than the rest."""
         vote = self.vote
         place = {"epoch": vote.epoch, "round": vote.round}
-        words = [sha(b"no" if slot % 3 < against else b"yes") for slot in range(count)]
-        for slot, actor in enumerate(self.members[:count]):
-            sealed = sha(words[slot], bytes(actor.wallet))
+        words = {slot: sha(b"no" if slot % 3 < against else b"yes") for slot in slots}
+        for slot, word in words.items():
+            actor = self.members[slot]
+            sealed = sha(word, bytes(actor.wallet))
             self.do("attest_state", actor, build.AttestStateArgs(slot=slot, vote=sealed, **place))
-        for slot, actor in enumerate(self.members[:count]):
-            args = build.RevealStateArgs(slot=slot, digest=words[slot], **place)
-            self.do("reveal_state", actor, args)
+        for slot, word in words.items():
+            args = build.RevealStateArgs(slot=slot, digest=word, **place)
+            self.do("reveal_state", self.members[slot], args)

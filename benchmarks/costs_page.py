@@ -20,6 +20,12 @@ SMALL = 64
 #: Witnesses of a round, at most.
 WITNESSES = 32
 ROUNDS, EPOCH_ROUNDS = 10_000, 100
+#: Steps of the run that the reference implementation was made for, Consilience 40B.
+CONSILIENCE_ROUNDS = 325_000
+#: Bytes of the reference's coordinator account, and the SOL that keep it alive.
+REFERENCE_BYTES, REFERENCE_SOL = 119_160, 0.83
+#: Micro-lamports a unit of the priority fee whose part is shown.
+PRIORITY = 1_000
 #: Transactions of a member at an epoch's turn: its sealed vote, its opening.
 VOTES = 2
 #: Ticks of an epoch's turn: advance to cooldown, end epoch, start warmup, store entropy, start.
@@ -123,9 +129,7 @@ def fees_table() -> str:
     for count in PRICED:
         commits, attestations, ticks = transactions(count)
         each = commits + attestations + ticks
-        turns = ROUNDS // EPOCH_ROUNDS * (VOTES * count + TURN_TICKS)
-        enter = 2 * count
-        all_fees = SIGNATURE * (ROUNDS * each + turns + enter)
+        all_fees = run_fees(count, ROUNDS)
         rows.append(
             [
                 f"{count:,}",
@@ -140,6 +144,45 @@ def fees_table() -> str:
         )
     head = ["members", "commits", "attestations", "ticks", "transactions a round"]
     return table([*head, "SOL a round", "SOL a run", "SOL a run and member"], rows)
+
+
+def run_fees(count: int, rounds: int) -> int:
+    """Lamports of all fees of a run in which all goes well."""
+    turns = rounds // EPOCH_ROUNDS * (VOTES * count + TURN_TICKS)
+    return SIGNATURE * (rounds * sum(transactions(count)) + turns + 2 * count)
+
+
+def round_units(count: int) -> int:
+    """Compute units of a round at most: each call as dear as the dearest of its kind."""
+    size = min(one for one in MEMBERS if one >= count)
+    commits, attestations, ticks = transactions(count)
+    tick = dearest("tick:", size)[0]
+    each = commits * plain("commit", size)[0] + attestations * plain("attest", size)[0]
+    return each + ticks * tick
+
+
+def plans_table() -> str:
+    """SOL of a run of 10,000 rounds and of Consilience's, and what a priority fee adds."""
+    rows = []
+    for count in PRICED:
+        units = round_units(count)
+        added = units * PRIORITY // 10**6
+        fees = [run_fees(count, rounds) / SOL for rounds in (ROUNDS, CONSILIENCE_ROUNDS)]
+        more = added * CONSILIENCE_ROUNDS / SOL
+        row = [f"{count:,}", *(f"{one:,.2f}" for one in fees), f"{units:,}", f"{added:,}"]
+        rows.append([*row, f"{more:,.2f}"])
+    head = ["members", f"SOL, {ROUNDS:,} rounds", f"SOL, {CONSILIENCE_ROUNDS:,} rounds"]
+    return table([*head, "units a round", "lamports a round more", "SOL a Consilience more"], rows)
+
+
+def reference_table() -> str:
+    """The accounts beside the one of the reference implementation."""
+    rows = [["reference, 256 clients", f"{REFERENCE_BYTES:,}", f"{REFERENCE_SOL}"]]
+    for capacity in (256, 1_024):
+        sizes = [by[capacity] for name, by in accounts().items() if name != "Participant"]
+        kept = sol(sum(rent(one) for one in sizes))
+        rows.append([f"Run, Roster and Rounds, {capacity:,} slots", f"{sum(sizes):,}", kept])
+    return table(["accounts of a run", "bytes", "SOL of rent"], rows)
 
 
 def limits_table(members: Sequence[int]) -> str:
@@ -175,6 +218,8 @@ def tables(members: Sequence[int]) -> str:
         "Bytes of the accounts": bytes_table(),
         "Rent in SOL": rent_table(),
         "Fees in SOL": fees_table(),
+        "Long runs and priority fees": plans_table(),
+        "Beside the reference": reference_table(),
     }
     text = "\n\n".join(f"## {name}\n\n{made}" for name, made in parts.items())
     if program_hash() != measured_hash:

@@ -41,15 +41,15 @@ impl Words {
     #[inline]
     pub fn uniform(&mut self, n: u32) -> u32 {
         let n = u64::from(n);
-        // Words below the largest multiple of n that 2^32 holds count.
-        let Some(rest) = (1_u64 << 32).checked_rem(n) else {
+        if n == 0 {
             return 0;
-        };
-        let limit = (1_u64 << 32).wrapping_sub(rest);
+        }
         loop {
             let word = u64::from(self.word());
-            if word < limit {
-                let number = word.checked_rem(n).unwrap_or(0);
+            let number = word.checked_rem(n).unwrap_or(0);
+            // Words count below the largest multiple of n that 2^32 holds: the n words that give
+            // 0 to n - 1 around this one are all below 2^32.
+            if word.wrapping_sub(number).wrapping_add(n) <= 1_u64 << 32 {
                 #[allow(clippy::cast_possible_truncation)] // Below n, which is a u32.
                 return number as u32;
             }

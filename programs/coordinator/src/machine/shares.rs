@@ -94,13 +94,13 @@ pub fn weight_limit(sum: u32, members: u32, percent: u8) -> Option<u32> {
 ///
 /// The share of trainer p is the offsets floor(B * W(p) / W) .. floor(B * W(p + 1) / W), with W(p)
 /// the sum of the clamped weights before it. `weights` gives the effective weights in drawn order.
-/// All ends are 0 if there are no weights.
+/// All ends are 0 if there are no weights. Returns how many shares are not empty.
 pub fn share_ends(
     batch: u32,
     percent: u8,
     weights: impl Iterator<Item = u16> + Clone,
     ends: &mut [u32],
-) {
+) -> u32 {
     let mut sum = 0_u32;
     let mut members = 0_u32;
     for weight in weights.clone() {
@@ -116,6 +116,7 @@ pub fn share_ends(
         });
     }
     let mut before = 0_u64;
+    let (mut start, mut shares) = (0_u32, 0_u32);
     for (end, weight) in ends.iter_mut().zip(weights) {
         before = before.wrapping_add(u64::from(u32::from(weight).min(limit)));
         // Cannot wrap: 2^32 sequences times 1,024 trainers times a weight below 2^16.
@@ -124,5 +125,8 @@ pub fn share_ends(
         {
             *end = share_end.unwrap_or(0) as u32;
         }
+        shares = shares.wrapping_add(u32::from(*end > start));
+        start = *end;
     }
+    shares
 }

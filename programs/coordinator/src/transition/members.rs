@@ -25,8 +25,8 @@ pub struct Newcomers {
 
 /// Ready members become Active, in slot order; they take part from `round` on.
 ///
-/// Who has no earned weight gets the declared one for now: [`place_newcomers`] lowers it, once the
-/// weights are gathered anyway.
+/// Who has no earned weight keeps none for now: [`place_newcomers`] finds it, once the weights are
+/// gathered anyway.
 pub fn admit(world: &mut World, round: u32) -> Result<Newcomers> {
     let mut newcomers = Newcomers::default();
     if world.run.ready == 0 {
@@ -48,7 +48,6 @@ pub fn admit(world: &mut World, round: u32) -> Result<Newcomers> {
                 entry.admitted_epoch = run.epoch;
                 entry.admitted_round = round;
                 if entry.weight == 0 {
-                    entry.weight = entry.declared_weight;
                     newcomers.count = newcomers.count.wrapping_add(1);
                     fresh |= one;
                 }
@@ -78,29 +77,31 @@ pub fn place_newcomers(
     newcomers: &Newcomers,
     active: u16,
 ) {
-    if newcomers.count == 0 || newcomers.count == active {
+    if newcomers.count == 0 {
         return;
     }
-    let groups = || newcomers.slots.iter().zip((0_usize..).step_by(8));
-    let places = || {
-        groups()
-            .filter(|(bits, _)| **bits != 0)
-            .flat_map(|(bits, first)| {
-                (0..8_usize)
-                    .filter(|place| bits.wrapping_shr(u32::try_from(*place).unwrap_or(0)) & 1 == 1)
-                    .map(move |place| first.saturating_add(place))
-            })
+    // Newcomers are the zeros: if there is nobody else they begin with what they declare.
+    let median = if newcomers.count == active {
+        None
+    } else {
+        lower_median(weights.iter().copied())
     };
-    for slot in places() {
-        if let Some(weight) = weights.get_mut(slot) {
-            *weight = 0;
+    let rows = roster
+        .as_chunks_mut::<8>()
+        .0
+        .iter_mut()
+        .zip(weights.as_chunks_mut::<8>().0.iter_mut());
+    for ((entries, weights), bits) in rows.zip(&newcomers.slots) {
+        let mut bits = *bits;
+        if bits == 0 {
+            continue;
         }
-    }
-    let median = lower_median(weights.iter().copied());
-    for slot in places() {
-        if let (Some(entry), Some(weight)) = (roster.get_mut(slot), weights.get_mut(slot)) {
-            entry.weight = first_weight(entry.declared_weight, median);
-            *weight = entry.weight;
+        for (entry, weight) in entries.iter_mut().zip(weights) {
+            if bits & 1 == 1 {
+                entry.weight = first_weight(entry.declared_weight, median);
+                *weight = entry.weight;
+            }
+            bits >>= 1;
         }
     }
 }
@@ -128,16 +129,11 @@ pub fn drop_where(world: &mut World, unfit: impl Fn(&RosterEntry) -> bool) -> Re
     let mut slots = vec![0_u8; usize::from(world.run.capacity) / 8];
     let (run, now) = (&mut *world.run, world.now);
     let mut any = false;
-    let groups = world.roster.as_chunks_mut::<8>().0.iter_mut();
-    for (entries, bits) in groups.zip(slots.iter_mut()) {
-        let mut one = 1_u8;
-        for entry in entries {
-            if unfit(entry) && MemberState::is_member(entry.state) {
-                change_state(run, entry, MemberState::Dropped, now);
-                *bits |= one;
-                any = true;
-            }
-            one = one.wrapping_shl(1);
+    for (slot, entry) in world.roster.iter_mut().enumerate() {
+        if unfit(entry) && MemberState::is_member(entry.state) {
+            change_state(run, entry, MemberState::Dropped, now);
+            set_bit(&mut slots, slot, true);
+            any = true;
         }
     }
     if !any {

@@ -156,18 +156,12 @@ fn divide(
         .share_end
         .get_mut(..trainers.len())
         .ok_or(CoordinatorError::IndexOutOfRange)?;
-    share_ends(
+    let expected = share_ends(
         record.header.sequences,
         share_percent_max,
         weights.iter().copied(),
         ends,
     );
-    let mut before = 0_u32;
-    let mut expected = 0_u32;
-    for end in ends.iter() {
-        expected = expected.wrapping_add(u32::from(*end > before));
-        before = *end;
-    }
     record.header.expected = u16::try_from(expected).map_err(|_| CoordinatorError::Overflow)?;
     record.header.weight_total = total;
     Ok(())
