@@ -1,0 +1,340 @@
+"""The model of the protocol runs beside the program, and they never differ.
+
+The model (tests/support/model) is written from docs/PROTOCOL.md alone. After every instruction the
+accounts say what the model says, and an instruction fails on chain for a reason that the model has.
+
+By hand, with fresh seeds and longer:
+
+    MODEL_EXAMPLES=2000 MODEL_STEPS=120 .venv/bin/pytest tests/program/test_model.py
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import Phase as Step
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from psyche_sdk import instructions as build
+from support.actors import ALICE, MALLORY, Actor, crowd
+from support.model import acts, owner
+from support.model.state import Phase, Place, sha
+from support.side_by_side import Pair
+
+SIX = crowd(6)
+actors = st.sampled_from(SIX)
+words = st.sampled_from([sha(b"yes"), sha(b"yes"), sha(b"yes"), sha(b"no")])
+#: Rarely true: what is usually right is wrong then.
+seldom = st.integers(0, 9).map(lambda n: n == 9)
+flags = st.booleans()
+
+
+class Sides(RuleBasedStateMachine):
+    """A run, and everything that anybody may do to it."""
+
+    pair: Pair
+
+    @initialize(
+        capacity=st.sampled_from([8, 8, 8, 72]),
+        overlap=st.integers(0, 1),
+        witness_count=st.sampled_from([1, 2, 3, 32]),
+        misses_max=st.integers(1, 3),
+        epoch_rounds=st.sampled_from([1, 2, 3, 5, 100]),
+        snapshot_rounds=st.sampled_from([0, 0, 2, 3]),
+        admit_anytime=st.integers(0, 1),
+        init_min_members=st.integers(2, 3),
+        min_members=st.integers(1, 2),
+        batch=st.sampled_from([(1, 1, 0), (3, 3, 0), (4, 24, 7), (30, 30, 0)]),
+        share_percent_max=st.sampled_from([20, 40, 100]),
+        total_steps=st.sampled_from([3, 8, 40]),
+        members=st.integers(1, 6),
+    )
+    def begin(self, batch: tuple[int, int, int], members: int, **chosen: int) -> None:
+        first, last, ramp = batch
+        self.pair = Pair(
+            SIX,
+            batch_sequences_start=first,
+            batch_sequences_end=last,
+            batch_ramp_steps=ramp,
+            ready_seconds=40,
+            **chosen,
+        )
+        self.known: set[Actor] = set()
+        self.owner_does("resume")
+        for index, actor in enumerate(SIX[:members]):
+            self.join(actor, index, 100, False)
+
+    # Helpers
+
+    @property
+    def state(self) -> Any:
+        return self.pair.state
+
+    def slot_of(self, actor: Actor) -> int | None:
+        """The slot that an actor holds, or held."""
+        mine = [s for s, e in enumerate(self.state.entries) if e.wallet == bytes(actor.wallet)]
+        held = [s for s in mine if self.state.entries[s].is_member]
+        return next(iter(held or mine), None)
+
+    def here(self, actor: Actor, wrong: int) -> build.MemberArgs:
+        """(epoch, round, slot), one of them wrong if `wrong` says so."""
+        state, slot = self.state, self.slot_of(actor)
+        args = build.MemberArgs(epoch=state.epoch, round=state.round, slot=slot or 0)
+        return spoil(args, wrong)
+
+    def owner_does(self, name: str, signer: Actor = ALICE) -> None:
+        change = getattr(owner, name)
+        self.pair.act(name, signer, None, change, bytes(signer.wallet), self.pair.now)
+
+    # Time
+
+    @rule(seconds=st.sampled_from([0, 0, 1, 5]), slots=st.sampled_from([0, 1, 2, 3, 12]))
+    def wait(self, seconds: int, slots: int) -> None:
+        self.pair.pass_time(seconds=seconds, slots=slots)
+
+    @rule(seconds=st.sampled_from([4, 8, 10, 12, 20, 40, 220]), whole=flags)
+    def wait_long(self, seconds: int, whole: bool) -> None:
+        """As on a healthy chain, or as on a slow one."""
+        self.pair.pass_time(seconds=seconds, slots=seconds * 5 // 2 if whole else seconds)
+
+    @rule(
+        seconds=st.sampled_from([-30, -5, -1, 0, 100]),
+        slots=st.sampled_from([0, 3, 30, 511, 600]),
+        skipped=st.sampled_from([0, 1, 2, 5, 600]),
+    )
+    def odd_time(self, seconds: int, slots: int, skipped: int) -> None:
+        """The clock jumps, blocks are missing, hashes leave the sysvar."""
+        self.pair.pass_time(seconds=seconds, slots=slots, skipped=skipped)
+
+    # Owner
+
+    @rule(
+        name=st.sampled_from(["pause", "resume", "resume", "resume", "abort"]),
+        stranger=seldom,
+    )
+    def own(self, name: str, stranger: bool) -> None:
+        self.owner_does(name, MALLORY if stranger else ALICE)
+
+    @rule(
+        changes=st.sampled_from(
+            [
+                {"total_steps": 60},
+                {"data_sequences": 500},
+                {"overlap": 0},
+                {"overlap": 1},
+                {"witness_count": 2},
+                {"snapshot_rounds": 2},
+                {"batch_sequences_end": 40},
+            ]
+        ),
+        reset=seldom,
+    )
+    def configure(self, changes: dict[str, int], reset: bool) -> None:
+        config = replace(self.state.config, **changes)
+        args = build.UpdateConfigArgs(config=config, reset_positions=reset)
+        given = (bytes(ALICE.wallet), config, reset, self.pair.now)
+        self.pair.act("update_config", ALICE, args, owner.update_config, *given)
+
+    # Members
+
+    @rule(
+        actor=actors,
+        slot=st.integers(0, 7),
+        weight=st.sampled_from([1, 7, 100, 1_000]),
+        wrong=seldom,
+    )
+    def join(self, actor: Actor, slot: int, weight: int, wrong: bool) -> None:
+        args = build.JoinArgs(
+            slot=slot, weight=1_001 if wrong else weight, node_key=actor.node_key, address=""
+        )
+        given = (bytes(actor.wallet), args, self.pair.now)
+        if self.pair.act("join", actor, args, acts.join, *given):
+            self.known.add(actor)
+
+    @rule(actor=actors, weight=st.integers(0, 1_001))
+    def set_weight(self, actor: Actor, weight: int) -> None:
+        args = build.SetWeightArgs(slot=self.slot_of(actor) or 0, weight=weight)
+        self.pair.member("set_weight", actor, args, acts.set_weight, self.pair.now)
+
+    @rule(actor=actors, key=st.sampled_from([bytes(32), sha(b"key")]))
+    def set_endpoint(self, actor: Actor, key: bytes) -> None:
+        if actor not in self.known:
+            return
+        args = build.SetEndpointArgs(slot=self.slot_of(actor) or 0, node_key=key, address="x")
+        self.pair.member("set_endpoint", actor, args, acts.set_endpoint, self.pair.now)
+
+    @rule(actor=actors, wrong=st.integers(0, 40), which=st.integers(0, 9), transition=flags)
+    def ready(self, actor: Actor, wrong: int, which: int, transition: bool) -> None:
+        state, here = self.state, self.here(actor, wrong)
+        known = [*state.snapshots, state.agreed]
+        named = known[which] if which < len(known) else state.agreed
+        kept = list(state.records.values())
+        chain_hash = kept[which].began_with if which < len(kept) else state.chain_hash
+        args = build.ReadyArgs(
+            epoch=here.epoch,
+            round=here.round,
+            slot=here.slot,
+            digest_epoch=named.epoch,
+            digest_round=named.round + (wrong == 10),
+            digest=sha(b"another") if wrong == 11 else named.digest,
+            chain_hash=sha(b"another") if wrong == 12 else chain_hash,
+        )
+        self.pair.member("ready", actor, args, acts.ready, transition=transition)
+
+    @rule(actor=actors, leave=flags, wrong=st.integers(0, 20), transition=flags)
+    def step_aside(self, actor: Actor, leave: bool, wrong: int, transition: bool) -> None:
+        name, place = ("leave", Place.LEFT) if leave else ("behind", Place.BEHIND)
+        args = self.here(actor, wrong)
+        self.pair.member(name, actor, args, acts.aside, place, transition=transition)
+
+    # Rounds
+
+    @rule(actor=actors, wrong=st.integers(0, 30), transition=flags)
+    def commit(self, actor: Actor, wrong: int, transition: bool) -> None:
+        here = self.here(actor, wrong)
+        mark = bytes([here.slot % 256, here.round % 256, here.epoch % 256, wrong == 10])
+        args = build.CommitArgs(
+            epoch=here.epoch,
+            round=here.round,
+            slot=here.slot,
+            commitment=bytes(32) if wrong == 11 else sha(b"payload", mark),
+            bytes={12: 0, 13: (1 << 20) + 1}.get(wrong, 1_000 + wrong),
+            loss_micronats=2_500_000 + here.slot,
+            tokens=160 + here.slot,
+            train_milliseconds=900,
+        )
+        self.pair.member("commit", actor, args, acts.commit, transition=transition)
+
+    @rule(actor=actors, kept=st.integers(0, 255), wrong=st.integers(0, 30), transition=flags)
+    def attest(self, actor: Actor, kept: int, wrong: int, transition: bool) -> None:
+        state, here = self.state, self.here(actor, wrong)
+        target = state.target()
+        slots = set() if target is None else set(target.committed)
+        field = bytearray(state.capacity // 8 + (wrong == 10))
+        for slot in slots | ({7} if wrong == 11 else set()):
+            if kept >> slot & 1 or kept > 99:
+                field[slot // 8] |= 1 << slot % 8
+        args = build.AttestArgs(
+            epoch=here.epoch,
+            round=max(here.round - state.config.overlap, 0),
+            slot=here.slot,
+            bits=bytes(field),
+        )
+        self.pair.member("attest", actor, args, acts.attest, transition=transition)
+
+    # Votes
+
+    def vote_key(self, wrong: int) -> tuple[int, int]:
+        vote = self.state.vote
+        if vote is None:
+            return (self.state.epoch, self.state.round)
+        return (vote.epoch, vote.round + (wrong == 3))
+
+    @rule(actor=actors, word=words, wrong=st.integers(0, 20))
+    def seal(self, actor: Actor, word: bytes, wrong: int) -> None:
+        epoch, number = self.vote_key(wrong)
+        sealed = sha(word, bytes(actor.wallet))
+        slot = self.here(actor, wrong % 3).slot
+        args = build.AttestStateArgs(epoch=epoch, round=number, slot=slot, vote=sealed)
+        self.pair.member("attest_state", actor, args, acts.attest_state, self.pair.now)
+
+    @rule(actor=actors, word=words, wrong=st.integers(0, 20))
+    def reveal(self, actor: Actor, word: bytes, wrong: int) -> None:
+        epoch, number = self.vote_key(wrong)
+        slot = self.here(actor, wrong % 3).slot
+        args = build.RevealStateArgs(epoch=epoch, round=number, slot=slot, digest=word)
+        given = (self.pair.hashes, self.pair.now)
+        self.pair.member("reveal_state", actor, args, acts.reveal_state, *given)
+
+    @rule()
+    def tick(self) -> None:
+        self.pair.tick()
+
+    # What brings runs on
+
+    def actor_at(self, slot: int) -> Actor:
+        wallet = self.state.entries[slot].wallet
+        return next(actor for actor in SIX if bytes(actor.wallet) == wallet)
+
+    @rule(transition=flags, but=st.sampled_from([None, None, *SIX]))
+    def go_on(self, transition: bool, but: Actor | None) -> None:
+        """What most members do most of the time."""
+        state, pair = self.state, self.pair
+        match state.phase:
+            case Phase.PAUSED:
+                self.owner_does("resume")
+            case Phase.WAITING:
+                for index, actor in enumerate(SIX[:4]):
+                    self.join(actor, index, 100, False)
+                pair.pass_time(seconds=5, slots=12)
+                pair.tick()
+            case Phase.WARMUP:
+                pair.pass_time(slots=3)
+                self.everybody(Place.JOINED, lambda a: self.ready(a, 0, 9, transition), but)
+                pair.tick()
+            case Phase.TRAIN:
+                self.everybody(Place.ACTIVE, lambda a: self.commit(a, 0, transition), but)
+                if but is not None:
+                    pair.pass_time(seconds=20, slots=50)
+                pair.tick()
+            case Phase.WITNESS:
+                pair.pass_time(slots=3)
+                pair.tick()
+                self.everybody(Place.ACTIVE, lambda a: self.attest(a, 255, 0, transition), but)
+                pair.tick()
+            case Phase.COOLDOWN:
+                self.everybody(Place.ACTIVE, lambda a: self.seal(a, sha(b"yes"), 0), but)
+                if but is not None:
+                    pair.pass_time(seconds=6, slots=6)
+                self.everybody(Place.ACTIVE, lambda a: self.reveal(a, sha(b"yes"), 0), but)
+                pair.tick()
+            case _:
+                pair.tick()
+
+    go_on_again = go_on
+    go_on_still = go_on
+    go_on_and_on = go_on
+
+    def everybody(self, place: Place, act: Any, but: Actor | None) -> None:
+        phase = self.state.phase
+        for slot in self.state.slots(place):
+            actor = self.actor_at(slot)
+            same = self.state.phase is phase and self.state.entries[slot].place is place
+            if actor is not but and same:
+                act(actor)
+
+
+def spoil(args: build.MemberArgs, wrong: int) -> build.MemberArgs:
+    """The same, or with something wrong."""
+    match wrong:
+        case 1:
+            return replace(args, epoch=args.epoch + 1)
+        case 2:
+            return replace(args, round=args.round + 1)
+        case 3:
+            return replace(args, slot=(args.slot + 1) % 8)
+        case 4:
+            return replace(args, slot=2_000)
+        case _:
+            return args
+
+
+#: Without shrinking a difference is found sooner, and told at greater length.
+PHASES = list(Step) if "MODEL_NO_SHRINK" not in os.environ else [Step.generate]
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "25"))
+STEPS = int(os.environ.get("MODEL_STEPS", "50"))
+TestSides = Sides.TestCase
+TestSides.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    phases=PHASES,
+    report_multiple_bugs=False,
+    database=None,
+    derandomize="MODEL_EXAMPLES" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)

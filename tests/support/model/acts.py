@@ -1,0 +1,286 @@
+"""Instructions of members (PROTOCOL.md sections 4, 7, 8, 9, 10, 11, 13).
+
+Every instruction finds all reasons against it before it changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from psyche_sdk import instructions as build
+from support.model import machine, members, rounds, votes
+from support.model.state import (
+    Commitment,
+    Entry,
+    Moment,
+    Phase,
+    Place,
+    Refused,
+    State,
+    Word,
+    sha,
+)
+
+Hashes = Mapping[int, bytes]
+
+
+class Call(NamedTuple):
+    """What comes with an instruction: who signs, when, and whether transitions are asked for."""
+
+    wallet: bytes
+    transition: bool
+    hashes: Hashes
+    now: Moment
+
+
+NOBODY = bytes(32)
+
+
+def refuse(reasons: Mapping[str, bool]) -> None:
+    """Fails if any of the named reasons holds."""
+    true = [name for name, holds in reasons.items() if holds]
+    if true:
+        raise Refused(*true)
+
+
+def own(state: State, wallet: bytes, slot: int) -> tuple[Entry, dict[str, bool]]:
+    """Section 13: the wallet's own slot, and what speaks against it."""
+    known = slot < state.capacity
+    entry = state.entries[slot] if known else Entry()
+    return entry, {
+        "UnknownSlot": not known,
+        "NotYourSlot": known and entry.wallet != wallet,
+        "NotAMember": known and not entry.is_member,
+    }
+
+
+def with_transition(state: State, call: Call, body: Callable[[], None]) -> None:
+    """Section 4: entropy at the beginning, what is due at the end."""
+    if call.transition:
+        rounds.store_entropy(state, call.hashes, call.now)
+    body()
+    if call.transition:
+        machine.advance(state, call.now, machine.STEPS)
+
+
+def join(state: State, wallet: bytes, args: build.JoinArgs, now: Moment) -> None:
+    """Section 10: takes a free slot."""
+    held = [one for one in state.entries if one.is_member and one.wallet == wallet]
+    known = args.slot < state.capacity
+    refuse(
+        {
+            "UnknownSlot": not known,
+            "AlreadyAMember": bool(held),
+            "SlotTaken": known
+            and (state.entries[args.slot].is_member or members.named(state, args.slot)),
+            "WeightOutOfRange": not 1 <= args.weight <= 1_000,
+            "NodeKeyZero": args.node_key == NOBODY,
+            "AddressTooLong": len(args.address.encode()) > 96,
+        }
+    )
+    state.entries[args.slot] = Entry(
+        wallet, args.node_key, state.next_member_id, seen=now, declared=args.weight
+    )
+    state.next_member_id += 1
+    members.put(state, args.slot, Place.JOINED, now)
+
+
+def set_endpoint(state: State, wallet: bytes, args: build.SetEndpointArgs, now: Moment) -> None:
+    """Where the node is found."""
+    entry, reasons = own(state, wallet, args.slot)
+    refuse(
+        {
+            **reasons,
+            "NodeKeyZero": args.node_key == NOBODY,
+            "AddressTooLong": len(args.address.encode()) > 96,
+        }
+    )
+    entry.node_key, entry.seen = args.node_key, now
+
+
+def set_weight(state: State, wallet: bytes, args: build.SetWeightArgs, now: Moment) -> None:
+    """Section 7: declaring less lowers the effective weight at once."""
+    entry, reasons = own(state, wallet, args.slot)
+    refuse(
+        {
+            **reasons,
+            "WeightOutOfRange": not 1 <= args.weight <= 1_000,
+        }
+    )
+    entry.declared, entry.seen = args.weight, now
+    entry.weight = min(entry.weight, args.weight)
+
+
+def ready(state: State, args: build.ReadyArgs, call: Call) -> None:
+    """Section 10: Joined or Behind become Ready."""
+
+    def body() -> None:
+        entry, reasons = own(state, call.wallet, args.slot)
+        known = [state.agreed, *state.snapshots]
+        named = (args.digest_epoch, args.digest_round, args.digest)
+        hashes_known = {state.chain_hash, *(one.began_with for one in state.records.values())}
+        refuse(
+            {
+                **reasons,
+                "WrongRound": (args.epoch, args.round) != (state.epoch, state.round),
+                "WrongMemberState": entry.place not in (Place.JOINED, Place.BEHIND),
+                "UnknownDigest": named not in [(k.epoch, k.round, k.digest) for k in known],
+                "UnknownChainHash": args.chain_hash not in hashes_known,
+            }
+        )
+        entry.seen = call.now
+        members.put(state, args.slot, Place.READY, call.now)
+
+    with_transition(state, call, body)
+
+
+def aside(state: State, args: build.MemberArgs, place: Place, call: Call) -> None:
+    """Sections 5, 10: `behind` and `leave`; both store entropy whatever their flag."""
+    rounds.store_entropy(state, call.hashes, call.now)
+    entry, reasons = own(state, call.wallet, args.slot)
+    able = (Place.READY, Place.ACTIVE) if place is Place.BEHIND else ()
+    refuse(
+        {
+            **reasons,
+            "WrongRound": (args.epoch, args.round) != (state.epoch, state.round),
+            "WrongMemberState": bool(able) and entry.place not in able,
+        }
+    )
+    entry.seen = call.now
+    members.step_aside(state, args.slot, place, call.now)
+    if call.transition:
+        machine.advance(state, call.now, machine.STEPS)
+
+
+def commit(state: State, args: build.CommitArgs, call: Call) -> None:
+    """Section 8: a trainer's commitment, in Train."""
+
+    def body() -> None:
+        entry, reasons = own(state, call.wallet, args.slot)
+        record = state.record(state.round)
+        before = record.committed.get(args.slot) if record is not None else None
+        trains = record is not None and record.trainer_ids.get(args.slot) == entry.member_id
+        refuse(
+            {
+                **reasons,
+                "WrongPhase": state.phase is not Phase.TRAIN,
+                "WrongRound": (args.epoch, args.round) != (state.epoch, state.round),
+                "WrongMemberState": entry.place is not Place.ACTIVE,
+                "NotATrainer": not trains
+                or record is None
+                or args.slot not in record.order
+                or not record.share_size(args.slot),
+                "TrainerGone": record is not None and trains and args.slot in record.gone,
+                "CommitmentDiffers": before is not None and before.digest != args.commitment,
+                "CommitmentZero": args.commitment == NOBODY,
+                "PayloadTooLarge": not 0 < args.bytes <= state.config.payload_bytes_max,
+            }
+        )
+        assert record is not None
+        if before is None:
+            entry.seen = call.now
+            record.committed[args.slot] = Commitment(
+                args.commitment,
+                args.bytes,
+                args.loss_micronats,
+                args.tokens,
+                args.train_milliseconds,
+            )
+            rounds.consider_grace(state, call.now)
+
+    with_transition(state, call, body)
+
+
+def attest(state: State, args: build.AttestArgs, call: Call) -> None:
+    """Section 9: a witness says which committed payloads it holds."""
+
+    def body() -> None:
+        entry, reasons = own(state, call.wallet, args.slot)
+        target = state.target()
+        phases = (Phase.TRAIN, Phase.WITNESS) if state.config.overlap else (Phase.WITNESS,)
+        wrong = target is None or (args.epoch, args.round) != (state.epoch, target.number)
+        index = target and _index(target.witnesses, target.witness_ids, args.slot, entry)
+        refuse(
+            {
+                **reasons,
+                "WrongPhase": state.phase not in phases or (target is not None and target.settled),
+                "WrongRound": wrong,
+                "EntropyNotStored": target is None or target.entropy is None,
+                "NothingToAttest": target is None or not target.committed,
+                "NotAWitness": index is None,
+                "BitFieldLength": len(args.bits) != state.capacity // 8,
+                "BitNotCommitted": target is None
+                or bool(set(_bits(args.bits)) - set(target.committed)),
+            }
+        )
+        assert target is not None
+        assert index is not None
+        entry.seen = call.now
+        target.attested.add(index)
+        for slot in _bits(args.bits):
+            target.held.setdefault(slot, set()).add(index)
+
+    with_transition(state, call, body)
+
+
+def _index(slots: list[int], ids: list[int], slot: int, entry: Entry) -> int | None:
+    if slot not in slots or ids[slots.index(slot)] != entry.member_id:
+        return None
+    return slots.index(slot)
+
+
+def _bits(field: bytes) -> list[int]:
+    """Section 1: bit i is bit i mod 8 of byte i / 8."""
+    return [i for i in range(8 * len(field)) if field[i // 8] >> i % 8 & 1]
+
+
+def attest_state(state: State, wallet: bytes, args: build.AttestStateArgs, now: Moment) -> None:
+    """Section 11: seals a word."""
+    (entry, reasons), vote = own(state, wallet, args.slot), state.vote
+    if vote is None or not votes.is_open(state):
+        raise Refused("NoOpenVote", *(name for name, true in reasons.items() if true))
+    again = entry.word is Word.SEALED and entry.vote == args.vote
+    refuse(
+        {
+            **reasons,
+            "WrongRound": (args.epoch, args.round) != (vote.epoch, vote.round),
+            "NoVote": entry.word is Word.NONE,
+            "VoteClosed": not again and votes.is_revealing(state, now),
+            "VoteDiffers": entry.word in (Word.SEALED, Word.OPENED) and entry.vote != args.vote,
+        }
+    )
+    if again:
+        return
+    entry.word, entry.vote, entry.seen = Word.SEALED, args.vote, now
+    vote.ballots[args.slot].word = Word.SEALED
+
+
+def reveal_state(
+    state: State, wallet: bytes, args: build.RevealStateArgs, hashes: Hashes, now: Moment
+) -> None:
+    """Section 11: opens a word."""
+    rounds.store_entropy(state, hashes, now)
+    (entry, reasons), vote = own(state, wallet, args.slot), state.vote
+    if vote is None or not votes.is_open(state):
+        raise Refused("NoOpenVote", *(name for name, true in reasons.items() if true))
+    opened = entry.word is Word.OPENED
+    refuse(
+        {
+            **reasons,
+            "WrongRound": (args.epoch, args.round) != (vote.epoch, vote.round),
+            "NoVote": entry.word in (Word.NONE, Word.MAY),
+            "VoteNotOpen": not votes.is_revealing(state, now),
+            "VoteMismatch": entry.word is Word.SEALED and entry.vote != sha(args.digest, wallet),
+            "VoteDiffers": opened and entry.vote != args.digest,
+        }
+    )
+    if opened:
+        return
+    entry.word, entry.vote, entry.seen = Word.OPENED, args.digest, now
+    vote.ballots[args.slot].word = Word.OPENED
+    if vote.agreed:
+        if args.digest != votes.agreed_digest(state):
+            votes.correct(state, args.slot, now)
+    else:
+        votes.look(state, now, at_end=False)

@@ -1,0 +1,157 @@
+"""What stands in a run's accounts, by name, read with the SDK's generated layouts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from psyche_sdk._generated import layouts
+from support.model.state import Phase, Place, Word
+
+#: A run's, a member's and a record's plain fields that the model knows, by their names on chain.
+RUN = (
+    "phase_started_at", "phase_started_slot", "phase_deadline", "step", "fresh_cursor", "repeated",
+    "accepted", "in_flight", "entropy_target_slot", "epoch", "round", "rounds_in_epoch",
+    "next_member_id", "joined", "ready", "active", "behind", "pause_requested", "warmup_failures",
+    "entropy_stored",
+)  # fmt: skip
+MEMBER = (
+    "member_id", "declared_weight", "weight", "misses", "silences", "state_since",
+    "state_since_slot", "last_seen", "last_seen_slot",
+)  # fmt: skip
+RECORD = (
+    "epoch", "round", "step", "train_started_at", "train_started_slot", "train_closed_at",
+    "entropy_target_slot", "sequences", "sequences_committed", "sequences_gone",
+    "sequences_accepted", "attested", "witnesses_gone", "trainers", "expected", "committed",
+    "gone", "accepted", "verifiers", "is_drain", "settled", "entropy_stored", "draws", "witnesses",
+    "failed",
+)  # fmt: skip
+#: Columns by slot (PROTOCOL.md section 12): name, type, bytes before it for each slot.
+COLUMNS = (
+    ("commitment", "V32", 0), ("bytes", "<u4", 32), ("loss_micronats", "<u4", 36),
+    ("tokens", "<u4", 40), ("milliseconds", "<u4", 44), ("mask", "<u4", 48),
+    ("member_id", "<u4", 52), ("share_end", "<u4", 56), ("position", "<u2", 60),
+    ("order", "<u2", 62),
+)  # fmt: skip
+BITS = ("committed", "accepted", "rejected", "gone")
+VERIFIERS = 64 * 80
+
+
+def _plain(row: np.void, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: int(row[name]) for name in names}
+
+
+def _state(row: np.void) -> Any:
+    if not row["valid"]:
+        return None
+    return (
+        int(row["epoch"]), int(row["round"]), int(row["step"]), bytes(row["digest"]),
+        bytes(row["chain_hash"]),
+    )  # fmt: skip
+
+
+def _intervals(rows: Any, count: int) -> list[tuple[int, int]]:
+    return [(int(one["start"]), int(one["end"])) for one in rows[:count]]
+
+
+def observe_run(data: bytes) -> dict[str, Any]:
+    """The run's account."""
+    row = layouts.decode_run(data)
+    seen = _plain(row, RUN)
+    phase = seen["phase"] = Phase(int(row["phase"]))
+    seen["chain_hash"], seen["instance"] = bytes(row["chain_hash"]), bytes(row["instance"])
+    seen["entropy"] = bytes(row["entropy"]) if row["entropy_stored"] else None
+    seen["backlog"] = _intervals(row["backlog"], int(row["backlog_count"]))
+    seen["agreed"] = _state(row["agreed"])
+    seen["snapshots"] = [one for one in map(_state, row["snapshots"]) if one is not None]
+    if phase is Phase.TRAIN:
+        names = ("grace_since", "grace_since_slot", "grace_seconds")
+        seen["grace"] = tuple(int(row[name]) for name in names)
+    if phase is Phase.WAITING:
+        seen["enough"] = (int(row["waiting_since"]), int(row["waiting_since_slot"]))
+    seen["vote"] = _vote(row["vote"])
+    return seen
+
+
+def _vote(row: np.void) -> Any:
+    if not row["kind"]:
+        return None
+    names = ("kind", "epoch", "round", "step", "opened_at", "opened_slot", "eligible", "committed",
+             "revealed", "absent", "agreed")  # fmt: skip
+    return {**_plain(row, names), "chain_hash": bytes(row["chain_hash"])}
+
+
+def observe_roster(data: bytes) -> list[dict[str, Any]]:
+    """The roster's entries, by slot."""
+    size = layouts.ROSTER_HEADER.itemsize + 8
+    rows = np.frombuffer(data, layouts.ROSTER_ENTRY, offset=size)
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: np.void) -> dict[str, Any]:
+    place = Place(int(row["state"]))
+    if place is Place.EMPTY:
+        return {"place": place}
+    seen = {"place": place, "wallet": bytes(row["wallet"]), **_plain(row, MEMBER)}
+    seen["word"] = word = Word(int(row["vote_stage"]))
+    seen["node_key"] = bytes(row["node_key"])
+    seen["vote"] = bytes(row["vote"]) if word in (Word.SEALED, Word.OPENED) else None
+    return seen
+
+
+def observe_rounds(data: bytes, capacity: int) -> dict[int, dict[str, Any]]:
+    """The records that are kept, by number mod 4."""
+    head = 8 + layouts.ROUNDS_HEADER.itemsize
+    rows = np.frombuffer(data, layouts.ROUND_HEADER, 4, head)
+    block = 64 * capacity + 8 * (capacity // 8) + VERIFIERS
+    first = head + 4 * layouts.ROUND_HEADER.itemsize
+    return {
+        at: _record(row, data[first + at * block : first + (at + 1) * block], capacity)
+        for at, row in enumerate(rows)
+        if row["valid"]
+    }
+
+
+def _record(row: np.void, block: bytes, capacity: int) -> dict[str, Any]:
+    seen = _plain(row, RECORD)
+    seen["entropy"] = bytes(row["entropy"]) if row["entropy_stored"] else None
+    if row["settled"]:
+        seen["hashes"] = (bytes(row["chain_hash_before"]), bytes(row["chain_hash_after"]))
+    seen["segments"] = _intervals(row["segments"], int(row["segment_count"]))
+    elected = int(row["witnesses"])
+    seen["witness_slots"] = row["witness_slots"][:elected].tolist()
+    seen["witness_ids"] = row["witness_member_ids"][:elected].tolist()
+    columns = {
+        name: np.frombuffer(block, kind, capacity, before * capacity)
+        for name, kind, before in COLUMNS
+    }
+    order = columns["order"][: seen["trainers"]].tolist()
+    seen["order"] = order
+    seen["share_ends"] = columns["share_end"][: seen["trainers"]].tolist()
+    seen["positions"] = [int(columns["position"][slot]) for slot in order]
+    idle = [slot for slot in range(capacity) if slot not in order]
+    seen["idle"] = {int(columns["position"][slot]) for slot in idle} | {65_535}
+    seen["trainer_ids"] = [int(columns["member_id"][slot]) for slot in order]
+    fields = _fields(block, capacity)
+    seen.update({f"{name} slots": slots for name, slots in fields.items()})
+    names = ("commitment", "bytes", "loss_micronats", "tokens", "milliseconds")
+    seen["commitments"] = {
+        slot: tuple(
+            columns[name][slot].tobytes() if name == "commitment" else int(columns[name][slot])
+            for name in names
+        )
+        for slot in sorted(fields["committed"])
+    }
+    seen["masks"] = {slot: int(columns["mask"][slot]) for slot in sorted(fields["committed"])}
+    return seen
+
+
+def _fields(block: bytes, capacity: int) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for place, name in enumerate(BITS):
+        at = 64 * capacity + place * (capacity // 8)
+        field = np.frombuffer(block, np.uint8, capacity // 8, at)
+        bits = np.unpackbits(field, bitorder="little")
+        found[name] = set(np.flatnonzero(bits).tolist())
+    return found
