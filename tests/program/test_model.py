@@ -5,7 +5,9 @@ accounts say what the model says, and an instruction fails on chain for a reason
 
 By hand, with fresh seeds and longer:
 
-    MODEL_EXAMPLES=2000 MODEL_STEPS=120 .venv/bin/pytest tests/program/test_model.py
+    MODEL_EXAMPLES=2000 MODEL_STEPS=120 .venv/bin/pytest --timeout 0 tests/program/test_model.py
+
+With MODEL_NO_SHRINK=1, too, the first difference is told at once, with all the steps to it.
 """
 
 from __future__ import annotations
@@ -119,6 +121,20 @@ class Sides(RuleBasedStateMachine):
     def own(self, name: str, stranger: bool) -> None:
         self.owner_does(name, MALLORY if stranger else ALICE)
 
+    @rule(short=seldom)
+    def abort_late(self, short: bool) -> None:
+        """A phase is long over, and the owner gives its rounds up."""
+        config = self.state.config
+        seconds = {
+            Phase.WARMUP: config.warmup_seconds,
+            Phase.TRAIN: config.train_seconds,
+            Phase.WITNESS: config.witness_seconds,
+            Phase.COOLDOWN: config.cooldown_seconds,
+        }.get(self.state.phase)
+        if seconds is not None:
+            self.pair.pass_time(seconds=11 * seconds - short, slots=11 * seconds)
+            self.owner_does("abort")
+
     @rule(
         changes=st.sampled_from(
             [
@@ -138,6 +154,15 @@ class Sides(RuleBasedStateMachine):
         args = build.UpdateConfigArgs(config=config, reset_positions=reset)
         given = (bytes(ALICE.wallet), config, reset, self.pair.now)
         self.pair.act("update_config", ALICE, args, owner.update_config, *given)
+
+    @rule(rate=st.integers(0, 2**32 - 1), stranger=seldom)
+    def set_rates(self, rate: int, stranger: bool) -> None:
+        signer = MALLORY if stranger else ALICE
+        args = build.SetRatesArgs(
+            points_per_sequence=rate, points_per_attestation=1, points_per_verdict=2
+        )
+        given = (bytes(signer.wallet), (rate, 1, 2), self.pair.now)
+        self.pair.act("set_rates", signer, args, owner.set_rates, *given)
 
     # Members
 
@@ -325,7 +350,7 @@ def spoil(args: build.MemberArgs, wrong: int) -> build.MemberArgs:
 
 #: Without shrinking a difference is found sooner, and told at greater length.
 PHASES = list(Step) if "MODEL_NO_SHRINK" not in os.environ else [Step.generate]
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "50"))
 STEPS = int(os.environ.get("MODEL_STEPS", "50"))
 TestSides = Sides.TestCase
 TestSides.settings = settings(

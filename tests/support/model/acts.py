@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from psyche_sdk import instructions as build
-from support.model import machine, members, rounds, votes
+from support.model import grace, machine, members, rounds, votes
 from support.model.state import (
     Commitment,
     Entry,
@@ -187,7 +187,7 @@ def commit(state: State, args: build.CommitArgs, call: Call) -> None:
                 args.tokens,
                 args.train_milliseconds,
             )
-            rounds.consider_grace(state, call.now)
+            grace.consider(state, call.now)
 
     with_transition(state, call, body)
 
@@ -206,7 +206,9 @@ def attest(state: State, args: build.AttestArgs, call: Call) -> None:
                 **reasons,
                 "WrongPhase": state.phase not in phases or (target is not None and target.settled),
                 "WrongRound": wrong,
-                "EntropyNotStored": target is None or target.entropy is None,
+                "EntropyNotStored": target is None
+                or target.entropy is None
+                or target.awaits_redraw(),
                 "NothingToAttest": target is None or not target.committed,
                 "NotAWitness": index is None,
                 "BitFieldLength": len(args.bits) != state.capacity // 8,

@@ -54,6 +54,12 @@ def expect_run(state: State) -> dict[str, Any]:
         "agreed": _state(state.agreed),
         "snapshots": [_state(one) for one in state.snapshots],
         "vote": _vote(state),
+        "rates": (
+            state.config.points_per_sequence,
+            state.config.points_per_attestation,
+            state.config.points_per_verdict,
+        ),
+        "next_rates": state.next_rates,
     }
     nothing = Moment(0, 0)
     if state.phase is Phase.TRAIN:
@@ -142,6 +148,7 @@ def _record(record: Round) -> dict[str, Any]:
         "settled": int(record.settled),
         "entropy_stored": int(record.entropy is not None),
         "draws": record.draws,
+        "redraw": record.redraw_noted,
         "witnesses": len(record.witnesses),
         "failed": int(record.failed),
         "entropy": record.entropy,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from support.model import members, rounds, settle, votes
@@ -65,7 +66,7 @@ def _due_in_witness(state: State, now: Moment) -> Step | None:
         return None
     if target is None or not target.committed:
         return settle_target
-    if target.entropy is None:
+    if target.entropy is None or target.awaits_redraw():
         return None
     if target.silent() and not state.began.over(state.config.witness_seconds, now):
         return None
@@ -198,7 +199,16 @@ def end_epoch(state: State, now: Moment) -> None:
 
 
 def next_epoch(state: State) -> None:
-    """Records are cleared, the epoch counts up; rounds count from 0."""
+    """Records are cleared, the epoch counts up; rounds count from 0; new rates hold (section 3)."""
+    if state.next_rates is not None:
+        sequence, attestation, verdict = state.next_rates
+        state.config = replace(
+            state.config,
+            points_per_sequence=sequence,
+            points_per_attestation=attestation,
+            points_per_verdict=verdict,
+        )
+        state.next_rates = None
     state.records = {}
     state.epoch += 1
     state.round, state.rounds_in_epoch = 0, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from support.model import shares
+from support.model import grace, shares
 from support.model.state import MEMBERS, Entry, Moment, Phase, Place, State, Word
 
 
@@ -40,6 +40,7 @@ def step_aside(state: State, slot: int, place: Place, now: Moment) -> None:
         trains = record.trainer_ids.get(slot) == member_id
         if training and trains and slot in record.waited_for():
             record.gone.add(slot)
+            grace.consider(state, now)
         for index, witness in enumerate(record.witnesses):
             if (witness, record.witness_ids[index]) == (slot, member_id):
                 record.witnesses_gone.add(index)

@@ -34,6 +34,7 @@ COLUMNS = (
     ("member_id", "<u4", 52), ("share_end", "<u4", 56), ("position", "<u2", 60),
     ("order", "<u2", 62),
 )  # fmt: skip
+RATES = ("sequence", "attestation", "verdict")
 BITS = ("committed", "accepted", "rejected", "gone")
 VERIFIERS = 64 * 80
 
@@ -65,6 +66,13 @@ def observe_run(data: bytes) -> dict[str, Any]:
     seen["backlog"] = _intervals(row["backlog"], int(row["backlog_count"]))
     seen["agreed"] = _state(row["agreed"])
     seen["snapshots"] = [one for one in map(_state, row["snapshots"]) if one is not None]
+    config = row["config"]
+    seen["rates"] = tuple(int(config[f"points_per_{name}"]) for name in RATES)
+    seen["next_rates"] = (
+        tuple(int(row[f"next_points_per_{name}"]) for name in RATES)
+        if row["rates_pending"]
+        else None
+    )
     if phase is Phase.TRAIN:
         names = ("grace_since", "grace_since_slot", "grace_seconds")
         seen["grace"] = tuple(int(row[name]) for name in names)
@@ -116,6 +124,7 @@ def observe_rounds(data: bytes, capacity: int) -> dict[int, dict[str, Any]]:
 def _record(row: np.void, block: bytes, capacity: int) -> dict[str, Any]:
     seen = _plain(row, RECORD)
     seen["entropy"] = bytes(row["entropy"]) if row["entropy_stored"] else None
+    seen["redraw"] = int(row["redraw_target_slot"])
     if row["settled"]:
         seen["hashes"] = (bytes(row["chain_hash_before"]), bytes(row["chain_hash_after"]))
     seen["segments"] = _intervals(row["segments"], int(row["segment_count"]))

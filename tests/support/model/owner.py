@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psyche_sdk.instructions import RunConfig
-from support.model import machine, members, rounds, settle
+from support.model import machine, members, rounds, settle, votes
 from support.model.acts import refuse
 from support.model.state import MEMBERS, Moment, Phase, Place, State
 
@@ -52,6 +52,7 @@ def abort(state: State, signer: bytes, now: Moment) -> None:
     assert seconds is not None
     refuse({"TooEarly": not state.began.over(ABORT * seconds, now)})
     settle.give_back_all(state)
+    votes.forget(state)
     for slot in state.slots(Place.ACTIVE):
         members.put(state, slot, Place.JOINED, now)
     machine.next_epoch(state)
@@ -77,10 +78,17 @@ def update_config(
             "DataInUse": data and waits and not reset_positions,
         }
     )
-    state.config = config
+    state.config, state.next_rates = config, None
     if reset_positions:
         state.fresh = state.repeated = state.accepted = state.in_flight = 0
         state.backlog = []
+
+
+def set_rates(state: State, signer: bytes, rates: tuple[int, int, int], now: Moment) -> None:
+    """Section 3: noted in any phase, in force when the epoch counts up."""
+    del now
+    _own(state, signer)
+    state.next_rates = rates
 
 
 def close_run(state: State, signer: bytes, now: Moment) -> None:

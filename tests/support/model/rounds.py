@@ -71,21 +71,6 @@ def close_train(state: State, now: Moment) -> None:
     enter(state, Phase.WITNESS, now)
 
 
-def consider_grace(state: State, now: Moment) -> None:
-    """Section 4: grace begins with the first commitment after which most have committed."""
-    record = state.present()
-    those = [
-        slot for slot in record.with_share() if slot in record.committed or slot not in record.gone
-    ]
-    done = [slot for slot in those if slot in record.committed]
-    sequences = sum(record.share_size(slot) for slot in those)
-    finished = sum(record.share_size(slot) for slot in done)
-    if state.grace_since is None and 3 * finished >= 2 * sequences and 2 * len(done) >= len(those):
-        spent = max(0, now.time - record.began.time)
-        state.grace_since = now
-        state.grace_seconds = max(state.config.grace_seconds, -(-spent // 2))
-
-
 def store_entropy(state: State, hashes: Mapping[int, bytes], now: Moment) -> bool:
     """Section 5: what was noted is stored, or noted anew; whether anything was done."""
     done = False
@@ -95,13 +80,25 @@ def store_entropy(state: State, hashes: Mapping[int, bytes], now: Moment) -> boo
         done = True
     for number in range(max(0, state.round - 3), state.round + 1):
         record = state.record(number)
-        if record is None or not record.noted or record.entropy is not None:
-            continue
-        if now.chain_slot > record.noted:
-            record.entropy, record.noted = _entropy(hashes, record.noted, now)
-            done = True
-            if record.entropy is not None and record.committed:
-                draw_witnesses(state, record)
+        if record is not None:
+            done |= _store(state, record, hashes, now)
+    return done
+
+
+def _store(state: State, record: Round, hashes: Mapping[int, bytes], now: Moment) -> bool:
+    """E(round) and the first draw; the hash of the second draw, and that draw."""
+    done = False
+    if record.noted and record.entropy is None and now.chain_slot > record.noted:
+        record.entropy, record.noted = _entropy(hashes, record.noted, now)
+        done = True
+        if record.entropy is not None and record.committed:
+            draw_witnesses(state, record)
+    pending = record.redraw_noted and record.redraw_entropy is None
+    if pending and now.chain_slot > record.redraw_noted:
+        record.redraw_entropy, record.redraw_noted = _entropy(hashes, record.redraw_noted, now)
+        done = True
+        if record.redraw_entropy is not None:
+            draw_witnesses(state, record)
     return done
 
 
@@ -131,8 +128,9 @@ def draw_witnesses(state: State, record: Round) -> None:
     talking = [s for s in active if state.entries[s].silences < state.config.misses_max]
     eligible = [slot for slot in talking if slot not in silent] or active
     purpose = draws.WITNESSES_AGAIN if again else draws.WITNESSES
-    assert record.entropy is not None
-    seed = draws.seed_of(state.instance, record.epoch, record.number, purpose, record.entropy)
+    entropy = record.redraw_entropy if again else record.entropy
+    assert entropy is not None
+    seed = draws.seed_of(state.instance, record.epoch, record.number, purpose, entropy)
     record.witnesses = draws.witnesses(seed, eligible, state.config.witness_count)
     record.witness_ids = [state.entries[slot].member_id for slot in record.witnesses]
     record.attested, record.witnesses_gone, record.held = set(), set(), {}
@@ -150,7 +148,7 @@ def note_silences(state: State, record: Round) -> None:
 
 
 def redraw(state: State, record: Round, now: Moment) -> None:
-    """The second draw: Witness begins anew with a new deadline."""
+    """A second draw is decided: its hash is noted, Witness begins anew with a new deadline."""
     note_silences(state, record)
-    draw_witnesses(state, record)
+    record.redraw_noted = now.chain_slot + LATER
     enter(state, Phase.WITNESS, now)

@@ -141,6 +141,8 @@ class Round:
     committed: dict[int, Commitment] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
     draws: int = 0
+    redraw_noted: int = 0
+    redraw_entropy: bytes | None = None
     witnesses: list[int] = field(default_factory=list)
     witness_ids: list[int] = field(default_factory=list)
     attested: set[int] = field(default_factory=set)
@@ -176,6 +178,10 @@ class Round:
         """Section 4: trainers with a share who did not commit and are not gone."""
         there = [slot for slot in self.with_share() if slot not in self.gone]
         return [slot for slot in there if slot not in self.committed]
+
+    def awaits_redraw(self) -> bool:
+        """Section 5: a second draw is decided, and its hash is not stored."""
+        return bool(self.redraw_noted) and self.redraw_entropy is None
 
     def silent(self) -> list[int]:
         """Section 4: indices of witnesses that neither attested nor are gone."""
@@ -243,6 +249,7 @@ class State:
     step: int = 0
     pause_requested: bool = False
     warmup_failures: int = 0
+    next_rates: tuple[int, int, int] | None = None
     warmup_member_id: int = 0
     next_member_id: int = 1
     enough_since: Moment | None = None

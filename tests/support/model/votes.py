@@ -19,6 +19,13 @@ def open_vote(state: State, vote: Vote) -> None:
             ballot.absent = not there
 
 
+def forget(state: State) -> None:
+    """A vote ends with an abort, undecided."""
+    state.vote = None
+    for entry in state.entries:
+        entry.word, entry.vote = Word.NONE, bytes(32)
+
+
 def about_now(state: State, kind: Kind, number: int, now: Moment) -> Vote:
     """A vote of the Active members on the parameters as they are now."""
     ballots = {s: Ballot(state.entries[s].member_id) for s in state.slots(Place.ACTIVE)}
