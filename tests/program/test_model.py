@@ -14,20 +14,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import Phase as Step
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import initialize, rule
 
 from psyche_sdk import instructions as build
-from support.actors import ALICE, MALLORY, Actor, crowd
+from support.actors import ALICE, MALLORY, Actor
+from support.knowing import SIX, Knowing
 from support.model import acts, owner
 from support.model.state import Phase, Place, sha
 from support.side_by_side import Pair
 
-SIX = crowd(6)
 actors = st.sampled_from(SIX)
 words = st.sampled_from([sha(b"yes"), sha(b"yes"), sha(b"yes"), sha(b"no")])
 #: Rarely true: what is usually right is wrong then.
@@ -35,10 +34,8 @@ seldom = st.integers(0, 9).map(lambda n: n == 9)
 flags = st.booleans()
 
 
-class Sides(RuleBasedStateMachine):
+class Sides(Knowing):
     """A run, and everything that anybody may do to it."""
-
-    pair: Pair
 
     @initialize(
         capacity=st.sampled_from([8, 8, 8, 72]),
@@ -69,28 +66,6 @@ class Sides(RuleBasedStateMachine):
         self.owner_does("resume")
         for index, actor in enumerate(SIX[:members]):
             self.join(actor, index, 100, False)
-
-    # Helpers
-
-    @property
-    def state(self) -> Any:
-        return self.pair.state
-
-    def slot_of(self, actor: Actor) -> int | None:
-        """The slot that an actor holds, or held."""
-        mine = [s for s, e in enumerate(self.state.entries) if e.wallet == bytes(actor.wallet)]
-        held = [s for s in mine if self.state.entries[s].is_member]
-        return next(iter(held or mine), None)
-
-    def here(self, actor: Actor, wrong: int) -> build.MemberArgs:
-        """(epoch, round, slot), one of them wrong if `wrong` says so."""
-        state, slot = self.state, self.slot_of(actor)
-        args = build.MemberArgs(epoch=state.epoch, round=state.round, slot=slot or 0)
-        return spoil(args, wrong)
-
-    def owner_does(self, name: str, signer: Actor = ALICE) -> None:
-        change = getattr(owner, name)
-        self.pair.act(name, signer, None, change, bytes(signer.wallet), self.pair.now)
 
     # Time
 
@@ -253,12 +228,6 @@ class Sides(RuleBasedStateMachine):
 
     # Votes
 
-    def vote_key(self, wrong: int) -> tuple[int, int]:
-        vote = self.state.vote
-        if vote is None:
-            return (self.state.epoch, self.state.round)
-        return (vote.epoch, vote.round + (wrong == 3))
-
     @rule(actor=actors, word=words, wrong=st.integers(0, 20))
     def seal(self, actor: Actor, word: bytes, wrong: int) -> None:
         epoch, number = self.vote_key(wrong)
@@ -280,10 +249,6 @@ class Sides(RuleBasedStateMachine):
         self.pair.tick()
 
     # What brings runs on
-
-    def actor_at(self, slot: int) -> Actor:
-        wallet = self.state.entries[slot].wallet
-        return next(actor for actor in SIX if bytes(actor.wallet) == wallet)
 
     @rule(transition=flags, but=st.sampled_from([None, None, *SIX]))
     def go_on(self, transition: bool, but: Actor | None) -> None:
@@ -323,29 +288,6 @@ class Sides(RuleBasedStateMachine):
     go_on_again = go_on
     go_on_still = go_on
     go_on_and_on = go_on
-
-    def everybody(self, place: Place, act: Any, but: Actor | None) -> None:
-        phase = self.state.phase
-        for slot in self.state.slots(place):
-            actor = self.actor_at(slot)
-            same = self.state.phase is phase and self.state.entries[slot].place is place
-            if actor is not but and same:
-                act(actor)
-
-
-def spoil(args: build.MemberArgs, wrong: int) -> build.MemberArgs:
-    """The same, or with something wrong."""
-    match wrong:
-        case 1:
-            return replace(args, epoch=args.epoch + 1)
-        case 2:
-            return replace(args, round=args.round + 1)
-        case 3:
-            return replace(args, slot=(args.slot + 1) % 8)
-        case 4:
-            return replace(args, slot=2_000)
-        case _:
-            return args
 
 
 #: Without shrinking a difference is found sooner, and told at greater length.

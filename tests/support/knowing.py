@@ -1,0 +1,80 @@
+"""Whom a test of both sides knows, and what they send when they err not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from hypothesis.stateful import RuleBasedStateMachine
+
+from psyche_sdk import instructions as build
+from support.actors import ALICE, Actor, crowd
+from support.model import State, owner
+from support.model.state import Place
+from support.side_by_side import Pair
+
+SIX = crowd(6)
+
+
+class Knowing(RuleBasedStateMachine):
+    """A run on both sides, and who is where in it."""
+
+    pair: Pair
+
+    @property
+    def state(self) -> State:
+        """What the model says."""
+        return self.pair.state
+
+    def slot_of(self, actor: Actor) -> int | None:
+        """The slot that an actor holds, or held."""
+        mine = [s for s, e in enumerate(self.state.entries) if e.wallet == bytes(actor.wallet)]
+        held = [s for s in mine if self.state.entries[s].is_member]
+        return next(iter(held or mine), None)
+
+    def here(self, actor: Actor, wrong: int) -> build.MemberArgs:
+        """(epoch, round, slot), one of them wrong if `wrong` says so."""
+        state, slot = self.state, self.slot_of(actor)
+        args = build.MemberArgs(epoch=state.epoch, round=state.round, slot=slot or 0)
+        return spoil(args, wrong)
+
+    def owner_does(self, name: str, signer: Actor = ALICE) -> None:
+        """The owner's instruction of this name, perhaps by somebody else."""
+        change = getattr(owner, name)
+        self.pair.act(name, signer, None, change, bytes(signer.wallet), self.pair.now)
+
+    def vote_key(self, wrong: int) -> tuple[int, int]:
+        """(epoch, round) of the vote, wrong if `wrong` says so."""
+        vote = self.state.vote
+        if vote is None:
+            return (self.state.epoch, self.state.round)
+        return (vote.epoch, vote.round + (wrong == 3))
+
+    def actor_at(self, slot: int) -> Actor:
+        """Who holds a slot."""
+        wallet = self.state.entries[slot].wallet
+        return next(actor for actor in SIX if bytes(actor.wallet) == wallet)
+
+    def everybody(self, place: Place, act: Callable[[Actor], None], but: Actor | None) -> None:
+        """Everybody in a state acts, as long as the phase lasts."""
+        phase = self.state.phase
+        for slot in self.state.slots(place):
+            actor = self.actor_at(slot)
+            same = self.state.phase is phase and self.state.entries[slot].place is place
+            if actor is not but and same:
+                act(actor)
+
+
+def spoil(args: build.MemberArgs, wrong: int) -> build.MemberArgs:
+    """The same, or with something wrong."""
+    match wrong:
+        case 1:
+            return replace(args, epoch=args.epoch + 1)
+        case 2:
+            return replace(args, round=args.round + 1)
+        case 3:
+            return replace(args, slot=(args.slot + 1) % 8)
+        case 4:
+            return replace(args, slot=2_000)
+        case _:
+            return args
