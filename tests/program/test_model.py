@@ -22,7 +22,7 @@ from hypothesis.stateful import initialize, rule
 
 from psyche_sdk import instructions as build
 from support.actors import ALICE, MALLORY, Actor
-from support.knowing import SIX, Knowing
+from support.knowing import CHANGES, KINDS, SIX, Knowing
 from support.model import acts, owner
 from support.model.state import Phase, Place, sha
 from support.side_by_side import Pair
@@ -38,21 +38,14 @@ class Sides(Knowing):
     """A run, and everything that anybody may do to it."""
 
     @initialize(
-        capacity=st.sampled_from([8, 8, 8, 72]),
-        overlap=st.integers(0, 1),
-        witness_count=st.sampled_from([1, 2, 3, 32]),
-        misses_max=st.integers(1, 3),
-        epoch_rounds=st.sampled_from([1, 2, 3, 5, 100]),
-        snapshot_rounds=st.sampled_from([0, 0, 2, 3]),
-        admit_anytime=st.integers(0, 1),
-        init_min_members=st.integers(2, 3),
-        min_members=st.integers(1, 2),
         batch=st.sampled_from([(1, 1, 0), (3, 3, 0), (4, 24, 7), (30, 30, 0)]),
-        share_percent_max=st.sampled_from([20, 40, 100]),
-        total_steps=st.sampled_from([3, 8, 40]),
         members=st.integers(1, 6),
+        ahead=st.sampled_from([0, 4, 8]),
+        chosen=st.fixed_dictionaries(KINDS),
     )
-    def begin(self, batch: tuple[int, int, int], members: int, **chosen: int) -> None:
+    def begin(
+        self, batch: tuple[int, int, int], members: int, ahead: int, chosen: dict[str, int]
+    ) -> None:
         first, last, ramp = batch
         self.pair = Pair(
             SIX,
@@ -66,6 +59,8 @@ class Sides(Knowing):
         self.owner_does("resume")
         for index, actor in enumerate(SIX[:members]):
             self.join(actor, index, 100, False)
+        for _ in range(ahead):
+            self.go_on(True, None)
 
     # Time
 
@@ -96,8 +91,8 @@ class Sides(Knowing):
     def own(self, name: str, stranger: bool) -> None:
         self.owner_does(name, MALLORY if stranger else ALICE)
 
-    @rule(short=seldom)
-    def abort_late(self, short: bool) -> None:
+    @rule(really=seldom, short=seldom)
+    def abort_late(self, really: bool, short: bool) -> None:
         """A phase is long over, and the owner gives its rounds up."""
         config = self.state.config
         seconds = {
@@ -106,22 +101,12 @@ class Sides(Knowing):
             Phase.WITNESS: config.witness_seconds,
             Phase.COOLDOWN: config.cooldown_seconds,
         }.get(self.state.phase)
-        if seconds is not None:
+        if really and seconds is not None:
             self.pair.pass_time(seconds=11 * seconds - short, slots=11 * seconds)
             self.owner_does("abort")
 
     @rule(
-        changes=st.sampled_from(
-            [
-                {"total_steps": 60},
-                {"data_sequences": 500},
-                {"overlap": 0},
-                {"overlap": 1},
-                {"witness_count": 2},
-                {"snapshot_rounds": 2},
-                {"batch_sequences_end": 40},
-            ]
-        ),
+        changes=st.sampled_from(CHANGES),
         reset=seldom,
     )
     def configure(self, changes: dict[str, int], reset: bool) -> None:
@@ -243,6 +228,14 @@ class Sides(Knowing):
         args = build.RevealStateArgs(epoch=epoch, round=number, slot=slot, digest=word)
         given = (self.pair.hashes, self.pair.now)
         self.pair.member("reveal_state", actor, args, acts.reveal_state, *given)
+
+    @rule(odd=st.sampled_from([None, *SIX]), word=words)
+    def vote(self, odd: Actor | None, word: bytes) -> None:
+        """Everybody says its word at once; one perhaps another one."""
+        number = 0 if self.state.vote is None else len(self.state.vote.ballots)
+        for say in (self.seal, self.reveal):
+            for actor in SIX if number else ():
+                say(actor, sha(b"odd") if actor is odd else word, 0)
 
     @rule()
     def tick(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine
 
 from psyche_sdk import instructions as build
@@ -14,6 +15,30 @@ from support.model.state import Place
 from support.side_by_side import Pair
 
 SIX = crowd(6)
+#: What a run may be like.
+KINDS: dict[str, st.SearchStrategy[int]] = {
+    "capacity": st.sampled_from([8, 8, 8, 72]),
+    "overlap": st.integers(0, 1),
+    "witness_count": st.sampled_from([1, 2, 3, 32]),
+    "misses_max": st.integers(1, 3),
+    "epoch_rounds": st.sampled_from([1, 2, 3, 5, 100, 100]),
+    "snapshot_rounds": st.sampled_from([0, 2, 2, 3]),
+    "admit_anytime": st.integers(0, 1),
+    "init_min_members": st.integers(2, 3),
+    "min_members": st.integers(1, 2),
+    "share_percent_max": st.sampled_from([20, 40, 100]),
+    "total_steps": st.sampled_from([3, 8, 40]),
+}
+#: What the owner may change.
+CHANGES: tuple[dict[str, int], ...] = (
+    {"total_steps": 60},
+    {"data_sequences": 500},
+    {"overlap": 0},
+    {"overlap": 1},
+    {"witness_count": 2},
+    {"snapshot_rounds": 2},
+    {"batch_sequences_end": 40},
+)
 
 
 class Knowing(RuleBasedStateMachine):

@@ -41,7 +41,7 @@ def take(state: State, wanted: int) -> list[Interval]:
     return pieces
 
 
-def give_back(state: State, piece: Interval) -> None:
+def give_back(state: State, piece: Interval, entries: int = BACKLOG) -> None:
     """Unites an interval of what was in flight with the backlog."""
     start, end = piece
     if start == end:
@@ -53,7 +53,7 @@ def give_back(state: State, piece: Interval) -> None:
         state.repeated -= max(0, min(one.end, piece.end) - max(one.start, piece.start))
         start, end = min(start, one.start), max(end, one.end)
     state.backlog = sorted([*apart, Interval(start, end)])
-    if len(state.backlog) == BACKLOG:
+    if len(state.backlog) == entries:
         gaps = [b.start - a.end for a, b in zip(state.backlog, state.backlog[1:], strict=False)]
         at = gaps.index(min(gaps))
         state.repeated += gaps[at]

@@ -1,0 +1,82 @@
+"""The model meets the vectors of the Rust rules where small runs seldom come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.golden import golden
+from support.model import draws, settle, shares
+from support.model.state import NEVER, Agreed, Commitment, Interval, Round, State
+from support.program_config import config
+
+
+def empty() -> State:
+    """A run in which nothing happened yet."""
+    nothing = bytes(32)
+    return State(8, config(), nothing, nothing, nothing, Agreed(0, 0, 0, nothing, nothing), [])
+
+
+@pytest.mark.parametrize("row", golden("backlog", "rows"), ids=lambda row: row["entries"])
+def test_the_backlog_is_the_same_after_every_step(row: dict[str, Any]) -> None:
+    state = empty()
+    for step in row["steps"]:
+        segments = shares.take(state, step["batch"])
+        assert [list(one) for one in segments] == step["segments"]
+        assert [list(one) for one in state.backlog] == step["after_taking"]
+        for first, end, repeated, overlapped in step["given"]:
+            before = state.repeated
+            for piece in shares.cut(segments, Interval(first, end)):
+                shares.give_back(state, piece, row["entries"])
+            assert state.repeated - before == repeated - overlapped
+        assert [list(one) for one in state.backlog] == step["after_giving"]
+
+
+@pytest.mark.parametrize("row", golden("draw", "words"))
+def test_words_are_the_same(row: dict[str, Any]) -> None:
+    words = draws.Words(bytes.fromhex(row["seed"]))
+    assert [words.take() for _ in row["words"]] == row["words"]
+
+
+@pytest.mark.parametrize("row", golden("draw", "uniform"))
+def test_uniform_numbers_are_the_same(row: dict[str, Any]) -> None:
+    words = draws.Words(bytes.fromhex(row["seed"]))
+    assert [words.uniform(row["n"]) for _ in row["numbers"]] == row["numbers"]
+
+
+@pytest.mark.parametrize("row", golden("draw", "roles"))
+def test_verifiers_and_trainers_are_the_same(row: dict[str, Any]) -> None:
+    drawn = draws.roles(bytes.fromhex(row["seed"]), row["members"], row["percent"])
+    assert drawn == (row["verifiers"], row["trainers"])
+
+
+@pytest.mark.parametrize("row", golden("draw", "witnesses"))
+def test_witnesses_are_the_same(row: dict[str, Any]) -> None:
+    drawn = draws.witnesses(bytes.fromhex(row["seed"]), row["eligible"], row["count"])
+    assert drawn == row["slots"]
+
+
+@pytest.mark.parametrize("row", golden("shares", "ends"))
+def test_shares_are_the_same(row: dict[str, Any]) -> None:
+    if row["weights"] and not any(row["weights"]):
+        assert set(row["ends"]) == {0}  # no run has such weights: they are at least 1
+        return
+    assert shares.share_ends(row["weights"], row["batch"], row["percent"]) == row["ends"]
+
+
+@pytest.mark.parametrize("row", golden("tally", "cases"))
+def test_what_becomes_of_a_payload_is_the_same(row: dict[str, Any]) -> None:
+    record = Round(0, 0, 0, False, NEVER, bytes(32), order=[0], share_ends=[1])
+    record.witnesses = list(range(row["elected"]))
+    record.attested = set(range(row["attested"]))
+    assert settle.draw_is_valid(record) == row["valid"]
+    if not row["valid"]:
+        return
+    assert row["uncommitted"] == "missed"
+    assert settle.is_miss(record, 0)
+    record.committed[0] = Commitment(bytes(32), 1, 0, 0, 0)
+    for votes, outcome in enumerate(row["committed"]):
+        record.held[0] = set(range(votes))
+        accepted, missed = settle.is_accepted(record, 0), settle.is_miss(record, 0)
+        assert (accepted, missed) == (outcome == "accepted", outcome == "missed"), votes
