@@ -106,7 +106,10 @@ class Pair:
         except ProgramError as error:
             refusal = error.name
         if (refusal is not None or reasons) and refusal not in reasons:
-            raise DiffersError(f"{name} by {actor.name}: program {refusal}, model {set(reasons)}")
+            where = f"{self.state.phase.name} {self.state.epoch}.{self.state.round} at {self.now}"
+            raise DiffersError(
+                f"{name} by {actor.name}: program {refusal}, model {set(reasons)}; {where}"
+            )
         self.compare(name)
         return refusal is None
 
@@ -123,7 +126,8 @@ class Pair:
         }
         found = [line for name, both in pairs.items() for line in differences(name, *both)]
         if found:
-            raise DiffersError("\n".join([f"after {what}:", *found]))
+            where = f"{self.state.phase.name} {self.state.epoch}.{self.state.round} at {self.now}"
+            raise DiffersError("\n".join([f"after {what}: {where}", *found]))
 
     # What actors do
 

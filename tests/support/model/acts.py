@@ -210,7 +210,8 @@ def attest(state: State, args: build.AttestArgs, call: Call) -> None:
                 or target.entropy is None
                 or target.awaits_redraw(),
                 "NothingToAttest": target is None or not target.committed,
-                "NotAWitness": index is None,
+                "NotAWitness": index is None
+                or (target is not None and index in target.witnesses_gone),
                 "BitFieldLength": len(args.bits) != state.capacity // 8,
                 "BitNotCommitted": target is None
                 or bool(set(_bits(args.bits)) - set(target.committed)),
@@ -261,8 +262,9 @@ def attest_state(state: State, wallet: bytes, args: build.AttestStateArgs, now: 
 def reveal_state(
     state: State, wallet: bytes, args: build.RevealStateArgs, hashes: Hashes, now: Moment
 ) -> None:
-    """Section 11: opens a word."""
-    rounds.store_entropy(state, hashes, now)
+    """Section 11: opens a word; the same again changes nothing, and stores nothing (section 13)."""
+    if not _said_already(state, wallet, args):
+        rounds.store_entropy(state, hashes, now)
     (entry, reasons), vote = own(state, wallet, args.slot), state.vote
     if vote is None or not votes.is_open(state):
         raise Refused("NoOpenVote", *(name for name, true in reasons.items() if true))
@@ -286,3 +288,11 @@ def reveal_state(
             votes.correct(state, args.slot, now)
     else:
         votes.look(state, now, at_end=False)
+
+
+def _said_already(state: State, wallet: bytes, args: build.RevealStateArgs) -> bool:
+    entry, reasons = own(state, wallet, args.slot)
+    vote = state.vote
+    asked = vote is not None and (args.epoch, args.round) == (vote.epoch, vote.round)
+    mine = asked and votes.is_open(state) and not any(reasons.values())
+    return mine and entry.word is Word.OPENED and entry.vote == args.digest
