@@ -110,6 +110,10 @@ fn play(
             if refused && !closes && names(scene, instruction, &key) {
                 return Err(format!("{} took what is no account", instruction.name));
             }
+            if instruction.name == "close_run" {
+                // What follows would be on other accounts at the same addresses.
+                return Ok(());
+            }
             let holds = scene.look(|world| world.invariant().is_ok());
             if held == Some(true) && holds == Some(false) {
                 return Err(format!("{} broke the run", instruction.name));
