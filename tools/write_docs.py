@@ -1,4 +1,4 @@
-"""Writes what docs/ repeats from the code: help, run.toml, costs.
+"""Writes what docs/ repeats from the code: help, run.toml, costs, the program's interface.
 
 `make docs` rewrites the parts between the markers; with --check nothing is written, and a page
 that is not current is an error.
@@ -12,6 +12,8 @@ import io
 import os
 import sys
 from pathlib import Path
+
+import doc_pages
 
 from psyche_client.cli.app import run
 from psyche_client.config import dump, parse
@@ -77,6 +79,9 @@ PARTS = {
     ("cli.md", "commands"): help_pages,
     ("owner.md", "run.toml"): run_file,
     ("COSTS.md", "costs"): costs,
+    ("INSTRUCTIONS.md", "instructions"): doc_pages.instructions,
+    ("PROTOCOL.md", "diagram"): doc_pages.diagram,
+    ("ASSUMPTIONS.md", "collusion"): doc_pages.collusion,
 }
 
 
