@@ -1,0 +1,84 @@
+"""Accounts at the right addresses that are not what they must be, for every instruction.
+
+Which accounts the program owns, and of which kind they are, is read from the IDL: a new kind, or
+an instruction that names one, is tried without a line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from psyche_sdk._generated._program import PROGRAM_ID
+from support.instruction_table import IDL, Call
+from support.program import World, sha
+
+#: Discriminators of the program's accounts, by name in lower case.
+KINDS: dict[str, bytes] = {
+    kind["name"].lower(): bytes(kind["discriminator"]) for kind in IDL["accounts"]
+}
+SOMEBODY = Pubkey(sha(b"another program"))
+#: Accounts that an instruction itself brings into being: there is nothing to put in their place.
+MADE = frozenset({("create_run", "run"), ("create_run", "roster"), ("create_run", "rounds")})
+#: Lengths say nothing here: an incomplete run has shorter ones, and may be closed or completed.
+ANY_LENGTH = frozenset({"close_run", "allocate"})
+
+
+@dataclass(frozen=True)
+class Broken:
+    """An account that was replaced: its place, what is wrong with it, and both contents."""
+
+    place: str
+    wrong: str
+    key: Pubkey
+    before: Account
+    after: Account
+
+
+def broken_accounts(call: Call, world: World) -> Iterator[Broken]:
+    """Every wrong content of every account of the program that a call names."""
+    for name, meta in zip(call.accounts, call.instruction(world).accounts, strict=True):
+        before = world.svm.get_account(meta.pubkey)
+        kind = _kind(name, before)
+        if (call.name, name) in MADE or before is None or kind is None:
+            continue
+        for wrong, after in _wrong(call, kind, before):
+            yield Broken(name, wrong, meta.pubkey, before, after)
+
+
+def _kind(name: str, account: Account | None) -> str | None:
+    """The kind of account that stands in a place; none if the program does not own it."""
+    if account is None or account.owner != PROGRAM_ID:
+        return None
+    found = bytes(account.data[:8])
+    kinds = [kind for kind, discriminator in KINDS.items() if discriminator == found]
+    assert kinds, f"{name} is of a kind that the IDL does not name"
+    return kinds[0]
+
+
+def _wrong(call: Call, kind: str, before: Account) -> Iterator[tuple[str, Account]]:
+    data, lamports = bytes(before.data), before.lamports
+
+    def with_data(content: bytes) -> Account:
+        return Account(lamports, content, PROGRAM_ID, executable=False)
+
+    yield "another program's", Account(lamports, data, SOMEBODY, executable=False)
+    yield "uninitialised", with_data(bytes(len(data)))
+    yield "closed", Account(lamports, b"", Pubkey.default(), executable=False)
+    yield "revived", Account(lamports, data, Pubkey.default(), executable=False)
+    yield "closed for good", with_data(b"\xff" * 8 + data[8:])
+    for other, discriminator in KINDS.items():
+        if other != kind:
+            yield f"a {other}", with_data(discriminator + data[8:])
+    if kind not in ("roster", "rounds"):
+        # Those two have the version of the run that names them: they change together.
+        yield "of another version", with_data(data[:8] + b"\x63" + data[9:])
+    if call.name not in ANY_LENGTH:
+        yield "a discriminator alone", with_data(data[:8])
+        yield "shorter", with_data(data[:-8])
+        if kind in ("roster", "rounds"):
+            # The others have one length; bytes behind it are never looked at.
+            yield "longer", with_data(data + bytes(8))
