@@ -105,13 +105,13 @@ fn play(
             return Err(format!("{} took {:?}", instruction.name, begun.elapsed()));
         }
         if outcome == Outcome::Done {
-            // A run that is not complete can be closed: there a length says nothing.
-            let closes = instruction.name == "close_run" && resized;
-            if refused && !closes && names(scene, instruction, &key) {
+            // A run that is not complete can be closed or completed: there a length says nothing.
+            let fits = resized && mends(&instruction.name);
+            if refused && !fits && names(scene, instruction, &key) {
                 return Err(format!("{} took what is no account", instruction.name));
             }
-            if instruction.name == "close_run" {
-                // What follows would be on other accounts at the same addresses.
+            if mends(&instruction.name) {
+                // What follows would be on other accounts, or on whole ones.
                 return Ok(());
             }
             let holds = scene.look(|world| world.invariant().is_ok());
@@ -206,4 +206,9 @@ fn mutate(scene: &mut Scene, key: &Pubkey, rng: &mut Rng) -> (Change, String) {
         }
     };
     (Change::Content, told)
+}
+
+/// Whether an instruction that succeeded leaves nothing of what was changed.
+fn mends(name: &str) -> bool {
+    ["close_run", "allocate"].contains(&name)
 }
