@@ -6,8 +6,11 @@ of that event. A reader passes over events and facts that it does not know, so n
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -46,6 +49,12 @@ LINE_BYTES_MAX: Final = 1 << 20
 Event = dict[str, Any]
 
 
+class EventLogError(OSError):
+    """The log cannot be written; the message names the file."""
+
+    hint = "free space on that disk, then start again: what was settled is kept"
+
+
 class EventLog:
     """Writes events, each line whole and at once, so that a killed client loses none.
 
@@ -68,12 +77,23 @@ class EventLog:
 
         Raises:
             ValueError: `EVENTS` does not list the event.
+            EventLogError: the disk is full, say; the log ends in a whole line.
         """
         if event not in EVENTS:
             raise ValueError(f"`{event}` is no event; add it to EVENTS with its facts")
         line = {"t": round(self._clock(), 3), "event": event} | facts
         encoded = json.dumps(_plain(line), separators=(",", ":"), allow_nan=False)
-        self._file.write(encoded.encode() + b"\n")
+        self._append(encoded.encode() + b"\n")
+
+    def _append(self, line: bytes) -> None:
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            if self._file.write(line) != len(line):  # the disk took a part of it
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(end)
+            raise EventLogError(f"cannot write {self.path}: {error.strerror}") from error
 
     def close(self) -> None:
         """Closes the file; the log cannot be written any more."""

@@ -8,8 +8,9 @@ commitment.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,17 @@ def local_state(
     return None
 
 
+async def _all_or_none(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Waits for all of them; the first failure ends the others too, and is raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class Resync:
     """Rebuilds the parameters of a run from peers."""
 
@@ -93,7 +105,7 @@ class Resync:
         manifest.check_shapes(self._shapes)
         parameters = empty_parameters(manifest)
         pieces = [(name, i) for name in self._shapes for i in range(len(manifest.pieces(name)))]
-        await asyncio.gather(*(self._piece(parameters, manifest, *piece) for piece in pieces))
+        await _all_or_none([self._piece(parameters, manifest, *piece) for piece in pieces])
         self.fetched_bytes += len(raw)
         self._log.write("fetched", what="manifest", bytes=len(raw), seconds=0.0)
         return parameters

@@ -175,3 +175,36 @@ async def test_each_transaction_is_read_once_and_in_order() -> None:
 async def test_a_run_without_transactions_costs_nothing() -> None:
     costs = await CostReader(Node(), RUN).read()  # type: ignore[arg-type]
     assert (costs.transactions, costs.fee_lamports) == (0, 0)
+
+
+async def test_more_transactions_than_one_answer_holds_are_read_page_by_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("psyche_client.demo.costs.SIGNATURES_MAX", 2)
+    node = PagedNode()
+    node.signatures = ["a", "b", "c", "d", "e"]
+    reader = CostReader(node, RUN)  # type: ignore[arg-type]
+    assert (await reader.read()).transactions == 5
+    assert node.asked == ["a", "b", "c", "d", "e"]
+    node.signatures.append("f")
+    assert (await reader.read()).transactions == 6
+
+
+class PagedNode:
+    """A node that keeps to `limit`, `until` and `before`."""
+
+    def __init__(self) -> None:
+        self.signatures: list[str] = []
+        self.asked: list[str] = []
+
+    async def call(self, method: str, params: list[Any]) -> Any:
+        if method == "getTransaction":
+            self.asked.append(params[0])
+            return answer("commit")
+        options = params[1]
+        rows = list(reversed(self.signatures))
+        if "before" in options:
+            rows = rows[rows.index(options["before"]) + 1 :]
+        if "until" in options and options["until"] in rows:
+            rows = rows[: rows.index(options["until"])]
+        return [{"signature": row} for row in rows[: options["limit"]]]

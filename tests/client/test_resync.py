@@ -1,5 +1,6 @@
 """Nothing that a peer says is believed: states and rounds count only as the chain names them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +14,7 @@ from psyche_client.model.checkpoint import save
 from psyche_client.model.digest import digest, manifest, parse_manifest
 from psyche_client.model.errors import ManifestError
 from psyche_client.network import FetchFailed, Kind
-from psyche_client.resync import Resync, local_state, state_path
+from psyche_client.resync import Resync, _all_or_none, local_state, state_path
 from psyche_client.store import Store
 from support.client import PAYLOAD_BYTES_MAX, START, Peers, agreed, settled
 
@@ -177,3 +178,21 @@ def test_a_damaged_state_gives_way_to_an_older_one_and_is_deleted(world: World) 
 def test_a_state_that_is_not_agreed_is_not_taken(world: World) -> None:
     save(state_path(world.store, STATE.digest), PARAMETERS, step=7, chain_hash=START)
     assert local_state(world.store, []) is None
+
+
+async def test_where_one_piece_fails_the_others_are_given_up() -> None:
+    ended = asyncio.Event()
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise FetchFailed("piece", {})
+
+    async def goes_on() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with pytest.raises(FetchFailed):
+        await _all_or_none([goes_on(), fails()])
+    assert ended.is_set()

@@ -140,6 +140,21 @@ def test_a_port_in_use_is_named() -> None:
     assert "--port" in helps
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--slot-ms", "9", "greater than or equal to 10"),
+        ("--program", "nobody=x.so", "names no program"),
+        ("--program", f"{Keypair().pubkey()}=nowhere.so", "there is no file `nowhere.so`"),
+    ],
+)
+def test_a_chain_with_impossible_options_does_not_start(
+    option: str, value: str, message: str
+) -> None:
+    told, _ = refuses(Code.USAGE, "localnet", option, value)
+    assert message in told
+
+
 @pytest.mark.parametrize("command", ["run show", "run list", "join", "wallet airdrop"])
 def test_without_a_chain_at_the_url_a_command_says_so(
     command: str, run: SmallRun, tmp_path: Path

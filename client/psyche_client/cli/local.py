@@ -70,13 +70,18 @@ def localnet(
     port: Annotated[
         int, typer.Option(min=0, max=65_534, help="JSON-RPC; subscriptions have the next one.")
     ] = 8_899,
-    slot_ms: Annotated[int, typer.Option(min=1, max=60_000, help="Length of a slot.")] = 400,
+    slot_ms: Annotated[int, typer.Option(min=10, max=60_000, help="Length of a slot.")] = 400,
     state: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Go on from this file, and save to it.")
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Say where it is as JSON on stdout.")
     ] = False,
+    program: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID=FILE", help="Load this program, too; may stand more than once."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
 ) -> None:
     """Run a Solana chain on this machine, with the program on it, until Ctrl-C."""
     from psyche_sdk.localnet import (  # noqa: PLC0415 - a page of help needs no chain
@@ -86,9 +91,10 @@ def localnet(
     )
 
     programs: dict[Pubkey, str | Path | bytes] = {**packaged_program()}
+    programs.update(_program(text) for text in program or ())
     config = LocalnetConfig(port=port, slot_ms=slot_ms, state=state, programs=programs)
     try:
-        asyncio.run(_serve(config, json=json))
+        asyncio.run(_serve(config, json=json, quiet=quiet))
     except PortInUse as error:
         raise CommandError(
             f"port {error.port} is in use",
@@ -97,7 +103,23 @@ def localnet(
         ) from None
 
 
-async def _serve(config: LocalnetConfig, *, json: bool) -> None:
+def _program(text: str) -> tuple[Pubkey, Path]:
+    """Address and file of a program named on the command line."""
+    from solders.pubkey import Pubkey  # noqa: PLC0415 - a page of help needs no chain
+
+    address, _, file = text.partition("=")
+    try:
+        found = Pubkey.from_string(address)
+    except ValueError:
+        raise CommandError(
+            f"`{text}` names no program", hint="write --program ADDRESS=FILE.so"
+        ) from None
+    if not Path(file).is_file():
+        raise CommandError(f"`{text}`: there is no file `{file}`", hint="name the program's .so")
+    return found, Path(file)
+
+
+async def _serve(config: LocalnetConfig, *, json: bool, quiet: bool) -> None:
     from psyche_sdk.localnet import serve  # noqa: PLC0415 - as above
 
     stop = asyncio.Event()
@@ -107,6 +129,8 @@ async def _serve(config: LocalnetConfig, *, json: bool) -> None:
     def ready(chain: Localnet) -> None:
         if json:
             put_json({"url": chain.url, "ws_url": chain.ws_url, "slot": chain.slot})
+        if quiet:
+            return
         say(f"a chain at {chain.url}, subscriptions at {chain.ws_url}; Ctrl-C stops it")
         for program in chain.config.programs:
             say(f"the program is {program}")

@@ -84,12 +84,7 @@ class CostReader:
         Raises:
             RpcError: the chain did not answer.
         """
-        options: dict[str, object] = {"limit": SIGNATURES_MAX, "commitment": "confirmed"}
-        if self._newest is not None:
-            options["until"] = self._newest
-        rows = await self._transport.call("getSignaturesForAddress", [str(self._run), options])
-        signatures = [row["signature"] for row in rows]
-        for signature in reversed(signatures):
+        for signature in reversed(await self._new_signatures()):
             found = await self._transport.call(
                 "getTransaction",
                 [signature, {"encoding": "json", "maxSupportedTransactionVersion": 0}],
@@ -98,6 +93,19 @@ class CostReader:
                 self.costs.add([parse_transaction(found)])
             self._newest = signature
         return self.costs
+
+    async def _new_signatures(self) -> list[str]:
+        """Newest first; an answer holds at most SIGNATURES_MAX, so it is asked page by page."""
+        options: dict[str, object] = {"limit": SIGNATURES_MAX, "commitment": "confirmed"}
+        if self._newest is not None:
+            options["until"] = self._newest
+        signatures: list[str] = []
+        while True:
+            rows = await self._transport.call("getSignaturesForAddress", [str(self._run), options])
+            signatures += [row["signature"] for row in rows]
+            if len(rows) < SIGNATURES_MAX:
+                return signatures
+            options["before"] = signatures[-1]
 
 
 def parse_transaction(answer: Mapping[str, Any]) -> Transaction:
