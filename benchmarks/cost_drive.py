@@ -171,7 +171,9 @@ class Metered(World):
         """A witness attests these slots."""
         run = self.run
         bits = bit_field(held, self.capacity)
-        args = build.AttestArgs(epoch=run.epoch, round=self.target, slot=slot, bits=bits)
+        args = build.AttestArgs(
+            epoch=run.epoch, round=self.target, slot=slot, bits=bits, custody_root=bytes(32)
+        )
         self.call("attest", slot, args, kind)
 
     def go(self, name: str, slot: int, kind: str = "") -> None:

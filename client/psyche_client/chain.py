@@ -198,14 +198,20 @@ class Chain:
         )
         await self._try(self._coordinator.commit(args, transition=last or sight.due))
 
-    async def attest(self, sight: Sight, target: RoundSeen, slots: frozenset[int]) -> None:
+    async def attest(
+        self, sight: Sight, target: RoundSeen, slots: frozenset[int], custody_root: bytes
+    ) -> None:
         """Says which committed payloads of `target` are here."""
         bits = bytearray(target.capacity // 8)
         for slot in slots:
             bits[slot // 8] |= 1 << (slot % 8)
         assert sight.seat is not None
         args = t.AttestArgs(
-            epoch=target.epoch, round=target.round, slot=sight.seat.slot, bits=bytes(bits)
+            epoch=target.epoch,
+            round=target.round,
+            slot=sight.seat.slot,
+            bits=bytes(bits),
+            custody_root=custody_root,
         )
         last = target.unattested <= 1
         await self._try(self._coordinator.attest(args, transition=last or sight.due))

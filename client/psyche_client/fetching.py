@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from hashlib import sha256
 
+from psyche_client.custody import custody_leaf, merkle_root
 from psyche_client.events import EventLog
 from psyche_client.network import Exchange, FetchFailed, Kind
 from psyche_client.payloads import PayloadKey, WantedPayload
+from psyche_client.seen import RoundSeen
 from psyche_client.store import Store, StoreError
 
 FETCH_SECONDS = 10.0
@@ -73,6 +75,20 @@ class Fetcher:
     def good(self, commitment: bytes) -> bool:
         """Whether the payload is here and of the right form."""
         return self._good.get(commitment, False)
+
+    def custody(
+        self, wallet: bytes, target: RoundSeen, slots: frozenset[int]
+    ) -> tuple[frozenset[int], bytes]:
+        """Which of these slots' payloads can be read, and the custody root over them.
+
+        Reads and hashes all of them: for a worker thread.
+        """
+        leaves = {}
+        for slot in sorted(slots):
+            payload = self._store.payload(target.commitments[slot].digest)
+            if payload is not None:
+                leaves[slot] = custody_leaf(target.entropy, wallet, payload)
+        return frozenset(leaves), merkle_root(leaves.values())
 
     async def bring(self, wanted: WantedPayload, timeout: float) -> None:
         """Waits until one payload is here.

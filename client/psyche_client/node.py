@@ -310,8 +310,11 @@ class Node:
     async def _attest(self) -> None:
         target = self.sight.target
         assert target is not None
-        slots = self._me().held & frozenset(target.commitments)
-        await self._chain.attest(self.sight, target, slots)
+        held = self._me().held & frozenset(target.commitments)
+        slots, root = await asyncio.to_thread(
+            self._fetcher.custody, self._chain.wallet, target, held
+        )
+        await self._chain.attest(self.sight, target, slots, root)
         self._log.write("attested", epoch=target.epoch, round=target.round, slots=sorted(slots))
 
     async def _vote(self) -> None:

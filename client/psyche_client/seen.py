@@ -50,6 +50,7 @@ class RoundSeen:
         accepted: slots, ascending; empty until it is settled.
         witness: this client's place among the witnesses, or None.
         attested_bits: slots that this client attested.
+        entropy: E(round); empty until it is stored.
         positions: those that this client trains, in order; empty if it does not train.
         awaited: trainers that are still waited for.
         unattested: witnesses that are still waited for.
@@ -72,6 +73,7 @@ class RoundSeen:
     witness: int | None = None
     attested_bits: frozenset[int] = frozenset()
     attested: bool = False
+    entropy: bytes = b""
     awaited: int = 0
     unattested: int = 0
 

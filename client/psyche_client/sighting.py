@@ -185,6 +185,7 @@ def _round(record: RoundRecord, me: Member | None) -> RoundSeen:
         drain=record.is_drain,
         train_closed=record.train_closed_at is not None,
         entropy_stored=record.entropy is not None and not record.redraws,
+        entropy=record.entropy or b"",
         settled=record.settled,
         commitments=commitments,
         accepted=tuple(slot for slot in accepted if slot in commitments),

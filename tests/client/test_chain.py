@@ -183,16 +183,17 @@ async def test_only_the_last_to_commit_makes_the_transition(
 
 async def test_an_attestation_has_a_bit_for_each_payload_held() -> None:
     chain, coordinator = chain_of(at(9))
-    await chain.attest(sight(seat=seat(4)), target(capacity=16), frozenset({1, 9}))
+    await chain.attest(sight(seat=seat(4)), target(capacity=16), frozenset({1, 9}), b"r" * 32)
     ((name, (args,), options),) = coordinator.sent
     assert name == "attest"
     assert (args.slot, args.bits) == (4, bytes([0b10, 0b10]))
+    assert args.custody_root == b"r" * 32
     assert options == {"transition": False}
 
 
 async def test_the_last_witness_makes_the_transition() -> None:
     chain, coordinator = chain_of(at(9))
-    await chain.attest(sight(), target(unattested=1), frozenset())
+    await chain.attest(sight(), target(unattested=1), frozenset(), bytes(32))
     assert coordinator.sent[0][2] == {"transition": True}
 
 

@@ -216,7 +216,7 @@ def test_the_run_account_has_at_most_4_kilobytes() -> None:
 
 
 LONGEST: dict[str, Any] = {
-    "attest": build.AttestArgs(epoch=1, round=1, slot=1, bits=bytes(128)),
+    "attest": build.AttestArgs(epoch=1, round=1, slot=1, bits=bytes(128), custody_root=bytes(32)),
     "set_endpoint": build.SetEndpointArgs(slot=1, node_key=bytes(32), address="a" * 96),
     "update_metadata": build.UpdateMetadataArgs(metadata="a" * 256),
     "update_model": build.UpdateModelArgs(model_hash=bytes(32), model_uri="a" * 128),

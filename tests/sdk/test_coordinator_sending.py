@@ -235,7 +235,7 @@ async def test_a_node_that_has_it_already_is_believed() -> None:
 
 async def test_a_transaction_over_the_limit_is_not_sent() -> None:
     cluster = FakeCluster()
-    args = AttestArgs(epoch=0, round=0, slot=0, bits=bytes(1200))
+    args = AttestArgs(epoch=0, round=0, slot=0, bits=bytes(1200), custody_root=bytes(32))
     with pytest.raises(TransactionTooLarge, match="over the limit"):
         await coordinator(cluster).attest(args)
     assert cluster.sent() == []

@@ -182,6 +182,7 @@ class World(Chain):
             round=target,
             slot=self.member(actor).slot,
             bits=bit_field(held, self.capacity),
+            custody_root=sha(b"custody", bytes(actor.wallet)) if held else bytes(32),
         )
         return replace(args, **changes)
 

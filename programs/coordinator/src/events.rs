@@ -248,3 +248,24 @@ pub struct DigestAgreed {
     /// Votes for it.
     pub votes: u16,
 }
+
+/// A round is final: points were credited.
+#[event]
+pub struct PointsCredited {
+    /// The run.
+    pub run: Pubkey,
+    /// Epoch of the round.
+    pub epoch: u32,
+    /// The round.
+    pub round: u32,
+    /// Bit field by slot: trainers that were credited their accepted sequences.
+    pub trainers: Vec<u8>,
+    /// Bit field by slot: trainers whose payloads were rejected.
+    pub rejected: Vec<u8>,
+    /// Mask of the witnesses that were credited an attestation.
+    pub witnesses: u32,
+    /// Verdicts that were credited, of auditors and of seats.
+    pub verdicts: u16,
+    /// All points together.
+    pub points: u64,
+}

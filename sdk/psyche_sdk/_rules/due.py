@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from psyche_sdk._rules.phase import Moment, Phase, PhaseView, Transition, due
+from psyche_sdk._rules.points import Worth
 from psyche_sdk._rules.roster import MemberState, Roster
-from psyche_sdk._rules.rounds import RoundRecord
+from psyche_sdk._rules.rounds import RECORDS, RoundRecord
 from psyche_sdk._rules.run import Run
 
 
@@ -31,8 +32,38 @@ def due_transition(
         return Transition.STORE_ENTROPY
     target = target_of(run, records)
     if run.phase is Phase.WITNESS and target is not None and target.settled:
-        return Transition.ADVANCE
-    return due(run.phase, _phase_view(run, roster, records, now))
+        return _after_settle(run, records, target)
+    following = due(run.phase, _phase_view(run, roster, records, now))
+    if following is None or run.phase not in (Phase.WARMUP, Phase.COOLDOWN):
+        return following
+    if run.vote is not None and run.vote.opened.chain_slot and not run.vote.agreed:
+        return Transition.CLOSE_VOTE
+    left = run.phase is Phase.COOLDOWN and any(to_finalise(run, one) for one in records)
+    return Transition.FINALISE if left else following
+
+
+def to_finalise(run: Run, record: RoundRecord) -> bool:
+    """Whether a round is settled, not final, and has something to credit or to decide."""
+    worth = Worth(
+        accepted=record.accepted_count,
+        attested=record.attested,
+        verdicts=record.verdicts,
+        cases=record.cases,
+        per_sequence=run.config.points_per_sequence,
+        per_attestation=run.config.points_per_attestation,
+        per_verdict=run.config.points_per_verdict,
+    )
+    return record.settled and not record.finalised and worth.any
+
+
+def _after_settle(run: Run, records: Sequence[RoundRecord], target: RoundRecord) -> Transition:
+    """What is left to do of a round whose target is settled."""
+    if target.returned_to < target.sequences:
+        return Transition.GIVE_BACK
+    oldest = record_of(records, run.epoch, run.round - RECORDS + 1)
+    if oldest is not None and to_finalise(run, oldest):
+        return Transition.FINALISE
+    return Transition.ADVANCE
 
 
 def due_after_commit(

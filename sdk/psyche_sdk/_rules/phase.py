@@ -25,11 +25,16 @@ class Phase(IntEnum):
 class Transition(StrEnum):
     """What is due.
 
-    Beside the table's rows: STORE_ENTROPY changes no phase, but others wait for it; ADVANCE begins
-    what follows a settled round.
+    Beside the table's rows: STORE_ENTROPY changes no phase, but others wait for it. Settling goes
+    on with GIVE_BACK (what was not accepted), FINALISE (points of the oldest round that is kept)
+    and ADVANCE (what follows). CLOSE_VOTE decides a vote before its phase ends; FINALISE comes
+    before the end of Cooldown, too.
     """
 
     STORE_ENTROPY = "store_entropy"
+    GIVE_BACK = "give_back"
+    FINALISE = "finalise"
+    CLOSE_VOTE = "close_vote"
     ADVANCE = "advance"
     START_WARMUP = "start_warmup"
     START_EPOCH = "start_epoch"

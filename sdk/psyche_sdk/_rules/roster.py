@@ -51,6 +51,8 @@ class Member:
         vote: the member's word in the open state vote: a hash, then the digest.
         joined_at, state_since: Unix seconds.
         admitted: (epoch, round) in which the member last began to get roles.
+        points, points_slashed: final, not yet collected; the second are to be taken off.
+        strikes: payloads of its that were rejected.
         misses: in a row, as a trainer.
         silences: in this epoch, as a witness.
     """
@@ -63,6 +65,8 @@ class Member:
     vote: bytes
     vote_stage: VoteStage
     points: int
+    points_slashed: int
+    strikes: int
     joined_at: int
     state_since: int
     state_since_slot: int
@@ -94,7 +98,15 @@ class Roster:
         if not 0 <= slot < self.capacity:
             raise IndexError(f"slot {slot} of {self.capacity}")
         row = self.entries[slot]
-        numbers = ("member_id", "points", "joined_at", "state_since", "state_since_slot")
+        numbers = (
+            "member_id",
+            "points",
+            "points_slashed",
+            "strikes",
+            "joined_at",
+            "state_since",
+            "state_since_slot",
+        )
         small = ("declared_weight", "weight", "misses", "silences")
         return Member(
             slot=slot,

@@ -62,6 +62,9 @@ class RoundRecord:
         order: slots of the trainers, in drawn order; share_ends: where their shares end.
         witnesses: (slot, member id) of the elected, in drawn order.
         attested, witnesses_gone: masks of witnesses.
+        custody_roots: by place among the witnesses.
+        returned_to: settled: offset up to which what was not accepted is in the backlog again.
+        finalised: points are credited, and nothing changes any more.
         expected: trainers whose share is not empty; gone: of them, who left uncommitted.
         committed, accepted, rejected: bit fields by slot.
         commitments, sizes, losses_micronats, tokens, milliseconds, masks, member_ids: by slot.
@@ -91,12 +94,18 @@ class RoundRecord:
     sequences_accepted: int
     expected: int
     committed_count: int
+    accepted_count: int
     gone: int
+    returned_to: int
+    finalised: bool
+    verdicts: int
+    cases: int
     order: Slots
     share_ends: Numbers
     witnesses: tuple[tuple[int, int], ...]
     attested: int
     witnesses_gone: int
+    custody_roots: tuple[bytes, ...]
     committed: bytes
     accepted: bytes
     rejected: bytes
@@ -182,6 +191,7 @@ def _record(
         "redraw_target_slot",
         *("sequences", "sequences_committed", "sequences_gone", "sequences_accepted"),
         *("expected", "gone", "attested", "witnesses_gone"),
+        *("returned_to", "verdicts", "cases"),
     )
     return RoundRecord(
         capacity=capacity,
@@ -196,10 +206,13 @@ def _record(
         settled=bool(header["settled"]),
         failed=bool(header["failed"]),
         committed_count=int(header["committed"]),
+        accepted_count=int(header["accepted"]),
+        finalised=bool(header["finalised"]),
         segments=segments,
         order=order,
         share_ends=ends,
-        witnesses=_witnesses(header, capacity, source),
+        witnesses=(elected := _witnesses(header, capacity, source)),
+        custody_roots=tuple(map(raw, header["custody_roots"][: len(elected)])),
         **_by_slot(columns, capacity),
     )
 

@@ -18,6 +18,8 @@ pub struct AttestArgs {
     pub slot: u16,
     /// Bit field by slot: payloads that it holds and checked.
     pub bits: Vec<u8>,
+    /// Merkle root over the payloads that it holds; a repeat replaces it.
+    pub custody_root: [u8; 32],
 }
 
 /// See [`crate::coordinator::attest`].
@@ -47,7 +49,7 @@ pub fn run(world: &mut World, wallet: &Pubkey, args: &AttestArgs, advance: bool)
     let right = args.epoch == world.run.epoch && world.target() == Some(args.round);
     require!(right, CoordinatorError::WrongRound);
     let member_id = world.member(args.slot, wallet)?.member_id;
-    let record = world.rounds.record(args.round)?;
+    let mut record = world.rounds.record(args.round)?;
     require!(record.header.settled == 0, CoordinatorError::WrongPhase);
     require!(
         record.header.committed > 0,
@@ -65,13 +67,17 @@ pub fn run(world: &mut World, wallet: &Pubkey, args: &AttestArgs, advance: bool)
         record.header.witnesses_gone & mask == 0,
         CoordinatorError::NotAWitness
     );
-    count(record, mask, &args.bits)?;
+    let place = witness as usize;
+    count(&mut record, mask, &args.bits)?;
+    if let Some(root) = record.header.custody_roots.get_mut(place) {
+        *root = args.custody_root;
+    }
     world.seen(args.slot)?;
     transition::conclude(world, advance)
 }
 
 /// Adds a witness's votes.
-fn count(record: Record, mask: u32, bits: &[u8]) -> Result<()> {
+fn count(record: &mut Record, mask: u32, bits: &[u8]) -> Result<()> {
     require!(
         bits.len() == record.committed.len(),
         CoordinatorError::BitFieldLength

@@ -11,6 +11,7 @@
     clippy::panic
 )]
 
+pub mod audit;
 pub mod backlog;
 pub mod batch;
 pub mod bits;
@@ -20,6 +21,7 @@ pub mod give_back;
 pub mod hash;
 pub mod permutation;
 pub mod phase;
+pub mod points;
 pub mod shares;
 pub mod tally;
 pub mod vote;

@@ -83,8 +83,12 @@ pub struct RosterEntry {
     pub vote_stage: u8,
     /// For later versions; zero.
     pub flags: u8,
+    /// Zero.
+    pub padding: [u8; 2],
+    /// Points that rejected payloads cost, not yet collected.
+    pub points_slashed: u64,
     /// For later versions; zero.
-    pub reserved: [u8; 50],
+    pub reserved: [u8; 40],
 }
 
 const _: () = assert!(core::mem::size_of::<RosterHeader>() == 64);

@@ -17,7 +17,7 @@ pub const SEGMENTS: usize = 8;
 pub const WITNESSES: usize = 32;
 /// Verifiers that a record has room for.
 pub const VERIFIERS: usize = 64;
-/// Bytes a verifier.
+/// Bytes a verifier: an auditor's entry and a committee's seat.
 pub const VERIFIER_BYTES: usize = 80;
 /// Complaints that a record has room for.
 pub const MISSING: usize = 4;
@@ -122,8 +122,85 @@ pub struct RoundHeader {
     pub redraw_target_slot: u64,
     /// What decided the second draw, once it is made.
     pub redraw_entropy: [u8; 32],
+    /// Auditors of this round's payloads: the verifiers of the next round.
+    pub auditors: u8,
+    /// 1: their targets are drawn.
+    pub targets_drawn: u8,
+    /// Verdicts that auditors gave.
+    pub verdicts: u8,
+    /// Of them, flags: each opened a case.
+    pub cases: u8,
+    /// Cases whose committee is not drawn yet.
+    pub cases_undrawn: u8,
+    /// Committee seats in use.
+    pub seats: u8,
+    /// 1: points are credited, and nothing about the round changes any more.
+    pub finalised: u8,
+    /// Zero.
+    pub padding: u8,
+    /// By place among the witnesses: Merkle root over the payloads that it says it holds.
+    pub custody_roots: [[u8; 32]; 32],
     /// For later versions; zero.
-    pub reserved: [u8; 1200],
+    pub reserved: [u8; 168],
+}
+
+/// Who audits a payload of a round, and what came of it; in drawn order.
+#[zero_copy]
+#[derive(Debug)]
+pub struct Auditor {
+    /// Member id.
+    pub member_id: u32,
+    /// A flag: chain slots from the start of the audited round's Train to the one whose hash draws
+    /// the committee.
+    pub committee_delay: u32,
+    /// Slot.
+    pub slot: u16,
+    /// Slot of the audited trainer; 65,535: the auditor has nothing to audit, or not yet.
+    pub target: u16,
+    /// Similarity of index sets that it found, per mille.
+    pub jaccard_permille: u16,
+    /// Distance of signs, per mille.
+    pub hamming_permille: u16,
+    /// Distance of values, per mille.
+    pub manhattan_permille: u16,
+    /// Alignment with its own gradient, per mille; may be negative.
+    pub alignment_permille: i16,
+    /// A [`Word`](crate::machine::audit::Word).
+    pub verdict: u8,
+    /// A [`CaseStage`](crate::machine::audit::CaseStage).
+    pub case_stage: u8,
+    /// Its case's first seat.
+    pub first_seat: u8,
+    /// Seats of its case.
+    pub seats: u8,
+}
+
+/// A seat of a committee that judges a flagged payload.
+#[zero_copy]
+#[derive(Debug)]
+pub struct Seat {
+    /// sha256(verdict, salt, wallet).
+    pub sealed: [u8; 32],
+    /// Member id.
+    pub member_id: u32,
+    /// Slot.
+    pub slot: u16,
+    /// Similarity of index sets that it found, per mille.
+    pub jaccard_permille: u16,
+    /// Distance of signs, per mille.
+    pub hamming_permille: u16,
+    /// Distance of values, per mille.
+    pub manhattan_permille: u16,
+    /// Alignment with its own gradient, per mille; may be negative.
+    pub alignment_permille: i16,
+    /// The auditor whose flag opened the case: its place among the auditors.
+    pub case: u8,
+    /// A [`SeatStage`](crate::machine::audit::SeatStage).
+    pub stage: u8,
+    /// A [`Word`](crate::machine::audit::Word), once it is opened.
+    pub verdict: u8,
+    /// For later versions; zero.
+    pub reserved: [u8; 7],
 }
 
 /// The round records of a run: this fixed part, then the columns. Seeds "rounds", run.
@@ -138,6 +215,9 @@ pub struct Rounds {
 
 const _: () = assert!(core::mem::size_of::<RoundsHeader>() == 64);
 const _: () = assert!(core::mem::size_of::<RoundHeader>() == 1792);
+const _: () = assert!(core::mem::size_of::<Auditor>() == 24);
+const _: () = assert!(core::mem::size_of::<Seat>() == 56);
+const _: () = assert!(core::mem::size_of::<Auditor>() + core::mem::size_of::<Seat>() == VERIFIER_BYTES);
 const _: () = assert!(core::mem::size_of::<Rounds>() == 64 + 4 * 1792);
 
 /// A column of a record.
@@ -174,7 +254,7 @@ pub enum Column {
     Gone = 13,
     /// Four bit fields by slot: who found a payload to be nowhere.
     Missing = 14,
-    /// 64 verifiers of 80 bytes.
+    /// 64 auditors of 24 bytes, then 64 committee seats of 56.
     Verifiers = 15,
 }
 

@@ -59,7 +59,7 @@ fn a_roster_lies_byte_by_byte() {
 
 #[test]
 fn a_roster_entry_lies_byte_by_byte() {
-    assert_layout!(RosterEntry: (wallet, 32), (node_key, 32), (vote, 32), (points, 8), (bond_lamports, 8), (joined_at, 8), (state_since, 8), (state_since_slot, 8), (last_seen, 8), (last_seen_slot, 8), (member_id, 4), (admitted_epoch, 4), (admitted_round, 4), (named_epoch, 4), (named_round, 4), (declared_weight, 2), (weight, 2), (state, 1), (misses, 1), (silences, 1), (strikes, 1), (vote_stage, 1), (flags, 1), (reserved, 50));
+    assert_layout!(RosterEntry: (wallet, 32), (node_key, 32), (vote, 32), (points, 8), (bond_lamports, 8), (joined_at, 8), (state_since, 8), (state_since_slot, 8), (last_seen, 8), (last_seen_slot, 8), (member_id, 4), (admitted_epoch, 4), (admitted_round, 4), (named_epoch, 4), (named_round, 4), (declared_weight, 2), (weight, 2), (state, 1), (misses, 1), (silences, 1), (strikes, 1), (vote_stage, 1), (flags, 1), (padding, 2), (points_slashed, 8), (reserved, 40));
 }
 
 #[test]
@@ -69,7 +69,17 @@ fn a_rounds_header_lies_byte_by_byte() {
 
 #[test]
 fn a_records_header_lies_byte_by_byte() {
-    assert_layout!(RoundHeader: (epoch, 4), (round, 4), (step, 8), (train_started_at, 8), (train_started_slot, 8), (train_closed_at, 8), (entropy_target_slot, 8), (weight_total, 8), (entropy, 32), (roles_entropy, 32), (chain_hash_before, 32), (chain_hash_after, 32), (segments, 128), (sequences, 4), (sequences_committed, 4), (sequences_gone, 4), (sequences_accepted, 4), (attested, 4), (witnesses_gone, 4), (trainers, 2), (expected, 2), (committed, 2), (gone, 2), (accepted, 2), (verifiers, 2), (valid, 1), (is_drain, 1), (settled, 1), (entropy_stored, 1), (draws, 1), (witnesses, 1), (segment_count, 1), (failed, 1), (witness_slots, 64), (witness_member_ids, 128), (returned_to, 4), (redraw_target_slot, 8), (redraw_entropy, 32), (reserved, 1200));
+    assert_layout!(RoundHeader: (epoch, 4), (round, 4), (step, 8), (train_started_at, 8), (train_started_slot, 8), (train_closed_at, 8), (entropy_target_slot, 8), (weight_total, 8), (entropy, 32), (roles_entropy, 32), (chain_hash_before, 32), (chain_hash_after, 32), (segments, 128), (sequences, 4), (sequences_committed, 4), (sequences_gone, 4), (sequences_accepted, 4), (attested, 4), (witnesses_gone, 4), (trainers, 2), (expected, 2), (committed, 2), (gone, 2), (accepted, 2), (verifiers, 2), (valid, 1), (is_drain, 1), (settled, 1), (entropy_stored, 1), (draws, 1), (witnesses, 1), (segment_count, 1), (failed, 1), (witness_slots, 64), (witness_member_ids, 128), (returned_to, 4), (redraw_target_slot, 8), (redraw_entropy, 32), (auditors, 1), (targets_drawn, 1), (verdicts, 1), (cases, 1), (cases_undrawn, 1), (seats, 1), (finalised, 1), (padding, 1), (custody_roots, 1024), (reserved, 168));
+}
+
+#[test]
+fn an_auditor_lies_byte_by_byte() {
+    assert_layout!(Auditor: (member_id, 4), (committee_delay, 4), (slot, 2), (target, 2), (jaccard_permille, 2), (hamming_permille, 2), (manhattan_permille, 2), (alignment_permille, 2), (verdict, 1), (case_stage, 1), (first_seat, 1), (seats, 1));
+}
+
+#[test]
+fn a_seat_lies_byte_by_byte() {
+    assert_layout!(Seat: (sealed, 32), (member_id, 4), (slot, 2), (jaccard_permille, 2), (hamming_permille, 2), (manhattan_permille, 2), (alignment_permille, 2), (case, 1), (stage, 1), (verdict, 1), (reserved, 7));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{entropy, members, plan::seconds_of, round, settle, vote};
+use super::{entropy, finalise, members, plan::seconds_of, round, settle, vote};
 use crate::{
     events::RatesChanged,
     instructions::set_rates,
@@ -158,6 +158,9 @@ pub fn abort(world: &mut World) -> Result<()> {
         let count = usize::from(header.segment_count);
         round::give_back(world, &segments, count, &[(0, sequences)])?;
         world.run.in_flight = world.run.in_flight.saturating_sub(u64::from(sequences));
+    }
+    while let Some(round) = finalise::next(world) {
+        finalise::finalise(world, round)?;
     }
     vote::forget(world);
     let mut joined = members::no_slots(world);

@@ -17,6 +17,7 @@
 
 mod entropy;
 mod epoch;
+mod finalise;
 mod grace;
 mod members;
 mod plan;
@@ -122,6 +123,7 @@ fn apply(world: &mut World, step: Step) -> Result<()> {
         }
         Step::CloseVote => return vote::end(world),
         Step::GiveBack { target } => return settle::give_back(world, target),
+        Step::Finalise { round } => return finalise::finalise(world, round),
         Step::Advance { failed } => settle::advance(world, failed)?,
         Step::Table(Transition::EndEpoch(phase)) => epoch::end(world, phase)?,
     }

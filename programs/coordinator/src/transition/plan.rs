@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::vote::vote_open;
+use super::{finalise, vote::vote_open};
 use crate::{
     machine::{
         config::RunConfig,
@@ -24,6 +24,11 @@ pub enum Step {
         /// The settled round.
         target: u32,
     },
+    /// Nothing about a round changes any more: points are credited, cases decided.
+    Finalise {
+        /// The round.
+        round: u32,
+    },
     /// The target is settled: what follows the round begins.
     Advance {
         /// Whether two witness draws failed.
@@ -44,7 +49,10 @@ pub fn plan(world: &World) -> Result<Option<Step>> {
         }
         if header.settled == 1 {
             let failed = header.failed == 1;
-            return Ok(Some(Step::Advance { failed }));
+            let oldest = finalise::before_round(world)?;
+            return Ok(Some(oldest.map_or(Step::Advance { failed }, |round| {
+                Step::Finalise { round }
+            })));
         }
     }
     let run = &*world.run;
@@ -75,6 +83,9 @@ pub fn plan(world: &World) -> Result<Option<Step>> {
     let ends_vote = matches!(phase, Phase::Warmup | Phase::Cooldown) && step.is_some();
     if ends_vote && vote_open(world) && run.vote.agreed == 0 {
         return Ok(Some(Step::CloseVote));
+    }
+    if let (Phase::Cooldown, Some(_), Some(round)) = (phase, step, finalise::next(world)) {
+        return Ok(Some(Step::Finalise { round }));
     }
     Ok(step.map(Step::Table))
 }

@@ -205,6 +205,7 @@ impl Memory {
             round: target,
             slot,
             bits,
+            custody_root: [0; 32],
         };
         self.open(|world| attest::run(world, &Self::wallet(slot), &args, false))
     }
