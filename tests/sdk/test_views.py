@@ -194,8 +194,10 @@ def test_witnesses_settle_their_target() -> None:
 
 def test_a_settled_target_lets_the_run_move_on() -> None:
     run = a_run(WITNESS, round=5)
-    settled = a_round(committed=1, entropy_stored=1, settled=1)
-    assert due(run, after(1), a_round(4), settled) is Transition.ADVANCE
+    returned = a_round(committed=1, entropy_stored=1, settled=1, returned_to=10)
+    assert due(run, after(1), a_round(4), returned) is Transition.ADVANCE
+    settled = a_round(committed=1, entropy_stored=1, settled=1, returned_to=4)
+    assert due(run, after(1), a_round(4), settled) is Transition.GIVE_BACK
     assert due(a_run(TRAIN, round=5), after(1), settled) is None
 
 
