@@ -28,6 +28,7 @@ Event: TypeAlias = (
     | _t.PauseRequested
     | _t.PayeeChanged
     | _t.PhaseChanged
+    | _t.PointsCredited
     | _t.RatesChanged
     | _t.RatesProposed
     | _t.RoundSettled
@@ -54,6 +55,7 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"}%\xae\xd3\xb77\x81\x07": _t.PAUSE_REQUESTED_CODEC,
     b"\xe2\xef\xda\x04\xe3\xdb\x83\xa6": _t.PAYEE_CHANGED_CODEC,
     b"\xb2\xc9C\xde\xd0$\xd5\xdb": _t.PHASE_CHANGED_CODEC,
+    b"%^\x05\xc7\\\xabq\x96": _t.POINTS_CREDITED_CODEC,
     b"\x81V\xc8\xa7*\xdf\x96b": _t.RATES_CHANGED_CODEC,
     b"xO\xde\xac\xf6\x01\xcd\x7f": _t.RATES_PROPOSED_CODEC,
     b"\xf9\xe1B6\x9d\xc8\xea\xde": _t.ROUND_SETTLED_CODEC,

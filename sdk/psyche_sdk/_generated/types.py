@@ -47,6 +47,8 @@ class AttestArgs:
     slot: int
     #: Bit field by slot: payloads that it holds and checked.
     bits: bytes
+    #: Merkle root over the payloads that it holds; a repeat replaces it.
+    custody_root: bytes
 
 
 ATTEST_ARGS_CODEC: Final[_b.Codec[AttestArgs]] = _b.struct(
@@ -55,6 +57,7 @@ ATTEST_ARGS_CODEC: Final[_b.Codec[AttestArgs]] = _b.struct(
     ("round", _b.U32),
     ("slot", _b.U16),
     ("bits", _b.BYTES),
+    ("custody_root", _b.fixed_bytes(32)),
 )
 
 
@@ -665,6 +668,41 @@ PHASE_CHANGED_CODEC: Final[_b.Codec[PhaseChanged]] = _b.struct(
     ("round_after", _b.U32),
     ("step", _b.U64),
     ("phase_deadline", _b.I64),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsCredited:
+    """A round is final: points were credited."""
+
+    #: The run.
+    run: Pubkey
+    #: Epoch of the round.
+    epoch: int
+    #: The round.
+    round: int
+    #: Bit field by slot: trainers that were credited their accepted sequences.
+    trainers: bytes
+    #: Bit field by slot: trainers whose payloads were rejected.
+    rejected: bytes
+    #: Mask of the witnesses that were credited an attestation.
+    witnesses: int
+    #: Verdicts that were credited, of auditors and of seats.
+    verdicts: int
+    #: All points together.
+    points: int
+
+
+POINTS_CREDITED_CODEC: Final[_b.Codec[PointsCredited]] = _b.struct(
+    PointsCredited,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("round", _b.U32),
+    ("trainers", _b.BYTES),
+    ("rejected", _b.BYTES),
+    ("witnesses", _b.U32),
+    ("verdicts", _b.U16),
+    ("points", _b.U64),
 )
 
 

@@ -217,7 +217,8 @@ const _: () = assert!(core::mem::size_of::<RoundsHeader>() == 64);
 const _: () = assert!(core::mem::size_of::<RoundHeader>() == 1792);
 const _: () = assert!(core::mem::size_of::<Auditor>() == 24);
 const _: () = assert!(core::mem::size_of::<Seat>() == 56);
-const _: () = assert!(core::mem::size_of::<Auditor>() + core::mem::size_of::<Seat>() == VERIFIER_BYTES);
+const _: () =
+    assert!(core::mem::size_of::<Auditor>() + core::mem::size_of::<Seat>() == VERIFIER_BYTES);
 const _: () = assert!(core::mem::size_of::<Rounds>() == 64 + 4 * 1792);
 
 /// A column of a record.
