@@ -12,6 +12,7 @@ import pytest
 
 from psyche_client import node as loop
 from psyche_client.chain import ChainError
+from psyche_client.custody import custody_leaf
 from psyche_client.decide import Phase, Standing, VoteStage
 from psyche_client.events import tail
 from psyche_client.model.errors import CheckpointError
@@ -168,8 +169,9 @@ async def test_a_witness_attests_only_payloads_of_the_right_form(
 
     chain.on("attest", attested)
     await world.run()
-    ((_, (_, slots)),) = [one for one in chain.sent if one[0] == "attest"]
+    ((_, (_, slots, root)),) = [one for one in chain.sent if one[0] == "attest"]
     assert slots == {1}
+    assert root == custody_leaf(target.entropy, chain.wallet, both[1])
 
 
 async def test_a_vote_is_hidden_first_and_then_opened(world: World) -> None:

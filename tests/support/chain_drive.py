@@ -320,6 +320,7 @@ class Drive:
         target = view.round - self.config.overlap
         held = self.column(target, "committed") if bits is None else bits
         data = struct.pack("<IIHI", view.epoch, target, self.slot_of(index), len(held)) + held
+        data += sha(b"custody", bytes(self.members[index].pubkey()))
         return self.member_does("attest", index, data, units)
 
     def seal(self, index: int, digest: bytes) -> Sent:
