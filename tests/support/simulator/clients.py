@@ -154,7 +154,9 @@ def attest(world: SimulatedChain, client: Client) -> None:
         held = rng.choice([done, [], done[: len(done) // 2], [rng.randrange(world.capacity)]])
     epoch, round_ = target.key
     bits = bit_field(held, world.capacity)
-    args = build.AttestArgs(epoch=epoch, round=round_, slot=client.slot, bits=bits)
+    args = build.AttestArgs(
+        epoch=epoch, round=round_, slot=client.slot, bits=bits, custody_root=bytes(32)
+    )
     world.attempt("attest", client.actor, args, transition=flag(world))
 
 
