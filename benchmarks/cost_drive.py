@@ -16,6 +16,7 @@ from psyche_sdk._generated.types import (
     Dropped,
     EntropyStored,
     PhaseChanged,
+    PointsCredited,
     RoundSettled,
     WitnessesDrawn,
 )
@@ -99,7 +100,7 @@ class Metered(World):
         if EntropyStored in by_type:
             drawn = WitnessesDrawn in by_type
             return "store entropy" + (", draw witnesses" if drawn else "")
-        return "give shares back"
+        return "make a round final" if PointsCredited in by_type else "give shares back"
 
     # Phases
 

@@ -208,6 +208,7 @@ class Sides(Knowing):
             round=max(here.round - state.config.overlap, 0),
             slot=here.slot,
             bits=bytes(field),
+            custody_root=sha(b"root", bytes([kept])) if kept % 3 else bytes(32),
         )
         self.pair.member("attest", actor, args, acts.attest, transition=transition)
 

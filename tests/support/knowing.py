@@ -28,6 +28,8 @@ KINDS: dict[str, st.SearchStrategy[int]] = {
     "min_members": st.integers(1, 2),
     "share_percent_max": st.sampled_from([20, 40, 100]),
     "total_steps": st.sampled_from([3, 8, 40]),
+    "points_per_sequence": st.sampled_from([0, 0, 10]),
+    "points_per_attestation": st.sampled_from([0, 0, 7]),
 }
 #: What the owner may change.
 CHANGES: tuple[dict[str, int], ...] = (

@@ -188,8 +188,12 @@ ROSTER_ENTRY: Final = _sized(
             ("vote_stage", "u1"),
             #: For later versions; zero.
             ("flags", "u1"),
+            #: Zero.
+            ("padding", "u1", (2,)),
+            #: Points that rejected payloads cost, not yet collected.
+            ("points_slashed", "<u8"),
             #: For later versions; zero.
-            ("reserved", "u1", (50,)),
+            ("reserved", "u1", (40,)),
         ]
     ),
     232,
@@ -303,8 +307,26 @@ ROUND_HEADER: Final = _sized(
             ("redraw_target_slot", "<u8"),
             #: What decided the second draw, once it is made.
             ("redraw_entropy", "u1", (32,)),
+            #: Auditors of this round's payloads: the verifiers of the next round.
+            ("auditors", "u1"),
+            #: 1: their targets are drawn.
+            ("targets_drawn", "u1"),
+            #: Verdicts that auditors gave.
+            ("verdicts", "u1"),
+            #: Of them, flags: each opened a case.
+            ("cases", "u1"),
+            #: Cases whose committee is not drawn yet.
+            ("cases_undrawn", "u1"),
+            #: Committee seats in use.
+            ("seats", "u1"),
+            #: 1: points are credited, and nothing about the round changes any more.
+            ("finalised", "u1"),
+            #: Zero.
+            ("padding", "u1"),
+            #: By place among the witnesses: Merkle root over the payloads that it says it holds.
+            ("custody_roots", "u1", (32, 32)),
             #: For later versions; zero.
-            ("reserved", "u1", (1200,)),
+            ("reserved", "u1", (168,)),
         ]
     ),
     1792,

@@ -72,8 +72,7 @@ def join(state: State, wallet: bytes, args: build.JoinArgs, now: Moment) -> None
         {
             "UnknownSlot": not known,
             "AlreadyAMember": bool(held),
-            "SlotTaken": known
-            and (state.entries[args.slot].is_member or members.named(state, args.slot)),
+            "SlotTaken": known and members.taken(state, args.slot),
             "WeightOutOfRange": not 1 <= args.weight <= 1_000,
             "NodeKeyZero": args.node_key == NOBODY,
             "AddressTooLong": len(args.address.encode()) > 96,
@@ -221,6 +220,7 @@ def attest(state: State, args: build.AttestArgs, call: Call) -> None:
         assert index is not None
         entry.seen = call.now
         target.attested.add(index)
+        target.custody[index] = args.custody_root
         for slot in _bits(args.bits):
             target.held.setdefault(slot, set()).add(index)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from support.model import members, rounds, settle, votes
+from support.model import members, points, rounds, settle, votes
 from support.model.state import MEMBERS, Moment, Phase, Place, Refused, State
 
 Step = Callable[[State, Moment], None]
@@ -60,7 +60,9 @@ def _due_in_warmup(state: State, now: Moment) -> Step | None:
 def _due_in_witness(state: State, now: Moment) -> Step | None:
     target = state.target()
     if target is not None and target.settled:
-        return give_back if target.to_return else go_on
+        if target.to_return:
+            return give_back
+        return go_on if points.oldest(state) is None else points.finalise_oldest
     before = state.record(state.round - 1)
     if before is not None and before.entropy is None:
         return None
@@ -77,11 +79,11 @@ def _due_in_witness(state: State, now: Moment) -> Step | None:
 
 def _due_in_cooldown(state: State, now: Moment) -> Step | None:
     agreed = state.vote is not None and state.vote.agreed
-    if agreed:
-        return end_epoch
-    if not state.began.over(state.config.cooldown_seconds, now):
+    if not agreed and not state.began.over(state.config.cooldown_seconds, now):
         return None
-    return decide if votes.is_open(state) else end_epoch
+    if not agreed and votes.is_open(state):
+        return decide
+    return end_epoch if points.lowest(state) is None else points.finalise_lowest
 
 
 def decide(state: State, now: Moment) -> None:

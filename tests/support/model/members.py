@@ -103,6 +103,12 @@ def awaited(state: State) -> list[int]:
     return [slot for slot in there if state.entries[slot].member_id < state.warmup_member_id]
 
 
+def taken(state: State, slot: int) -> bool:
+    """Section 10, join: somebody holds the slot, has points to collect, or is named."""
+    entry = state.entries[slot]
+    return entry.is_member or entry.points > 0 or named(state, slot)
+
+
 def named(state: State, slot: int) -> bool:
     """Section 10, join: whether a record that is kept names the slot."""
     kept = state.records.values()

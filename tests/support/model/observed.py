@@ -18,14 +18,14 @@ RUN = (
 )  # fmt: skip
 MEMBER = (
     "member_id", "declared_weight", "weight", "misses", "silences", "state_since",
-    "state_since_slot", "last_seen", "last_seen_slot",
+    "state_since_slot", "last_seen", "last_seen_slot", "points",
 )  # fmt: skip
 RECORD = (
     "epoch", "round", "step", "train_started_at", "train_started_slot", "train_closed_at",
     "entropy_target_slot", "sequences", "sequences_committed", "sequences_gone",
     "sequences_accepted", "attested", "witnesses_gone", "trainers", "expected", "committed",
     "gone", "accepted", "verifiers", "is_drain", "settled", "entropy_stored", "draws", "witnesses",
-    "failed",
+    "failed", "finalised",
 )  # fmt: skip
 #: Columns by slot (PROTOCOL.md section 12): name, type, bytes before it for each slot.
 COLUMNS = (
@@ -131,6 +131,7 @@ def _record(row: np.void, block: bytes, capacity: int) -> dict[str, Any]:
     elected = int(row["witnesses"])
     seen["witness_slots"] = row["witness_slots"][:elected].tolist()
     seen["witness_ids"] = row["witness_member_ids"][:elected].tolist()
+    seen["custody"] = [bytes(root) for root in row["custody_roots"]]
     columns = {
         name: np.frombuffer(block, kind, capacity, before * capacity)
         for name, kind, before in COLUMNS

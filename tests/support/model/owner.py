@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psyche_sdk.instructions import RunConfig
-from support.model import machine, members, rounds, settle, votes
+from support.model import machine, members, points, rounds, settle, votes
 from support.model.acts import refuse
 from support.model.state import MEMBERS, Moment, Phase, Place, State
 
@@ -52,6 +52,8 @@ def abort(state: State, signer: bytes, now: Moment) -> None:
     assert seconds is not None
     refuse({"TooEarly": not state.began.over(ABORT * seconds, now)})
     settle.give_back_all(state)
+    while points.lowest(state) is not None:
+        points.finalise_lowest(state, now)
     votes.forget(state)
     for slot in state.slots(Place.ACTIVE):
         members.put(state, slot, Place.JOINED, now)
@@ -99,5 +101,6 @@ def close_run(state: State, signer: bytes, now: Moment) -> None:
         {
             "WrongPhase": state.phase not in (Phase.PAUSED, Phase.FINISHED),
             "MembersRemain": bool(state.slots(*MEMBERS)),
+            "PointsRemain": any(entry.points for entry in state.entries),
         }
     )

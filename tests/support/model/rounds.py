@@ -134,6 +134,7 @@ def draw_witnesses(state: State, record: Round) -> None:
     record.witnesses = draws.witnesses(seed, eligible, state.config.witness_count)
     record.witness_ids = [state.entries[slot].member_id for slot in record.witnesses]
     record.attested, record.witnesses_gone, record.held = set(), set(), {}
+    record.custody = {}
     record.draws += 1
 
 

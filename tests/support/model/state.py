@@ -111,6 +111,7 @@ class Entry:
     weight: int = 0
     misses: int = 0
     silences: int = 0
+    points: int = 0
     word: Word = Word.NONE
     vote: bytes = bytes(32)
 
@@ -148,12 +149,14 @@ class Round:
     attested: set[int] = field(default_factory=set)
     witnesses_gone: set[int] = field(default_factory=set)
     held: dict[int, set[int]] = field(default_factory=dict)
+    custody: dict[int, bytes] = field(default_factory=dict)  # by index of the witness
     settled: bool = False
     failed: bool = False
     accepted: set[int] = field(default_factory=set)
     chain_hash_before: bytes = bytes(32)
     chain_hash_after: bytes = bytes(32)
     to_return: list[Interval] = field(default_factory=list)
+    final: bool = False
 
     @property
     def sequences(self) -> int:
