@@ -1,8 +1,6 @@
-"""The update: what is sent, what comes back, and that all replicas hold the same bits."""
+"""The momentum and what of it is sent: each coefficient once, as what becomes of it decides."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,36 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from psyche_client.optim import Layout, LayoutError, Selection, rate_float32
-from psyche_client.optim.distro import DisTrO, decay_factor
+from psyche_client.optim import Layout, LayoutError
+from psyche_client.optim.distro import DisTrO
 from support.optim import (
     SHAPES,
-    random_selection,
+    TINY,
+    optimizer,
     random_tensors,
-    reference_signs,
     small_rule,
 )
 
 RATE = small_rule().schedule.peak
-
-
-@pytest.fixture
-def threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-def optimizer(embeddings: str = "block", **changes: object) -> DisTrO:
-    rule = small_rule(embeddings=embeddings, **changes)
-    return DisTrO(Layout.from_shapes(SHAPES, embeddings), rule)
-
-
-def bits(tensors: dict[str, Tensor]) -> bytes:
-    return b"".join(tensors[name].numpy().tobytes() for name in sorted(tensors))
-
-
-# generate
 
 
 def test_each_group_sends_its_largest_coefficients_with_their_signs() -> None:
@@ -133,7 +112,6 @@ def test_a_round_is_generated_once() -> None:
 
 #: Per round: rounds from its making to its settling, and the verdict.
 FATES = st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=6)
-TINY = {"w": (40, 32), "b": (20,)}
 
 
 @settings(max_examples=40, deadline=None)
@@ -177,124 +155,6 @@ def test_settling_twice_or_an_unknown_round_changes_nothing() -> None:
     trainer.give_back((0, 0))
     trainer.settled((7, 7), accepted=False)
     assert torch.equal(trainer.momentum, before)
-
-
-# aggregate and apply
-
-
-@pytest.mark.parametrize("embeddings", ["block", "row"])
-@pytest.mark.parametrize("cap", [0, 1, 2])
-def test_signs_equal_those_of_whole_number_arithmetic(embeddings: str, cap: int) -> None:
-    replica = optimizer(embeddings, vote_cap=cap, topk=400)
-    selections = [random_selection(seed, replica.form) for seed in range(5)]
-    signs = replica.aggregate(selections)
-    parameters = {name: torch.zeros(shape) for name, shape in SHAPES.items()}
-    replica.apply(parameters, signs, 1 << 40)
-    expected = reference_signs(replica.layout, selections, cap)
-    for name, tensor in parameters.items():
-        assert np.array_equal(-tensor.numpy(), expected[name]), name
-
-
-@pytest.mark.usefixtures("threads")
-@pytest.mark.parametrize("cap", [0, 1])
-def test_bits_are_equal_for_any_threads_and_any_order(cap: int) -> None:
-    shapes = {**SHAPES, "wide.weight": (640, 1024)}
-    replica = DisTrO(Layout.from_shapes(shapes), small_rule(vote_cap=cap, topk=64))
-    selections = [random_selection(seed, replica.form) for seed in range(7)]
-    results = set()
-    for count in (1, 2, 4):
-        torch.set_num_threads(count)
-        for order in (selections, selections[::-1], selections[3:] + selections[:3]):
-            parameters = random_tensors(9, shapes)
-            replica.apply(parameters, replica.aggregate(order), RATE)
-            results.add(bits(parameters))
-    assert len(results) == 1
-
-
-def _alone(replica: DisTrO, position: int, sign: int) -> Selection:
-    counts = np.zeros(replica.form.groups, np.uint16)
-    counts[position // 4096] = 1
-    index = np.array([position % 4096], np.uint16)
-    return Selection(counts, index, np.array([sign], np.int8))
-
-
-def test_copies_of_a_payload_weigh_no_more_than_the_cap() -> None:
-    shapes = {"w": (64, 64)}
-    capped = DisTrO(Layout.from_shapes(shapes), small_rule(vote_cap=1))
-    honest = [_alone(capped, 0, 1), _alone(capped, 7, 1), _alone(capped, 450, -1)]
-    copies = [_alone(capped, 900, 1)] * 8
-    once = capped.aggregate([*honest, copies[0]])
-    assert torch.equal(capped.aggregate([*honest, *copies]), once)
-    plain = DisTrO(capped.layout, small_rule(vote_cap=0))
-    assert not torch.equal(plain.aggregate([*honest, *copies]), once)
-
-
-@pytest.mark.parametrize("payloads", [0, 1, 5])
-def test_an_update_by_tiles_gives_the_bits_of_aggregate_and_apply(payloads: int) -> None:
-    shapes = {**SHAPES, "wide.weight": (640, 1024)}
-    rule = small_rule(weight_decay_micro=100_000)
-    replica = DisTrO(Layout.from_shapes(shapes), rule)
-    selections = [random_selection(seed, replica.form) for seed in range(payloads)]
-    once, twice = random_tensors(4, shapes), random_tensors(4, shapes)
-    replica.update(once, selections, RATE)
-    replica.apply(twice, replica.aggregate(selections), RATE)
-    assert bits(once) == bits(twice)
-
-
-def test_votes_that_cancel_move_nothing() -> None:
-    replica = DisTrO(Layout.from_shapes({"w": (64, 64)}), small_rule())
-    signs = replica.aggregate([_alone(replica, 70, 1), _alone(replica, 70, -1)])
-    assert not signs.any()
-
-
-def test_an_empty_accepted_set_changes_nothing_not_even_by_weight_decay() -> None:
-    replica = optimizer(weight_decay_micro=100_000)
-    parameters = random_tensors(1)
-    before = bits(parameters)
-    replica.apply(parameters, replica.aggregate([]), RATE)
-    assert bits(parameters) == before
-
-
-def test_parameters_move_by_two_roundings_and_decay_where_the_layout_says() -> None:
-    replica = optimizer(weight_decay_micro=300_000)
-    signs = replica.aggregate([random_selection(1, replica.form)])
-    parameters = random_tensors(5)
-    before = {name: tensor.numpy().copy() for name, tensor in parameters.items()}
-    replica.apply(parameters, signs, RATE)
-    expected = reference_signs(replica.layout, [random_selection(1, replica.form)], 1)
-    shrink = np.float32(decay_factor(RATE, 300_000))
-    rate = rate_float32(RATE)
-    for name, place in replica.layout.placements.items():
-        shrunk = before[name] * shrink if place.decays else before[name]
-        moved = shrunk - rate * expected[name].astype(np.float32)
-        assert np.array_equal(parameters[name].numpy(), moved), name
-
-
-def test_the_decay_factor_is_the_rounded_exact_quotient() -> None:
-    assert decay_factor(1 << 40, 500_000) == 0.5
-    assert decay_factor(0, 500_000) == 1.0
-    assert decay_factor(RATE, 100_000) == float(np.float32(1 - RATE * 2.0**-40 * 0.1))
-
-
-def test_parameters_that_are_not_float32_masters_are_refused() -> None:
-    replica = optimizer()
-    signs = replica.aggregate([random_selection(1, replica.form)])
-    halves = {name: t.bfloat16() for name, t in random_tensors(1).items()}
-    with pytest.raises(LayoutError, match="float32"):
-        replica.apply(halves, signs, RATE)
-    turned = random_tensors(1)
-    turned["lm_head.weight"] = torch.zeros(96, 130).T
-    with pytest.raises(LayoutError, match="contiguous"):
-        replica.apply(turned, signs, RATE)
-
-
-def test_more_payloads_than_members_are_refused() -> None:
-    replica = DisTrO(Layout.from_shapes(TINY), small_rule(), members_max=2)
-    with pytest.raises(ValueError, match="3 payloads"):
-        replica.aggregate([random_selection(s, replica.form) for s in range(3)])
-
-
-# State
 
 
 def test_a_restored_optimizer_goes_on_bit_for_bit() -> None:

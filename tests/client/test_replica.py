@@ -2,128 +2,23 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from psyche_client.events import EventLog
-from psyche_client.fetching import Fetcher
-from psyche_client.keeper import Keeper
 from psyche_client.model.checkpoint import save
-from psyche_client.model.digest import parse_manifest, read_piece
 from psyche_client.network import Kind
-from psyche_client.replica import LostHistoryError, Replica
-from psyche_client.resync import Resync, state_path
-from psyche_client.seen import AgreedState
+from psyche_client.resync import state_path
 from psyche_client.store import SettledRound, Store, StoreError
-from psyche_client.trainer import Trainer
 from support.client import (
-    PAYLOAD_BYTES_MAX,
     START,
-    Peers,
     agreed,
-    key,
-    record,
     settled,
     sight,
-    tiny_document,
-    tiny_trainer,
-    tokens,
 )
+from support.replica import World, opened
 
 BAD = b"a payload of no form"
-
-
-class World:
-    """One client with a real store and trainer, its peers, and three rounds of a history."""
-
-    def __init__(self, home: Path, trainer: Trainer, payloads: list[bytes]) -> None:
-        self.home, self.trainer, self.payloads = home, trainer, payloads
-        self.store, self.peers = Store(home), Peers()
-        self.log = EventLog(home / "events.jsonl")
-        self.keeper = Keeper(self.store)
-        self.replica = Replica(trainer, self.store, self.keeper, self.log)
-        self.fetcher = Fetcher(
-            self.peers,  # type: ignore[arg-type]
-            self.store,
-            self.log,
-            check=lambda data, of: trainer.read(data, of) is not None,
-            changed=lambda: None,
-            bytes_max=PAYLOAD_BYTES_MAX,
-        )
-        self.resync = Resync(
-            self.peers,  # type: ignore[arg-type]
-            self.store,
-            self.fetcher,
-            self.log,
-            tiny_document().architecture.parameter_shapes(),
-        )
-        self.rounds: list[SettledRound] = []
-        last = START
-        for number, payload in enumerate(payloads):
-            self.rounds.append(settled(number, {1: payload}, last))
-            last = self.rounds[-1].chain_hash
-        self.initial = agreed(0, trainer.digest(0))
-
-    def put(self, *numbers: int) -> None:
-        """Payloads of these rounds are on disk."""
-        for number in numbers:
-            self.store.put_payload(0, number, 1, self.payloads[number])
-
-    def give(self, number: int, *, payload: bool = True) -> None:
-        """A peer has this round."""
-        of = self.rounds[number]
-        self.peers.give(Kind.HISTORY, of.previous, of.to_json().encode())
-        if payload:
-            self.peers.give_payload(self.payloads[number])
-
-    async def apply(self, *numbers: int) -> None:
-        for number in numbers:
-            self.put(number)
-            await self.replica.apply(self.rounds[number], None, loss=None)
-
-    async def close(self) -> None:
-        await self.fetcher.close()
-        self.replica.close()
-        self.log.close()
-
-
-@pytest.fixture(scope="module")
-def trainer() -> Trainer:
-    return tiny_trainer()
-
-
-@pytest.fixture(scope="module")
-def payloads(trainer: Trainer) -> list[bytes]:
-    trainer.load_initial()
-    return [trainer.train(tokens(number), key(number, 1)).payload for number in range(3)]
-
-
-@pytest.fixture(scope="module")
-def digests(trainer: Trainer, payloads: list[bytes]) -> list[bytes]:
-    """Digest before each round and after the last, each as its step has it."""
-    trainer.load_initial()
-    found = [trainer.digest(0)]
-    for number, payload in enumerate(payloads):
-        trainer.settle((0, number), number, [(key(number, 1), payload)], None)
-        found.append(trainer.digest(number + 1))
-    return found
-
-
-@pytest.fixture
-async def world(tmp_path: Path, trainer: Trainer, payloads: list[bytes]) -> AsyncIterator[World]:
-    trainer.load_initial()
-    made = World(tmp_path, trainer, payloads)
-    yield made
-    await made.close()
-
-
-async def opened(world: World) -> World:
-    await world.replica.open(sight(states=(world.initial,)))
-    return world
 
 
 async def test_a_settled_round_is_on_disk_before_the_parameters_change(
@@ -285,118 +180,3 @@ async def test_a_vote_never_names_parameters_that_a_round_is_changing(
     go_on.set()
     await applying
     assert await voting in (None, world.initial.digest)
-
-
-def state_at_peer(world: World, number: int, digests: list[bytes]) -> AgreedState:
-    """Peers have the state before round `number`; the client is left without any."""
-    for done in range(number):
-        payload = (key(done, 1), world.payloads[done])
-        world.trainer.settle((0, done), done, [payload], None)
-    raw = world.trainer.manifest(number)
-    assert sha256(raw).digest() == digests[number]
-    world.peers.give(Kind.MANIFEST, digests[number], raw)
-    parameters = world.trainer.parameters()
-    manifest = parse_manifest(raw)
-    for name in manifest.entries:
-        for index, piece in enumerate(manifest.pieces(name)):
-            world.peers.give(Kind.PIECE, piece, read_piece(parameters, name, index))
-    world.trainer.load_initial()
-    return agreed(number, digests[number], world.rounds[number - 1].chain_hash)
-
-
-async def test_a_client_that_is_behind_replays_rounds_from_its_peers(
-    world: World, digests: list[bytes]
-) -> None:
-    await opened(world)
-    for number in range(3):
-        world.give(number)
-    now = sight(states=(world.initial,), chain_hash=world.rounds[2].chain_hash)
-    await world.replica.rebuild(world.resync, lambda: now)
-    assert world.replica.chain_hash == world.rounds[2].chain_hash
-    assert world.trainer.digest(3) == digests[3]
-    assert [of.round for of in Store(world.home).history()] == [0, 1, 2]
-
-
-async def test_a_client_without_history_loads_a_state_from_its_peers_and_replays(
-    world: World, digests: list[bytes]
-) -> None:
-    state = state_at_peer(world, 1, digests)
-    world.give(1)
-    world.give(2)
-    now = sight(states=(state,), chain_hash=world.rounds[2].chain_hash)
-    await world.replica.rebuild(world.resync, lambda: now)
-    assert world.trainer.digest(3) == digests[3]
-    assert world.keeper.load(Kind.MANIFEST, state.digest) is not None
-
-
-async def test_a_round_whose_payload_is_lost_is_jumped_over_with_a_newer_state(
-    world: World, digests: list[bytes]
-) -> None:
-    state = state_at_peer(world, 2, digests)
-    await opened(world)
-    world.give(0)
-    world.give(1, payload=False)
-    world.give(2)
-    now = sight(states=(world.initial, state), chain_hash=world.rounds[2].chain_hash)
-    await world.replica.rebuild(world.resync, lambda: now)
-    assert world.replica.chain_hash == world.rounds[2].chain_hash
-    assert world.trainer.digest(3) == digests[3]
-
-
-async def test_a_replay_ends_where_the_records_on_chain_lead_on(
-    world: World, digests: list[bytes]
-) -> None:
-    await opened(world)
-    world.give(0)
-    kept = record(world.rounds[1], {1: world.payloads[1]})
-    now = sight(
-        states=(world.initial,), chain_hash=world.rounds[1].chain_hash, rounds=(kept,), round=2
-    )
-    await world.replica.rebuild(world.resync, lambda: now)
-    assert world.replica.chain_hash == world.rounds[0].chain_hash
-    assert world.trainer.digest(1) == digests[1]
-
-
-async def test_a_history_that_no_peer_has_is_told(world: World, digests: list[bytes]) -> None:
-    state = state_at_peer(world, 1, digests)
-    now = sight(states=(state,), chain_hash=world.rounds[2].chain_hash)
-    with pytest.raises(LostHistoryError):
-        await world.replica.rebuild(world.resync, lambda: now)
-    assert world.replica.chain_hash == state.chain_hash
-
-
-async def test_states_that_no_peer_has_are_told(world: World) -> None:
-    now = sight(states=(agreed(4, b"d" * 32),), chain_hash=b"h" * 32)
-    with pytest.raises(LostHistoryError):
-        await world.replica.rebuild(world.resync, lambda: now)
-    assert world.replica.chain_hash == b""
-
-
-async def test_parameters_that_the_members_did_not_agree_on_are_let_go(
-    world: World, digests: list[bytes]
-) -> None:
-    world.put(0, 1, 2)
-    await world.replica.open(sight(states=(world.initial,)))
-    await world.replica.apply(world.rounds[0], None, loss=None)
-    held = await world.replica.vote_digest(world.rounds[0].chain_hash, 1)
-    assert held == digests[1]
-    theirs = agreed(1, digests[2], chain_hash=world.rounds[0].chain_hash)
-    ours = agreed(1, digests[1], chain_hash=world.rounds[0].chain_hash)
-    assert not world.replica.give_up_if_outvoted([world.initial, ours])
-    assert world.replica.give_up_if_outvoted([world.initial, theirs])
-    assert world.replica.chain_hash == b""
-
-
-async def test_a_fresh_client_does_not_start_from_the_initial_state_of_an_older_run(
-    world: World,
-) -> None:
-    later = agreed(5, b"d" * 32)
-    await world.replica.open(sight(states=(world.initial, later)))
-    assert world.replica.chain_hash == b""
-
-
-async def test_the_initial_state_needs_no_peer(world: World, digests: list[bytes]) -> None:
-    later = agreed(5, b"d" * 32)
-    now = sight(states=(world.initial, later), chain_hash=START)
-    await world.replica.rebuild(world.resync, lambda: now)
-    assert (world.replica.chain_hash, world.trainer.digest(0)) == (START, digests[0])

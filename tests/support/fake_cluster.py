@@ -7,12 +7,14 @@ import base64
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
+from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.transaction import Transaction
 
-from psyche_sdk import pda
+from psyche_sdk import Coordinator, SendOptions, pda
 from psyche_sdk._generated import accounts
 from psyche_sdk.errors import RpcError, RpcUnreachable
+from psyche_sdk.instructions import MemberArgs
 
 BLOCKHASHES = [
     "4uQeVj5tqViQh7yWWGStvkEG1Zmhx6uasJtWCJziofM",
@@ -145,3 +147,16 @@ def custom(index: int, code: int) -> dict[str, Any]:
 
 
 Handler = Callable[[Sequence[Any]], Any]
+
+
+ALICE = Keypair.from_seed(bytes([1]) * 32)
+BOB = Keypair.from_seed(bytes([2]) * 32)
+RUN = pda.run_address(ALICE.pubkey(), "tiny")
+QUICK = SendOptions(poll_seconds=0.001, rebroadcast_seconds=0.001, timeout_seconds=0.05)
+MEMBER = MemberArgs(epoch=0, round=1, slot=2)
+TOO_EARLY = 6007
+
+
+def coordinator(cluster: FakeCluster, **changes: object) -> Coordinator:
+    given: dict[str, object] = {"payer": ALICE, "options": QUICK} | changes
+    return Coordinator(cluster, RUN, **given)  # type: ignore[arg-type]  # a test's shorthand

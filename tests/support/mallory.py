@@ -1,6 +1,7 @@
 """A member that speaks the protocol by hand, and misbehaves as told."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
@@ -9,7 +10,7 @@ from iroh import iroh_ffi as iroh
 
 from psyche_client.network import Member, wire
 from psyche_client.network._frames import read_message
-from support.network import INSTANCE, PATIENCE_SECONDS, Peer
+from support.network import INSTANCE, PATIENCE_SECONDS, Peer, sha256
 
 Behaviour = Callable[[iroh.BiStream, wire.Get], Awaitable[None]]
 
@@ -129,3 +130,12 @@ class Mallory:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
+
+
+PAYLOAD = os.urandom(200_000)
+COMMITMENT = sha256(PAYLOAD)
+
+
+async def fetch(bob: Peer, *hints: bytes, timeout: float = PATIENCE_SECONDS) -> bytes:
+    """What bob gets when he asks for the payload."""
+    return await bob.exchange.fetch(COMMITMENT, len(PAYLOAD), hints, timeout=timeout)

@@ -19,6 +19,7 @@ from psyche_client.optim import (
     UpdateRule,
     rate_units,
 )
+from psyche_client.optim.distro import DisTrO
 from psyche_client.optim.table import BASIS
 
 #: Every kind of tensor: divided evenly, padded, shorter than an edge, 1-D, an embedding.
@@ -113,3 +114,15 @@ def reference_signs(
                 at += a * b
         signs[name] = np.sign(whole[: place.rows, : place.columns]).reshape(place.shape)
     return signs
+
+
+TINY = {"w": (40, 32), "b": (20,)}
+
+
+def optimizer(embeddings: str = "block", **changes: object) -> DisTrO:
+    rule = small_rule(embeddings=embeddings, **changes)
+    return DisTrO(Layout.from_shapes(SHAPES, embeddings), rule)
+
+
+def bits(tensors: dict[str, Tensor]) -> bytes:
+    return b"".join(tensors[name].numpy().tobytes() for name in sorted(tensors))
