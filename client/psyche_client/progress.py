@@ -13,7 +13,7 @@ from psyche_client.payloads import Trained
 from psyche_client.replica import Replica
 from psyche_client.seen import Sight
 
-LINGER_SECONDS = 20.0
+LINGER_SECONDS = 60.0
 """How long a finished run's client still serves those that lag, or tries to catch up itself."""
 
 
@@ -71,8 +71,18 @@ def what_i_know(
 
 
 def _is_needed(sight: Sight, exchange: Exchange) -> bool:
-    """Whether a member that lags is connected, and may need what is here."""
-    lagging = {
-        seat.node_key for seat in sight.seats if seat.state in (Standing.JOINED, Standing.BEHIND)
+    """Whether a connected member may need what is here.
+
+    A member that holds the last agreed state says so to all; of any other it isn't known that it
+    came to the end: its slot may be active and its last payloads still on the way.
+    """
+    last = max(sight.states, key=lambda state: state.step, default=None)
+    done: set[bytes] = set()
+    if last is not None and last.chain_hash == sight.chain_hash:
+        done.update(exchange.holders(last.digest))
+    following = {
+        seat.node_key
+        for seat in sight.seats
+        if seat.state is not Standing.EJECTED and seat.node_key not in done
     }
-    return any(peer.alive and peer.node_key in lagging for peer in exchange.peers())
+    return any(peer.alive and peer.node_key in following for peer in exchange.peers())

@@ -190,7 +190,7 @@ async def ping_for_ever(control: iroh.BiStream) -> None:
     with contextlib.suppress(iroh.IrohError):
         while True:
             await control.send().write_all(wire.encode(wire.Ping(1)))
-            await asyncio.sleep(QUICK.dead_seconds / 4)
+            await asyncio.sleep(QUICK.heartbeat_seconds / 4)
 
 
 def hold_up_this_process(seconds: float) -> None:

@@ -169,6 +169,11 @@ class Peers:
         self.announced: list[bytes] = []
         self.members: dict[bytes, Any] = {}
         self.alive: dict[bytes, bool] = {}
+        self.held: dict[bytes, list[bytes]] = {}
+
+    def holders(self, commitment: bytes) -> list[bytes]:
+        """Peers that said that they hold this."""
+        return self.held.get(commitment, [])
 
     def peers(self) -> list[PeerStatus]:
         """Members by node key, alive or not."""
