@@ -2,7 +2,7 @@
 #
 #   make setup      .venv with the exact packages of requirements.lock and the `psyche` command
 #   make demo       a whole network on this machine            (ARGS="--rounds 50 --json")
-#   make test       pytest, nothing else                       (ARGS="tests/client -k config")
+#   make test       pytest on all cores, nothing else          (ARGS="tests/client -k config -n 0")
 #   make check      all else: lint, types, contracts, spelling, Rust, generated files, the program's bytes
 #   make program    compile the program into the package       (needs Rust, see tools/sbf/README.md)
 #   make idl generate golden    rewrite what comes from the Rust sources
@@ -45,7 +45,7 @@ demo: setup
 	@$(BIN)/psyche demo $(ARGS)
 
 test: setup
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 check: setup lint types contracts spelling leaks rust unchanged
 

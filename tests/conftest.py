@@ -27,3 +27,11 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped where nothing may be: {report.longrepr}"
     return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Workers share the modules; whole networks, which fill a machine, run one after the other."""
+    for item in items:
+        module = item.nodeid.partition("::")[0]
+        group = "end_to_end" if "end_to_end" in item.path.parts else module
+        item.add_marker(pytest.mark.xdist_group(group))
