@@ -128,10 +128,9 @@ def test_verifiers_are_as_many_as_asked_for_on_average(members: int, percent: in
     assert set(counts) <= {math.floor(wanted), math.ceil(wanted)}
 
 
-@pytest.mark.parametrize("length", [2, 7])
-def test_every_sequence_comes_first_equally_often(length: int) -> None:
+def test_every_sequence_comes_first_equally_often() -> None:
     # Fewer keys than elsewhere: with so short a data set each takes a walk over 65,536 values.
-    keys = seeds(100, f"data of {length}")
+    length, keys = 7, seeds(100, "data of 7")
     every = np.arange(length)
 
     places = np.array([Permutation(key, 0, length).sequence_ids(every) for key in keys]).astype(int)
