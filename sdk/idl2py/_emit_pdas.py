@@ -144,6 +144,7 @@ class Pdas:
         program = None
         if pda.program is not None:
             program = self._foreign_program(ix, pda.program)
+        account = account.removesuffix("_")  # of a name that is a keyword
         for name in (f"{account}_address", f"{ix.name}_{account}_address"):
             finder = _Finder(name, account, seeds, program)
             if self._finders.setdefault(name, finder).key == finder.key:

@@ -64,6 +64,7 @@ ROUNDS: Final = Kind("Rounds", _generated.ROUNDS_DISCRIMINATOR, _generated.ROUND
 PARTICIPANT: Final = Kind(
     "Participant", _generated.PARTICIPANT_DISCRIMINATOR, _generated.PARTICIPANT_BYTES
 )
+PASS: Final = Kind("Pass", _generated.PASS_DISCRIMINATOR, _generated.PASS_BYTES)
 
 
 async def fetch(

@@ -114,19 +114,18 @@ class Actions:
 
     # Member
 
-    async def join(self, args: _t.JoinArgs, *, join_authority: Keypair | None = None) -> Receipt:
-        """Take a free slot; `join_authority` signs where the run asks for it."""
+    async def join(self, args: _t.JoinArgs) -> Receipt:
+        """Take a free slot; where the run has a join authority the signer needs its pass."""
         built = _ix.join(
             payer=self._payer(),
             wallet=self._wallet(),
-            join_authority=join_authority.pubkey() if join_authority else None,
             run=self.address,
             roster=self.roster_address,
             rounds=self.rounds_address,
             participant=self.participant_address(),
             args=args,
         )
-        return await self._send("join", [built], signers=[join_authority] if join_authority else ())
+        return await self._send("join", [built])
 
     async def set_endpoint(self, args: _t.SetEndpointArgs) -> Receipt:
         """Change the node's key and address."""
@@ -210,6 +209,10 @@ class Actions:
     def participant_address(self, wallet: Pubkey | None = None) -> Pubkey:
         """Return where the run keeps what it knows about a wallet, by default the signer's."""
         return pda.participant_address(self.address, wallet or self._wallet())
+
+    def pass_address(self, wallet: Pubkey | None = None) -> Pubkey:
+        """Return where a wallet's pass for the run lies, by default the signer's."""
+        return pda.pass_address(self.address, wallet or self._wallet())
 
     async def _send(
         self,

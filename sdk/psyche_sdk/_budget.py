@@ -26,6 +26,8 @@ _BASE: Final = {
     "accept_authority": 20_000,
     "set_join_authority": 20_000,
     "set_payee": 20_000,
+    "issue_pass": 60_000,
+    "revoke_pass": 20_000,
     "join": 60_000,
     "set_endpoint": 20_000,
     "set_weight": 20_000,

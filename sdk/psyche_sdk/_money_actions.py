@@ -49,6 +49,28 @@ class MoneyActions(Actions):
         built = _ix.set_join_authority(authority=self._wallet(), run=self.address, args=args)
         return await self._send("set_join_authority", [built])
 
+    # Join authority
+
+    async def issue_pass(self, wallet: Pubkey, expiry: int) -> Receipt:
+        """Permit a wallet to join until `expiry` (Unix seconds), or renew that."""
+        built = _ix.issue_pass(
+            payer=self._payer(),
+            join_authority=self._wallet(),
+            run=self.address,
+            args=_t.IssuePassArgs(wallet=wallet, expiry=expiry),
+        )
+        return await self._send("issue_pass", [built])
+
+    async def revoke_pass(self, wallet: Pubkey, rent_payer: Pubkey | None = None) -> Receipt:
+        """Close a wallet's pass; the rent goes to who paid it, by default the payer."""
+        built = _ix.revoke_pass(
+            revoker=self._wallet(),
+            rent_payer=rent_payer or self._payer(),
+            run=self.address,
+            pass_=self.pass_address(wallet),
+        )
+        return await self._send("revoke_pass", [built])
+
     # Participant
 
     async def set_payee(self, payee: Pubkey) -> Receipt:

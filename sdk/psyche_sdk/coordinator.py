@@ -136,6 +136,10 @@ class Coordinator(MoneyActions):
         """Return what the run keeps about a wallet, by default the signer's; raises as `run`."""
         return await self._one(self.participant_address(wallet), _accounts.PARTICIPANT)
 
+    async def join_pass(self, wallet: Pubkey | None = None) -> AccountData:
+        """Return a wallet's pass, by default the signer's; raises as `run`."""
+        return await self._one(self.pass_address(wallet), _accounts.PASS)
+
     async def snapshot(self, *, min_slot: int = 0) -> Snapshot:
         """Return run, roster and rounds by one read, so that they belong together.
 

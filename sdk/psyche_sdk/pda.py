@@ -13,6 +13,7 @@ __all__ = [
     "PROGRAM_ID",
     "parse_run",
     "participant_address",
+    "pass_address",
     "roster_address",
     "rounds_address",
     "run_address",
@@ -42,6 +43,11 @@ def rounds_address(run: Pubkey) -> Pubkey:
 def participant_address(run: Pubkey, wallet: Pubkey) -> Pubkey:
     """Return the address of what a run keeps about a wallet."""
     return _find(b"participant", bytes(run), bytes(wallet))
+
+
+def pass_address(run: Pubkey, wallet: Pubkey) -> Pubkey:
+    """Return the address of a wallet's permission to join a run."""
+    return _find(b"pass", bytes(run), bytes(wallet))
 
 
 def parse_run(text: str) -> Pubkey:

@@ -29,6 +29,7 @@ from psyche_sdk._rules.due import (
     target_of,
 )
 from psyche_sdk._rules.hashing import Purpose
+from psyche_sdk._rules.join_pass import Pass, decode_pass
 from psyche_sdk._rules.participant import Participant, decode_participant
 from psyche_sdk._rules.permutation import Permutation
 from psyche_sdk._rules.phase import Moment, Phase, Transition
@@ -46,6 +47,7 @@ __all__ = [
     "MemberState",
     "Moment",
     "Participant",
+    "Pass",
     "Phase",
     "Role",
     "Roster",
@@ -61,6 +63,7 @@ __all__ = [
     "batch_of",
     "committed",
     "decode_participant",
+    "decode_pass",
     "decode_roster",
     "decode_rounds",
     "decode_run",

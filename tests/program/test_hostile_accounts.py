@@ -45,7 +45,8 @@ def test_every_place_of_the_program_s_accounts_is_tried(call: Call) -> None:
     tried = {broken.place for broken in broken_accounts(call, world)}
 
     ours = {name for name in ACCOUNTS[call.name] if name in KINDS}
-    made = {"create_run": {"run", "roster", "rounds"}, "join": {"participant"}}
+    made = {"create_run": {"run", "roster", "rounds"}, "join": {"participant", "pass"}}
+    made["issue_pass"] = {"pass"}
     assert ours - tried <= made.get(call.name, set())
 
 

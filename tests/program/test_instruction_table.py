@@ -97,7 +97,7 @@ def test_no_account_can_be_another(call: Call) -> None:
     assert world.state() == before
 
 
-@calls(*OWNERS)
+@calls(*OWNERS, "issue_pass", "revoke_pass")
 def test_only_the_owner_acts_on_the_run(call: Call) -> None:
     world = call.given()
     before = world.state()
@@ -214,7 +214,7 @@ def test_who_has_left_cannot_act_any_more(call: Call) -> None:
         call.send(world)
 
 
-@calls(*OWNERS, "accept_authority", "tick", "commit", "attest", "ready", "join", "leave")
+@calls(*OWNERS, "accept_authority", "issue_pass", "revoke_pass", "tick", "commit", "attest", "ready", "join", "leave")
 def test_an_account_of_another_layout_version_is_refused(call: Call) -> None:
     world = call.given()
     instruction = call.instruction(world)

@@ -10,7 +10,6 @@ from psyche_sdk._generated import layouts
 from psyche_sdk.program_errors import (
     AddressTooLong,
     AlreadyAMember,
-    JoinAuthorityRequired,
     NodeKeyZero,
     NotAMember,
     SlotTaken,
@@ -22,7 +21,7 @@ from psyche_sdk.program_errors import (
     WrongMemberState,
 )
 from psyche_sdk.views import MemberState, Phase
-from support.actors import ALICE, BOB, CAROL, DAVE, ERIN, MALLORY, OLIVIA, TRIO, crowd
+from support.actors import ALICE, BOB, CAROL, DAVE, ERIN, MALLORY, TRIO, crowd
 from support.program import World, build, sha, world_at
 
 ADDRESS_OFFSET = 8 + layouts.PARTICIPANT.fields["address"][1]
@@ -99,31 +98,6 @@ def test_a_full_run_takes_nobody() -> None:
     for slot in range(8):
         with pytest.raises(SlotTaken):
             world.join(MALLORY, slot=slot)
-
-
-def test_a_run_with_a_join_authority_takes_whom_it_signs_for() -> None:
-    world = World()
-    world.given_run(join_authority=OLIVIA.wallet)
-    args = build.JoinArgs(slot=0, weight=1, node_key=BOB.node_key, address="")
-
-    for authority, signer in ((None, BOB), (BOB, BOB), (ALICE, ALICE), (MALLORY, MALLORY)):
-        more = {} if authority is None else {"join_authority": authority.wallet}
-        with pytest.raises(JoinAuthorityRequired):
-            world.send(world.instruction("join", BOB, args, **more), signers=[BOB, signer][:2])
-    signed = world.instruction("join", BOB, args, join_authority=OLIVIA.wallet)
-    world.send(signed, signers=[BOB, OLIVIA])
-
-    assert world.member(BOB).state is MemberState.JOINED
-
-
-def test_an_open_run_ignores_a_join_authority() -> None:
-    world = world_at(Phase.PAUSED)
-    args = build.JoinArgs(slot=0, weight=1, node_key=BOB.node_key, address="")
-
-    signed = world.instruction("join", BOB, args, join_authority=MALLORY.wallet)
-    world.send(signed, signers=[BOB, MALLORY])
-
-    assert world.member(BOB).state is MemberState.JOINED
 
 
 def test_who_comes_back_gets_a_new_member_id() -> None:

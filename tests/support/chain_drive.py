@@ -281,9 +281,9 @@ class Drive:
         accounts = [
             (key.pubkey(), "sw"),
             (key.pubkey(), "s"),
-            (PROGRAM, ""),
             *self.trio(),
             (participant, "w"),
+            (self.address(b"pass", bytes(self.run), bytes(key.pubkey())), ""),
             (SYSTEM, ""),
         ]
         return self.note("join", self.send(self.instruction("join", data, accounts), signers=[key]))

@@ -28,7 +28,7 @@ ACCOUNTS: dict[str, list[str]] = {
 EVERY_PHASE = frozenset(Phase)
 CLOCK = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
 NOBODY = Pubkey(sha(b"an address without an account"))
-EVERYBODY = (ALICE, BOB, CAROL, DAVE, ERIN, FAUCET, MALLORY)
+EVERYBODY = (ALICE, BOB, CAROL, DAVE, ERIN, FAUCET, MALLORY, OLIVIA)
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Call:
         phases: where it is allowed; elsewhere it is refused with `refusal`.
         free: accounts in whose place another of the same kind is as good.
         payer: who pays, where the instruction names it apart from who acts.
+        more: accounts that do not follow from who acts.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Call:
     refusal: type[ProgramError] = WrongPhase
     free: frozenset[str] = field(default_factory=frozenset)
     payer: Actor | None = None
+    more: Callable[[World], dict[str, Pubkey]] = lambda _: {}
 
     @property
     def accounts(self) -> list[str]:
@@ -60,7 +62,9 @@ class Call:
     def instruction(self, world: World, args: Any = None) -> Instruction:
         """The instruction as the run stands, or with other arguments."""
         given = self.args(world) if args is None else args
-        more = {} if self.payer is None else {"payer": self.payer.wallet}
+        more = self.more(world)
+        if self.payer is not None:
+            more["payer"] = self.payer.wallet
         return world.instruction(self.name, self.actor, given, **more)
 
     def send(self, world: World, args: Any = None) -> Sent:
@@ -97,12 +101,11 @@ def with_each_account_swapped(call: Call, world: World) -> Iterator[tuple[str, I
     instruction = call.instruction(world)
     for place, meta in enumerate(instruction.accounts):
         name = call.accounts[place]
-        if name == "join_authority":  # there is none in these runs: nothing is looked at
-            continue
         substitutes = {"a wallet": MALLORY.wallet, "nothing": NOBODY, "a sysvar": CLOCK}
         if not meta.is_signer:
             siblings = {"run": world.run_key, "roster": world.roster_key}
             siblings |= {"rounds": world.rounds_key, "participant": world.participant_key(CAROL)}
+            siblings["pass"] = world.pass_key(CAROL)
             substitutes |= siblings | {f"other {key}": value for key, value in others.items()}
         for kind, key in substitutes.items():
             same_kind = kind in ("a wallet", f"other {name}")
@@ -117,10 +120,13 @@ def _other_run(world: World) -> dict[str, Pubkey]:
     """The accounts of another run of alice's, with the same actors in it."""
     own, capacity, settings = world.run_id, world.capacity, world.config
     world.name_run("other")
-    world.given_run()
+    world.given_run(join_authority=OLIVIA.wallet)
+    for actor in (*TRIO, ERIN):
+        world.issue_pass(actor, OLIVIA)
     world.join_all()
     keys = {"run": world.run_key, "roster": world.roster_key, "rounds": world.rounds_key}
     keys["participant"] = world.participant_key(BOB)
+    keys["pass"] = world.pass_key(ERIN)
     world.name_run(own)
     world.capacity, world.config = capacity, settings
     return keys
@@ -139,6 +145,23 @@ def created() -> World:
 def paused() -> World:
     """A complete run without members."""
     return world_at(Phase.PAUSED)
+
+
+def permitting() -> World:
+    """A run that erin needs a pass of olivia's for; dave paid for it."""
+    world = World()
+    world.given_run(join_authority=OLIVIA.wallet)
+    args = build.IssuePassArgs(wallet=ERIN.wallet, expiry=world.moment.time + 1_000)
+    issue = world.instruction("issue_pass", OLIVIA, args, payer=DAVE.wallet)
+    world.send(issue, signers=[DAVE, OLIVIA])
+    return world
+
+
+def permitted_not_yet() -> World:
+    """A run that wallets need passes of olivia's for."""
+    world = World()
+    world.given_run(join_authority=OLIVIA.wallet)
+    return world
 
 
 def hanging() -> World:
@@ -220,6 +243,10 @@ def _payee_args(_: World) -> build.SetPayeeArgs:
     return build.SetPayeeArgs(payee=OLIVIA.wallet)
 
 
+def _pass_args(world: World) -> build.IssuePassArgs:
+    return build.IssuePassArgs(wallet=ERIN.wallet, expiry=world.moment.time + 2_000)
+
+
 def _rates_args(_: World) -> build.SetRatesArgs:
     return build.SetRatesArgs(
         points_per_sequence=1, points_per_attestation=2, points_per_verdict=2**32 - 1
@@ -275,6 +302,15 @@ CALLS = (
     Call("abort", hanging, ALICE, phases=RUNNING),
     Call("close_run", paused, ALICE, phases=frozenset({P.PAUSED, P.FINISHED})),
     Call("join", paused, ERIN, _join_args, free=PAYER, payer=DAVE),
+    Call("join", permitting, ERIN, _join_args, free=PAYER, payer=DAVE),
+    Call("issue_pass", permitted_not_yet, OLIVIA, _pass_args, free=PAYER, payer=DAVE),
+    Call("issue_pass", permitting, OLIVIA, _pass_args, free=PAYER, payer=DAVE),
+    Call(
+        "revoke_pass",
+        permitting,
+        OLIVIA,
+        more=lambda w: {"rent_payer": DAVE.wallet, "pass_": w.pass_key(ERIN)},
+    ),
     Call("set_endpoint", _training, BOB, _endpoint_args),
     Call("set_weight", _training, BOB, _weight_args),
     Call("ready", lambda: world_at(P.WARMUP), BOB, lambda w: w.ready_args(BOB)),

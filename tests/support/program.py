@@ -102,6 +102,15 @@ class World(Chain):
         )
         return self.do("join", actor, args, **more)
 
+    def issue_pass(self, actor: Actor, by: Actor, *, seconds: int = 1_000) -> Sent:
+        """An actor may join for so many seconds from now on; `by` pays."""
+        args = build.IssuePassArgs(wallet=actor.wallet, expiry=self.moment.time + seconds)
+        return self.do("issue_pass", by, args)
+
+    def revoke_pass(self, actor: Actor, by: Actor, **more: Any) -> Sent:
+        """The pass of an actor is closed by who paid, or by another."""
+        return self.do("revoke_pass", by, pass_=self.pass_key(actor), **more)
+
     def join_all(self) -> None:
         """Every member that is not in the run joins it."""
         roster = self.roster

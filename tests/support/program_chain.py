@@ -28,6 +28,7 @@ from psyche_sdk._generated._program import PROGRAM_ID
 from psyche_sdk._generated.events import Event, events_in
 from psyche_sdk._generated.pdas import (
     participant_address,
+    pass_address,
     roster_address,
     rounds_address,
     run_address,
@@ -175,6 +176,10 @@ class Chain:
                 | "set_join_authority"
             ):
                 return {"authority": me, "run": self.run_key}
+            case "issue_pass":
+                return {"payer": me, "join_authority": me, "run": self.run_key}
+            case "revoke_pass":
+                return {"revoker": me, "rent_payer": me, "run": self.run_key}
             case "resume" | "pause" | "abort":
                 return {"authority": me, **trio}
             case "close_run":
@@ -198,6 +203,10 @@ class Chain:
         """The address of an actor's account in the run."""
         return participant_address(run=self.run_key, wallet=actor.wallet)
 
+    def pass_key(self, actor: Actor) -> Pubkey:
+        """The address of an actor's pass for the run."""
+        return pass_address(run=self.run_key, wallet=actor.wallet)
+
     # What stands on the chain
 
     def data(self, key: Pubkey) -> bytes:
@@ -212,9 +221,10 @@ class Chain:
         self.svm.set_account(key, Account(old.lamports, data, old.owner, executable=False))
 
     def state(self) -> tuple[bytes, ...]:
-        """The bytes of the run and its two accounts, then of its participants."""
+        """The bytes of the run and its two accounts, then of its participants and passes."""
         run = tuple(self.data(key) for key in (self.run_key, self.roster_key, self.rounds_key))
         kept = [self.data(self.participant_key(actor)) for actor in (*TRIO, ERIN)]
+        kept += [self.data(self.pass_key(actor)) for actor in (*TRIO, ERIN)]
         return (*run, *filter(None, kept))
 
     @property

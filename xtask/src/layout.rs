@@ -5,8 +5,8 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result};
 use coordinator::state::{
     columns_bytes, columns_offset, roster_bytes, rounds_bytes, Auditor, Checkpoint, Column,
-    Participant, Roster, RosterEntry, RosterHeader, RoundHeader, Rounds, RoundsHeader, Run, Seat,
-    StateRecord, StateVote,
+    Participant, Pass, Roster, RosterEntry, RosterHeader, RoundHeader, Rounds, RoundsHeader, Run,
+    Seat, StateRecord, StateVote,
 };
 use serde_json::{json, Map, Value};
 
@@ -76,5 +76,6 @@ fn types() -> Value {
         "Seat": fields!(Seat: sealed, member_id, slot, jaccard_permille, hamming_permille, manhattan_permille, alignment_permille, case, stage, verdict, reserved),
         "Rounds": fields!(Rounds: header, records),
         "Participant": fields!(Participant: version, bump, address_len, barred, slot, padding, member_id, joins, run, wallet, payee, rent_payer, address, points_earned, points_slashed, points_claimed, claims, epochs_served, rounds_served, bond_lamports, instance, reserved),
+        "Pass": fields!(Pass: version, bump, padding, expiry, run, wallet, issuer, rent_payer, instance, reserved),
     })
 }

@@ -52,8 +52,11 @@ pub enum CoordinatorError {
     /// The wallet may not join this run again.
     #[msg("The wallet may not join this run again")] // 6014
     Barred,
-    /// Joining this run needs the signature of its join authority.
-    #[msg("Joining this run needs the signature of its join authority")] // 6015
+    /// Joining this run needs a pass of its join authority, and the wallet has none: ask for one.
+    #[msg(
+        "Joining this run needs a pass of its join authority, and the wallet has none: ask for one"
+    )]
+    // 6015
     JoinAuthorityRequired,
     /// The weight is outside 1 to 1,000.
     #[msg("The weight is outside 1 to 1,000")] // 6016
@@ -282,6 +285,12 @@ pub enum CoordinatorError {
     #[msg("The proposed authority is the present one; name another, or zero to withdraw")]
     // 6090
     AuthorityUnchanged,
+    /// The wallet's pass is over: ask the join authority to renew it.
+    #[msg("The wallet's pass is over: ask the join authority to renew it")] // 6091
+    PassExpired,
+    /// The pass would be over at once: name a later expiry.
+    #[msg("The pass would be over at once: name a later expiry")] // 6092
+    PassExpiryPast,
 }
 
 impl From<ConfigError> for CoordinatorError {

@@ -2,8 +2,10 @@
 
 use anchor_lang::prelude::*;
 
+mod money;
 mod owner;
 
+pub use money::*;
 pub use owner::*;
 
 /// A run was created.

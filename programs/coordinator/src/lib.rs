@@ -101,6 +101,21 @@ pub mod coordinator {
         instructions::set_join_authority::set_join_authority(&ctx, &args)
     }
 
+    /// Permits a wallet to join until a time, or renews that permission.
+    ///
+    /// Authority: the run's join authority. Errors: `Unauthorized`, `PassExpiryPast`.
+    pub fn issue_pass(ctx: Context<IssuePass>, args: IssuePassArgs) -> Result<()> {
+        instructions::issue_pass::issue_pass(&ctx, &args)
+    }
+
+    /// Closes a pass; the rent goes back to who paid. Who is a member stays one.
+    ///
+    /// Authority: the run's join authority; and who paid, once the pass is over or the run is
+    /// closed. Errors: `Unauthorized`.
+    pub fn revoke_pass(ctx: Context<RevokePass>) -> Result<()> {
+        instructions::revoke_pass::revoke_pass(&ctx)
+    }
+
     /// Lets a paused run wait for members; Finished at once if all its steps were trained.
     ///
     /// Authority: the run's. Errors: `WrongPhase`, `RunIncomplete`.
@@ -131,8 +146,10 @@ pub mod coordinator {
 
     /// Takes a free slot.
     ///
-    /// Authority: the wallet, and the join authority where the run has one. Errors: `SlotTaken`,
-    /// `AlreadyAMember`, `Barred`, `JoinAuthorityRequired`, `WeightOutOfRange`, `NodeKeyZero`,
+    /// Where the run has a join authority, it needs a pass by it that is not over.
+    ///
+    /// Authority: the wallet. Errors: `SlotTaken`, `AlreadyAMember`, `Barred`,
+    /// `JoinAuthorityRequired`, `PassExpired`, `WeightOutOfRange`, `NodeKeyZero`,
     /// `AddressTooLong`, `UnknownSlot`.
     pub fn join(ctx: Context<Join>, args: JoinArgs) -> Result<()> {
         instructions::join::join(&ctx, &args)

@@ -6,12 +6,14 @@ from __future__ import annotations
 from typing import Final
 
 PARTICIPANT_DISCRIMINATOR: Final = b" \x8elO\xf7\xb36\x06"
+PASS_DISCRIMINATOR: Final = b"(\xf7\x8cq8\x0e9,"
 ROSTER_DISCRIMINATOR: Final = b"\xd3l\xaa\x16\xfd\xb1\xa2\xc2"
 ROUNDS_DISCRIMINATOR: Final = b"\xf0\x15*\x13\xe6\xd0F\xc9"
 RUN_DISCRIMINATOR: Final = b"\xc76\x9bV\xebs\xf6\xbd"
 
 #: Bytes of the zero-copy accounts, the discriminator included.
 PARTICIPANT_BYTES: Final = 376
+PASS_BYTES: Final = 216
 ROSTER_BYTES: Final = 1928
 ROUNDS_BYTES: Final = 7240
 RUN_BYTES: Final = 3160
@@ -19,6 +21,7 @@ RUN_BYTES: Final = 3160
 #: Discriminator -> name.
 NAMES: Final[dict[bytes, str]] = {
     PARTICIPANT_DISCRIMINATOR: "Participant",
+    PASS_DISCRIMINATOR: "Pass",
     ROSTER_DISCRIMINATOR: "Roster",
     ROUNDS_DISCRIMINATOR: "Rounds",
     RUN_DISCRIMINATOR: "Run",

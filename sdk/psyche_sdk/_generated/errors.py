@@ -77,6 +77,8 @@ __all__ = [
     "NotYourSlot",
     "NothingToAttest",
     "Overflow",
+    "PassExpired",
+    "PassExpiryPast",
     "PauseAlreadyRequested",
     "PayeeZero",
     "PayloadTooLarge",
@@ -225,11 +227,13 @@ class Barred(_Base):
 
 
 class JoinAuthorityRequired(_Base):
-    """Joining this run needs the signature of its join authority."""
+    """Joining this run needs a pass of its join authority, and the wallet has none: ask for one."""
 
     code = 6015
     name = "JoinAuthorityRequired"
-    message = "Joining this run needs the signature of its join authority"
+    message = (
+        "Joining this run needs a pass of its join authority, and the wallet has none: ask for one"
+    )
 
 
 class WeightOutOfRange(_Base):
@@ -832,6 +836,22 @@ class AuthorityUnchanged(_Base):
     message = "The proposed authority is the present one; name another, or zero to withdraw"
 
 
+class PassExpired(_Base):
+    """The wallet's pass is over: ask the join authority to renew it."""
+
+    code = 6091
+    name = "PassExpired"
+    message = "The wallet's pass is over: ask the join authority to renew it"
+
+
+class PassExpiryPast(_Base):
+    """The pass would be over at once: name a later expiry."""
+
+    code = 6092
+    name = "PassExpiryPast"
+    message = "The pass would be over at once: name a later expiry"
+
+
 #: Code -> (name, message).
 ERRORS: Final[dict[int, tuple[str, str]]] = {
     6000: ("Unauthorized", "The signer may not do this to this run"),
@@ -849,7 +869,10 @@ ERRORS: Final[dict[int, tuple[str, str]]] = {
     6012: ("SlotTaken", "The named slot is held, or a round record still names it"),
     6013: ("WrongMemberState", "The member is in another state than the instruction needs"),
     6014: ("Barred", "The wallet may not join this run again"),
-    6015: ("JoinAuthorityRequired", "Joining this run needs the signature of its join authority"),
+    6015: (
+        "JoinAuthorityRequired",
+        "Joining this run needs a pass of its join authority, and the wallet has none: ask for one",
+    ),
     6016: ("WeightOutOfRange", "The weight is outside 1 to 1,000"),
     6017: ("NodeKeyZero", "The node key is zero"),
     6018: ("AddressTooLong", "The node address is longer than 96 bytes"),
@@ -937,6 +960,8 @@ ERRORS: Final[dict[int, tuple[str, str]]] = {
         "AuthorityUnchanged",
         "The proposed authority is the present one; name another, or zero to withdraw",
     ),
+    6091: ("PassExpired", "The wallet's pass is over: ask the join authority to renew it"),
+    6092: ("PassExpiryPast", "The pass would be over at once: name a later expiry"),
 }
 
 #: Code -> class.
@@ -1032,4 +1057,6 @@ BY_CODE: Final[dict[int, type[_Base]]] = {
     6088: MetadataTooLong,
     6089: PayeeZero,
     6090: AuthorityUnchanged,
+    6091: PassExpired,
+    6092: PassExpiryPast,
 }

@@ -24,12 +24,14 @@ BEHIND_DISCRIMINATOR: Final = b"a6q\xe8\x97\x18\xd5\xc0"
 CLOSE_RUN_DISCRIMINATOR: Final = b"\x1f=\x82LJ\x93\xab\xcc"
 COMMIT_DISCRIMINATOR: Final = b"\xdf\x8c\x8e\xa5\xe5\xd0\x9cJ"
 CREATE_RUN_DISCRIMINATOR: Final = b"\xc3\xf1\xf5\x8bem\xd1\xed"
+ISSUE_PASS_DISCRIMINATOR: Final = b"\xfa65\xe4\xc9tG\xe0"
 JOIN_DISCRIMINATOR: Final = b"\xce7\x02jq\xdc\x11\xa3"
 LEAVE_DISCRIMINATOR: Final = b";\xea\x94lk\x95\xadp"
 PAUSE_DISCRIMINATOR: Final = b"\xd3\x16\xdd\xfbJy\xc1/"
 READY_DISCRIMINATOR: Final = b"\x15u<I`y\xd1K"
 RESUME_DISCRIMINATOR: Final = b"\x01\xa63\xaa\x7f \x8d\xce"
 REVEAL_STATE_DISCRIMINATOR: Final = b"\x87\x19m\xa7\xd5\xaa-\x9a"
+REVOKE_PASS_DISCRIMINATOR: Final = b"\x08\xce\x88d\xb2\xdb\xa8\xfc"
 SET_AUTHORITY_DISCRIMINATOR: Final = b"\x85\xfa%\x15n\xa3\x1ay"
 SET_ENDPOINT_DISCRIMINATOR: Final = b"\xfc\xcdkv-|k>"
 SET_JOIN_AUTHORITY_DISCRIMINATOR: Final = b"\x05\xd9\xa3\xf0\x8d\xfe\x92\xd4"
@@ -52,12 +54,14 @@ NAMES: Final[dict[bytes, str]] = {
     CLOSE_RUN_DISCRIMINATOR: "close_run",
     COMMIT_DISCRIMINATOR: "commit",
     CREATE_RUN_DISCRIMINATOR: "create_run",
+    ISSUE_PASS_DISCRIMINATOR: "issue_pass",
     JOIN_DISCRIMINATOR: "join",
     LEAVE_DISCRIMINATOR: "leave",
     PAUSE_DISCRIMINATOR: "pause",
     READY_DISCRIMINATOR: "ready",
     RESUME_DISCRIMINATOR: "resume",
     REVEAL_STATE_DISCRIMINATOR: "reveal_state",
+    REVOKE_PASS_DISCRIMINATOR: "revoke_pass",
     SET_AUTHORITY_DISCRIMINATOR: "set_authority",
     SET_ENDPOINT_DISCRIMINATOR: "set_endpoint",
     SET_JOIN_AUTHORITY_DISCRIMINATOR: "set_join_authority",
@@ -354,6 +358,38 @@ def create_run(
     return Instruction(program_id, data, metas)
 
 
+def issue_pass(
+    *,
+    payer: Pubkey,
+    join_authority: Pubkey,
+    run: Pubkey,
+    args: _t.IssuePassArgs,
+    pass_: Pubkey | None = None,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Permits a wallet to join until a time, or renews that permission.
+
+    Authority: the run's join authority. Errors: `Unauthorized`, `PassExpiryPast`.
+    """
+    if pass_ is None:
+        pass_ = _pdas.pass_address(run=run, wallet=args.wallet, program_id=program_id)
+    metas = [
+        AccountMeta(payer, is_signer=True, is_writable=True),
+        AccountMeta(join_authority, is_signer=True, is_writable=False),
+        AccountMeta(run, is_signer=False, is_writable=False),
+        AccountMeta(pass_, is_signer=False, is_writable=True),
+        AccountMeta(SYSTEM_PROGRAM, is_signer=False, is_writable=False),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "issue_pass",
+        ISSUE_PASS_DISCRIMINATOR,
+        ("args", _t.ISSUE_PASS_ARGS_CODEC, args),
+    )
+    return Instruction(program_id, data, metas)
+
+
 def join(
     *,
     payer: Pubkey,
@@ -362,29 +398,31 @@ def join(
     roster: Pubkey,
     rounds: Pubkey,
     args: _t.JoinArgs,
-    join_authority: Pubkey | None = None,
     participant: Pubkey | None = None,
+    pass_: Pubkey | None = None,
     remaining_accounts: Sequence[AccountMeta] = (),
     program_id: Pubkey = PROGRAM_ID,
 ) -> Instruction:
     """Takes a free slot.
 
-    Authority: the wallet, and the join authority where the run has one. Errors: `SlotTaken`,
-    `AlreadyAMember`, `Barred`, `JoinAuthorityRequired`, `WeightOutOfRange`, `NodeKeyZero`,
-    `AddressTooLong`, `UnknownSlot`.
+    Where the run has a join authority, it needs a pass by it that is not over.
+
+    Authority: the wallet. Errors: `SlotTaken`, `AlreadyAMember`, `Barred`,
+    `JoinAuthorityRequired`, `PassExpired`, `WeightOutOfRange`, `NodeKeyZero`, `AddressTooLong`,
+    `UnknownSlot`.
     """
     if participant is None:
         participant = _pdas.participant_address(run=run, wallet=wallet, program_id=program_id)
+    if pass_ is None:
+        pass_ = _pdas.pass_address(run=run, wallet=wallet, program_id=program_id)
     metas = [
         AccountMeta(payer, is_signer=True, is_writable=True),
         AccountMeta(wallet, is_signer=True, is_writable=False),
-        AccountMeta(join_authority, is_signer=True, is_writable=False)
-        if join_authority is not None
-        else AccountMeta(program_id, is_signer=False, is_writable=False),
         AccountMeta(run, is_signer=False, is_writable=True),
         AccountMeta(roster, is_signer=False, is_writable=True),
         AccountMeta(rounds, is_signer=False, is_writable=True),
         AccountMeta(participant, is_signer=False, is_writable=True),
+        AccountMeta(pass_, is_signer=False, is_writable=False),
         AccountMeta(SYSTEM_PROGRAM, is_signer=False, is_writable=False),
         *remaining_accounts,
     ]
@@ -539,6 +577,34 @@ def reveal_state(
         "reveal_state",
         REVEAL_STATE_DISCRIMINATOR,
         ("args", _t.REVEAL_STATE_ARGS_CODEC, args),
+    )
+    return Instruction(program_id, data, metas)
+
+
+def revoke_pass(
+    *,
+    revoker: Pubkey,
+    rent_payer: Pubkey,
+    run: Pubkey,
+    pass_: Pubkey,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Closes a pass; the rent goes back to who paid. Who is a member stays one.
+
+    Authority: the run's join authority; and who paid, once the pass is over or the run is
+    closed. Errors: `Unauthorized`.
+    """
+    metas = [
+        AccountMeta(revoker, is_signer=True, is_writable=False),
+        AccountMeta(rent_payer, is_signer=False, is_writable=True),
+        AccountMeta(run, is_signer=False, is_writable=False),
+        AccountMeta(pass_, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "revoke_pass",
+        REVOKE_PASS_DISCRIMINATOR,
     )
     return Instruction(program_id, data, metas)
 

@@ -23,6 +23,11 @@ def rounds_address(*, run: Pubkey, program_id: Pubkey = PROGRAM_ID) -> Pubkey:
     return Pubkey.find_program_address([b"rounds", bytes(run)], program_id)[0]
 
 
+def pass_address(*, run: Pubkey, wallet: Pubkey, program_id: Pubkey = PROGRAM_ID) -> Pubkey:
+    """Return the address of `pass`."""
+    return Pubkey.find_program_address([b"pass", bytes(run), bytes(wallet)], program_id)[0]
+
+
 def participant_address(*, run: Pubkey, wallet: Pubkey, program_id: Pubkey = PROGRAM_ID) -> Pubkey:
     """Return the address of `participant`."""
     return Pubkey.find_program_address([b"participant", bytes(run), bytes(wallet)], program_id)[0]

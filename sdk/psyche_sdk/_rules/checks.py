@@ -39,6 +39,7 @@ RUN: Final = Kind("Run", _heads.RUN_DISCRIMINATOR, layouts.RUN)
 ROSTER: Final = Kind("Roster", _heads.ROSTER_DISCRIMINATOR, layouts.ROSTER_HEADER)
 ROUNDS: Final = Kind("Rounds", _heads.ROUNDS_DISCRIMINATOR, layouts.ROUNDS)
 PARTICIPANT: Final = Kind("Participant", _heads.PARTICIPANT_DISCRIMINATOR, layouts.PARTICIPANT)
+PASS: Final = Kind("Pass", _heads.PASS_DISCRIMINATOR, layouts.PASS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,8 +188,9 @@ fn address(
             wallet
         };
         return match named.name.as_str() {
+            "pass" => scene.derive(&[seeds::PASS, run.as_ref(), who.as_ref()]),
             "participant" => scene.derive(&[seeds::PARTICIPANT, run.as_ref(), who.as_ref()]),
-            "join_authority" => owner,
+            "join_authority" | "revoker" => permitter(scene).unwrap_or(owner),
             _ => who,
         };
     }
@@ -210,6 +211,12 @@ fn address(
         .collect();
     let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
     scene.derive(&parts)
+}
+
+/// The run's join authority, where it has one.
+fn permitter(scene: &Scene) -> Option<Pubkey> {
+    let authority = scene.state()?.join_authority;
+    (authority != Pubkey::default()).then_some(authority)
 }
 
 /// Another account, a missing signature, one account too few, or one twice.

@@ -1,6 +1,8 @@
 //! The accounts that several instructions have in common.
 
-use anchor_lang::prelude::*;
+use core::cell::Ref;
+
+use anchor_lang::{prelude::*, Discriminator};
 
 use crate::{
     errors::CoordinatorError,
@@ -84,6 +86,50 @@ pub fn with_world(
     let mut world = World::open(key, &mut run, &mut roster, &mut rounds, now, CHAIN)?;
     act(&mut world)?;
     world.invariant()
+}
+
+/// What is asked of a run that may be closed already.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// Its instance.
+    pub instance: [u8; 32],
+    /// Whose passes joining needs; zero: nobody's.
+    pub join_authority: Pubkey,
+    /// Its roster.
+    pub roster: Pubkey,
+}
+
+/// The run at an address that the caller has compared; none if it is closed.
+///
+/// # Errors
+/// `WrongAccount` for what is neither a run nor closed, `WrongVersion`.
+pub fn standing_run(account: &AccountInfo) -> Result<Option<Standing>> {
+    if *account.owner == System::id() && account.data_is_empty() {
+        return Ok(None);
+    }
+    let run = read::<Run>(account).ok_or(CoordinatorError::WrongAccount)?;
+    check_version(run.version)?;
+    Ok(Some(Standing {
+        instance: run.instance,
+        join_authority: run.join_authority,
+        roster: run.roster,
+    }))
+}
+
+/// What stands in an account of this program; none if it is another program's, of another kind or
+/// of another length.
+pub fn read<'a, T: Discriminator + bytemuck::Pod>(
+    account: &'a AccountInfo<'_>,
+) -> Option<Ref<'a, T>> {
+    if *account.owner != crate::ID {
+        return None;
+    }
+    let data = account.try_borrow_data().ok()?;
+    let found = Ref::filter_map(data, |bytes| {
+        let bytes = bytes.strip_prefix(T::DISCRIMINATOR)?;
+        bytemuck::try_from_bytes(bytes).ok()
+    });
+    found.ok()
 }
 
 /// The chain's time.

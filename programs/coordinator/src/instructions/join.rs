@@ -2,13 +2,13 @@
 
 use anchor_lang::prelude::*;
 
-use super::{check_version, create_run::copy_text, with_world};
+use super::{check_version, create_run::copy_text, now, read, with_world};
 use crate::{
     errors::CoordinatorError,
     events::Joined,
     machine::{phase::Phase, shares::MAX_WEIGHT},
     state::{
-        seeds, MemberState, Participant, Roster, RosterEntry, Rounds, Run, ACCOUNT_VERSION,
+        seeds, MemberState, Participant, Pass, Roster, RosterEntry, Rounds, Run, ACCOUNT_VERSION,
         ADDRESS_BYTES, PARTICIPANT_BYTES, RECORDS,
     },
     world::World,
@@ -35,8 +35,6 @@ pub struct Join<'info> {
     pub payer: Signer<'info>,
     /// The wallet that joins.
     pub wallet: Signer<'info>,
-    /// The run's join authority, where it has one.
-    pub join_authority: Option<Signer<'info>>,
     /// The run.
     #[account(
         mut,
@@ -59,6 +57,11 @@ pub struct Join<'info> {
         bump,
     )]
     pub participant: AccountLoader<'info, Participant>,
+    /// The wallet's pass, or nothing where the run needs none.
+    /// CHECK: its address is compared here; what stands in it is looked at only where a run has a
+    /// join authority, and then everything is (`check_pass`).
+    #[account(seeds = [seeds::PASS, run.key().as_ref(), wallet.key().as_ref()], bump)]
+    pub pass: UncheckedAccount<'info>,
     /// The system program.
     pub system_program: Program<'info, System>,
 }
@@ -69,7 +72,7 @@ pub struct Join<'info> {
 /// As documented there.
 pub fn join(ctx: &Context<Join>, args: &JoinArgs) -> Result<()> {
     let accounts = &ctx.accounts;
-    check_permission(accounts)?;
+    check_pass(accounts)?;
     check_weight(args.weight)?;
     let wallet = accounts.wallet.key();
     // Fails on an account that exists already, which then is opened as it is.
@@ -114,13 +117,24 @@ pub fn begin_instance(participant: &mut Participant, instance: [u8; 32]) {
     participant.rounds_served = 0;
 }
 
-fn check_permission(accounts: &Join) -> Result<()> {
-    let needed = accounts.run.load()?.join_authority;
-    let given = accounts.join_authority.as_ref().map(Key::key);
+/// Where the run has a join authority: the wallet has a pass by it, for this instance, not over.
+fn check_pass(accounts: &Join) -> Result<()> {
+    let run = accounts.run.load()?;
+    if run.join_authority == Pubkey::default() {
+        return Ok(());
+    }
+    let pass = read::<Pass>(&accounts.pass).ok_or(CoordinatorError::JoinAuthorityRequired)?;
+    check_version(pass.version)?;
     require!(
-        needed == Pubkey::default() || given == Some(needed),
+        pass.run == accounts.run.key() && pass.wallet == accounts.wallet.key(),
+        CoordinatorError::WrongAccount
+    );
+    // One by another authority, or for another run at this address, is none.
+    require!(
+        pass.issuer == run.join_authority && pass.instance == run.instance,
         CoordinatorError::JoinAuthorityRequired
     );
+    require!(pass.expiry > now()?.time, CoordinatorError::PassExpired);
     Ok(())
 }
 

@@ -17,6 +17,7 @@
 )]
 
 pub mod participant;
+pub mod pass;
 pub mod record;
 pub mod roster;
 pub mod rounds;
@@ -27,6 +28,7 @@ pub mod seeds;
 mod tests;
 
 pub use participant::*;
+pub use pass::*;
 pub use record::*;
 pub use roster::*;
 pub use rounds::*;

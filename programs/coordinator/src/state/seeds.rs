@@ -8,3 +8,5 @@ pub const ROSTER: &[u8] = b"roster";
 pub const ROUNDS: &[u8] = b"rounds";
 /// `Participant`: "participant", run, wallet.
 pub const PARTICIPANT: &[u8] = b"participant";
+/// `Pass`: "pass", run, wallet.
+pub const PASS: &[u8] = b"pass";

@@ -94,6 +94,11 @@ fn a_participant_lies_byte_by_byte() {
 }
 
 #[test]
+fn a_pass_lies_byte_by_byte() {
+    assert_layout!(Pass: (version, 1), (bump, 1), (padding, 6), (expiry, 8), (run, 32), (wallet, 32), (issuer, 32), (rent_payer, 32), (instance, 32), (reserved, 32));
+}
+
+#[test]
 fn a_configuration_lies_byte_by_byte() {
     use crate::machine::config::RunConfig;
     assert_layout!(RunConfig: (total_steps, 8), (batch_ramp_steps, 8), (data_sequences, 8), (bond_lamports, 8), (slash_points, 8), (data_seed, 32), (waiting_seconds, 4), (warmup_seconds, 4), (train_seconds, 4), (grace_seconds, 4), (witness_seconds, 4), (cooldown_seconds, 4), (ready_seconds, 4), (epoch_rounds, 4), (snapshot_rounds, 4), (batch_sequences_start, 4), (batch_sequences_end, 4), (sequence_tokens, 4), (payload_bytes_max, 4), (bloom_false_positive_ppm, 4), (points_per_sequence, 4), (points_per_attestation, 4), (points_per_verdict, 4), (init_min_members, 2), (min_members, 2), (jaccard_min_permille, 2), (hamming_max_permille, 2), (manhattan_max_permille, 2), (alignment_min_permille, 2), (overlap, 1), (attestation_kind, 1), (admit_anytime, 1), (witness_count, 1), (verification_percent, 1), (committee_size, 1), (misses_max, 1), (share_percent_max, 1), (reserved, 32));
