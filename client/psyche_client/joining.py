@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlparse
 import numpy as np
 from solders.keypair import Keypair
 
+from psyche_client.admission import check_admission
 from psyche_client.chain import Chain
 from psyche_client.data.errors import DataError
 from psyche_client.data.shards import LocalShards
@@ -72,6 +73,7 @@ async def _join(options: JoinOptions, wallet: Keypair) -> bool:
             facts = read_facts((await coordinator.run()).data)
             if not await coordinator.balance():
                 raise InsufficientFunds(str(wallet.pubkey()), "it holds nothing")
+            await check_admission(coordinator, wallet.pubkey())
             document = read_document(options.home, facts)
             endpoint = await Endpoint.start(
                 node_seed(options.home / "node.key"),

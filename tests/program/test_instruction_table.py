@@ -214,7 +214,18 @@ def test_who_has_left_cannot_act_any_more(call: Call) -> None:
         call.send(world)
 
 
-@calls(*OWNERS, "accept_authority", "issue_pass", "revoke_pass", "tick", "commit", "attest", "ready", "join", "leave")
+@calls(
+    *OWNERS,
+    "accept_authority",
+    "issue_pass",
+    "revoke_pass",
+    "tick",
+    "commit",
+    "attest",
+    "ready",
+    "join",
+    "leave",
+)
 def test_an_account_of_another_layout_version_is_refused(call: Call) -> None:
     world = call.given()
     instruction = call.instruction(world)

@@ -21,7 +21,7 @@ from psyche_sdk.program_errors import (
     WrongMemberState,
 )
 from psyche_sdk.views import MemberState, Phase
-from support.actors import ALICE, BOB, CAROL, DAVE, ERIN, MALLORY, TRIO, crowd
+from support.actors import BOB, CAROL, DAVE, ERIN, MALLORY, TRIO, crowd
 from support.program import World, build, sha, world_at
 
 ADDRESS_OFFSET = 8 + layouts.PARTICIPANT.fields["address"][1]

@@ -48,6 +48,7 @@ from psyche_sdk.views import (
     share_of,
     witnesses,
 )
+from support import money
 from support.actors import ALICE, ERIN, TRIO, Actor
 from support.program_config import config, sha
 
@@ -161,6 +162,9 @@ class Chain:
     def accounts_of(self, name: str, actor: Actor) -> dict[str, Any]:
         """The accounts that an instruction of an actor names."""
         me = actor.wallet
+        found = money.accounts_of(self, name, me)
+        if found is not None:
+            return found
         trio = {"run": self.run_key, "roster": self.roster_key, "rounds": self.rounds_key}
         match name:
             case "create_run":
@@ -176,10 +180,6 @@ class Chain:
                 | "set_join_authority"
             ):
                 return {"authority": me, "run": self.run_key}
-            case "issue_pass":
-                return {"payer": me, "join_authority": me, "run": self.run_key}
-            case "revoke_pass":
-                return {"revoker": me, "rent_payer": me, "run": self.run_key}
             case "resume" | "pause" | "abort":
                 return {"authority": me, **trio}
             case "close_run":
@@ -189,10 +189,6 @@ class Chain:
             case "set_endpoint":
                 two = {"run": self.run_key, "roster": self.roster_key}
                 return {"wallet": me, **two, "participant": self.participant_key(actor)}
-            case "accept_authority":
-                return {"proposed_authority": me, "run": self.run_key}
-            case "set_payee":
-                return {"wallet": me, "participant": self.participant_key(actor)}
             case "set_weight":
                 return {"wallet": me, "run": self.run_key, "roster": self.roster_key}
             case "tick":

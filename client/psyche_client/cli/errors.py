@@ -33,6 +33,7 @@ class CommandError(Exception):
 
 CODES: dict[str, Code] = {
     "psyche_client._sections.ConfigError": Code.USAGE,
+    "psyche_client.admission.AdmissionError": Code.REFUSED,
     "psyche_client.chain.TakenOverError": Code.USAGE,
     "psyche_client.data.errors.DataError": Code.DATA,
     "psyche_client.demo.director.DesyncError": Code.DESYNC,

@@ -13,6 +13,7 @@ import typer
 
 from psyche_client.cli.errors import Code, CommandError
 from psyche_client.cli.keys import load_key
+from psyche_client.cli.opened import tell, with_run
 from psyche_client.cli.output import put, put_json, say, sol
 from psyche_client.cli.runs import config_facts, member_facts, run_facts, state_of
 from psyche_client.cli.settings import Json, Url, WalletFile, endpoint, wallet_path
@@ -72,12 +73,12 @@ def create(
             await coordinator.resume()
         rent = (await coordinator.snapshot()).lamports
         facts = {"address": address, "run": f"{key.pubkey()}/{config.run.id}", "rent": rent}
-        _tell(facts, [f"{address}"], json=json)
+        tell(facts, [f"{address}"], json=json)
         say(f"created {facts['run']}; its accounts hold {sol(rent)}, which comes back on closing")
         if not start:
             say(f"it is paused: let it begin with `psyche run resume {address}`")
 
-    _with(address, work, url=url, wallet=wallet_path(wallet))
+    with_run(address, work, url=url, wallet=wallet_path(wallet))
 
 
 @app.command()
@@ -97,7 +98,7 @@ def show(run: RunName, *, url: Url = None, json: Json = False) -> None:
         for member in members:
             put("  ".join(f"{name} {value}" for name, value in member.items()))
 
-    _with(run, work, url=url)
+    with_run(run, work, url=url)
 
 
 @app.command(name="list")
@@ -142,7 +143,7 @@ def watch(run: RunName, *, url: Url = None, json: Json = False) -> None:
                 else:
                     put(plain_line(state, now=snapshot.unix_seconds or 0))
 
-    _with(run, work, url=url)
+    with_run(run, work, url=url)
 
 
 @app.command()
@@ -151,9 +152,9 @@ def config(run: RunName, *, url: Url = None, json: Json = False) -> None:
 
     async def work(coordinator: Coordinator) -> None:
         facts = config_facts((await coordinator.run()).data)
-        _tell(facts, [f"{name:<28} {value}" for name, value in facts.items()], json=json)
+        tell(facts, [f"{name:<28} {value}" for name, value in facts.items()], json=json)
 
-    _with(run, work, url=url)
+    with_run(run, work, url=url)
 
 
 @app.command()
@@ -194,26 +195,7 @@ def _act(
         await action(coordinator)
         say(f"{coordinator.address} {done}")
 
-    _with(run, work, url=url, wallet=wallet_path(wallet))
-
-
-def _with(
-    run: str,
-    work: Callable[[Coordinator], Awaitable[None]],
-    *,
-    url: str | None,
-    wallet: Path | None = None,
-) -> None:
-    """Opens a run, does one thing with it, closes the connections."""
-    from psyche_sdk import Coordinator, pda  # noqa: PLC0415 - a page of help needs no chain
-
-    payer = load_key(wallet) if wallet is not None else None
-
-    async def opened() -> None:
-        async with Coordinator(endpoint(url), pda.parse_run(run), payer=payer) as coordinator:
-            await work(coordinator)
-
-    asyncio.run(opened())
+    with_run(run, work, url=url, wallet=wallet_path(wallet))
 
 
 async def _refuse_existing(coordinator: Coordinator, name: str) -> None:
@@ -238,10 +220,3 @@ async def _all_runs(transport: Any, program: Any, discriminator: bytes) -> list[
         "getProgramAccounts", [str(program), {"encoding": "base64", "filters": filters}]
     )
     return [run_facts(base64.b64decode(one["account"]["data"][0]), one["pubkey"]) for one in answer]
-
-
-def _tell(facts: dict[str, Any], lines: list[str], *, json: bool) -> None:
-    if json:
-        put_json(facts)
-    for line in [] if json else lines:
-        put(line)

@@ -25,6 +25,8 @@ Event: TypeAlias = (
     | _t.Joined
     | _t.MemberChanged
     | _t.MembersChanged
+    | _t.PassIssued
+    | _t.PassRevoked
     | _t.PauseRequested
     | _t.PayeeChanged
     | _t.PhaseChanged
@@ -52,6 +54,8 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"\x10\x14,0\x84\xbdDb": _t.JOINED_CODEC,
     b"\x8a0\xea\x03\xb4SO\xf3": _t.MEMBER_CHANGED_CODEC,
     b"\x80\xab\x8f\xbd\x9f\xcf\x9f^": _t.MEMBERS_CHANGED_CODEC,
+    b"\x03O\xe6*\x86c\xa6\x90": _t.PASS_ISSUED_CODEC,
+    b"\xa2r(\x1a\xc4$&\xf4": _t.PASS_REVOKED_CODEC,
     b"}%\xae\xd3\xb77\x81\x07": _t.PAUSE_REQUESTED_CODEC,
     b"\xe2\xef\xda\x04\xe3\xdb\x83\xa6": _t.PAYEE_CHANGED_CODEC,
     b"\xb2\xc9C\xde\xd0$\xd5\xdb": _t.PHASE_CHANGED_CODEC,

@@ -117,6 +117,35 @@ PARTICIPANT: Final = _sized(
     368,
 )
 
+#: A wallet's permission to join a run. Seeds "pass", run, wallet.
+PASS: Final = _sized(
+    np.dtype(
+        [
+            #: Layout version.
+            ("version", "u1"),
+            #: Bump of the address.
+            ("bump", "u1"),
+            #: Zero.
+            ("padding", "u1", (6,)),
+            #: Unix seconds from which on it is over.
+            ("expiry", "<i8"),
+            #: The run.
+            ("run", "u1", (32,)),
+            #: Who may join.
+            ("wallet", "u1", (32,)),
+            #: The join authority that issued, or last renewed it.
+            ("issuer", "u1", (32,)),
+            #: Who gets the rent back.
+            ("rent_payer", "u1", (32,)),
+            #: Instance of the run that it is for.
+            ("instance", "u1", (32,)),
+            #: For later versions; zero.
+            ("reserved", "u1", (32,)),
+        ]
+    ),
+    208,
+)
+
 #: What a roster says before its entries.
 ROSTER_HEADER: Final = _sized(
     np.dtype(
@@ -667,6 +696,11 @@ RUN: Final = _sized(
 def decode_participant(data: bytes) -> np.void:
     """Return an account's data as a `Participant`; DecodeError if it is none."""
     return _record(data, PARTICIPANT, _accounts.PARTICIPANT_DISCRIMINATOR)
+
+
+def decode_pass_(data: bytes) -> np.void:
+    """Return an account's data as a `Pass`; DecodeError if it is none."""
+    return _record(data, PASS, _accounts.PASS_DISCRIMINATOR)
 
 
 def decode_roster(data: bytes) -> np.void:

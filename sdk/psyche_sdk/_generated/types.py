@@ -451,6 +451,23 @@ INTERVAL_CODEC: Final[_b.Codec[Interval]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IssuePassArgs:
+    """Arguments of `issue_pass`."""
+
+    #: Who may join.
+    wallet: Pubkey
+    #: Until when, Unix seconds.
+    expiry: int
+
+
+ISSUE_PASS_ARGS_CODEC: Final[_b.Codec[IssuePassArgs]] = _b.struct(
+    IssuePassArgs,
+    ("wallet", _b.PUBKEY),
+    ("expiry", _b.I64),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JoinArgs:
     """Arguments of `join`."""
 
@@ -587,6 +604,55 @@ MEMBERS_CHANGED_CODEC: Final[_b.Codec[MembersChanged]] = _b.struct(
     ("round", _b.U32),
     ("state_after", _b.U8),
     ("slots", _b.BYTES),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassIssued:
+    """A wallet may join until a time."""
+
+    #: The run.
+    run: Pubkey
+    #: The wallet.
+    wallet: Pubkey
+    #: The join authority.
+    issuer: Pubkey
+    #: Until when it could, Unix seconds; 0: it could not.
+    expiry_before: int
+    #: Until when it can, Unix seconds.
+    expiry_after: int
+
+
+PASS_ISSUED_CODEC: Final[_b.Codec[PassIssued]] = _b.struct(
+    PassIssued,
+    ("run", _b.PUBKEY),
+    ("wallet", _b.PUBKEY),
+    ("issuer", _b.PUBKEY),
+    ("expiry_before", _b.I64),
+    ("expiry_after", _b.I64),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassRevoked:
+    """A pass was closed."""
+
+    #: The run.
+    run: Pubkey
+    #: The wallet that had it.
+    wallet: Pubkey
+    #: Who closed it.
+    revoker: Pubkey
+    #: Until when it was good, Unix seconds.
+    expiry: int
+
+
+PASS_REVOKED_CODEC: Final[_b.Codec[PassRevoked]] = _b.struct(
+    PassRevoked,
+    ("run", _b.PUBKEY),
+    ("wallet", _b.PUBKEY),
+    ("revoker", _b.PUBKEY),
+    ("expiry", _b.I64),
 )
 
 

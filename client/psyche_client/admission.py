@@ -1,0 +1,52 @@
+"""What a run asks of a wallet before it may join: looked at once, before anything is paid."""
+
+from __future__ import annotations
+
+import time
+
+from solders.pubkey import Pubkey
+
+from psyche_sdk.coordinator import Coordinator
+from psyche_sdk.errors import AccountError
+from psyche_sdk.views import Run, decode_pass, decode_roster, decode_run
+
+
+class AdmissionError(Exception):
+    """The wallet cannot join the run as things stand."""
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+async def check_admission(coordinator: Coordinator, wallet: Pubkey) -> None:
+    """Looks whether the wallet may join; who is a member already may.
+
+    Raises:
+        AdmissionError: what is missing.
+        PsycheError: the run could not be read.
+    """
+    snapshot = await coordinator.snapshot()
+    run = decode_run(snapshot.run.data)
+    if decode_roster(snapshot.roster.data).find(bytes(wallet)) is not None:
+        return
+    now = time.time() if snapshot.unix_seconds is None else snapshot.unix_seconds
+    if run.join_authority is not None:
+        await _check_pass(coordinator, run, wallet, int(now))
+
+
+async def _check_pass(coordinator: Coordinator, run: Run, wallet: Pubkey, now: int) -> None:
+    assert run.join_authority is not None
+    authority = Pubkey(run.join_authority)
+    hint = f"{authority} issues it: `psyche pass issue {coordinator.address} {wallet}`"
+    try:
+        found = decode_pass((await coordinator.join_pass(wallet)).data)
+    except AccountError:
+        raise AdmissionError(
+            f"this run asks for a pass, and the wallet {wallet} has none", hint=hint
+        ) from None
+    if found.admits(run, now):
+        return
+    known = (found.issuer, found.instance) == (run.join_authority, run.instance)
+    why = "is over" if known else "is not by the run's present join authority"
+    raise AdmissionError(f"the pass of the wallet {wallet} {why}", hint=hint)
