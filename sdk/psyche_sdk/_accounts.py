@@ -23,7 +23,7 @@ from psyche_sdk.errors import (
 )
 
 #: Layout versions that this release reads.
-VERSIONS: Final = (1,)
+VERSIONS: Final = (2,)
 CLOCK_ADDRESS: Final = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
 _HEAD_BYTES = 8
 _CLOCK_BYTES = 40

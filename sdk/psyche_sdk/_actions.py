@@ -7,7 +7,7 @@ for compute units, signs, sends, and returns once the instruction took effect.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from solders.instruction import Instruction
 from solders.keypair import Keypair
@@ -18,6 +18,9 @@ from psyche_sdk._generated import instructions as _ix
 from psyche_sdk._generated import types as _t
 from psyche_sdk._send import Receipt, Sender
 from psyche_sdk.errors import ConfigError
+
+#: Instructions that need nobody's signature but the payer's.
+UNSIGNED: Final = ("allocate", "migrate", "migrate_participant", "tick")
 
 #: `allocate`s of one transaction: more would not fit into 1,232 bytes.
 ALLOCATES_MAX = 32
@@ -195,6 +198,20 @@ class Actions:
         built = _ix.tick(run=self.address, roster=self.roster_address, rounds=self.rounds_address)
         return await self._send("tick", [built], units=units)
 
+    async def migrate(self) -> Receipt:
+        """Take the run's accounts from the layout version before to the present one."""
+        built = _ix.migrate(
+            run=self.address, roster=self.roster_address, rounds=self.rounds_address
+        )
+        return await self._send("migrate", [built])
+
+    async def migrate_participant(self, participant: Pubkey) -> Receipt:
+        """Take a participant's account to the present layout version, after the run's."""
+        built = _ix.migrate_participant(
+            run=self.address, roster=self.roster_address, participant=participant
+        )
+        return await self._send("migrate_participant", [built])
+
     async def send(
         self,
         name: str,
@@ -225,7 +242,7 @@ class Actions:
     ) -> Receipt:
         if units is None:
             units = _budget.units_for(name, capacity=self.capacity, transition=transition)
-        keys = [key for key in (self._signer,) if key and name not in ("tick", "allocate")]
+        keys = [key for key in (self._signer,) if key and name not in UNSIGNED]
         return await self.send(name, instructions, signers=[*keys, *signers], units=units)
 
     def _member(self) -> _Member:

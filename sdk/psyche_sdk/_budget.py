@@ -28,6 +28,8 @@ _BASE: Final = {
     "set_payee": 20_000,
     "issue_pass": 60_000,
     "revoke_pass": 20_000,
+    "migrate": 120_000,
+    "migrate_participant": 20_000,
     "join": 60_000,
     "set_endpoint": 20_000,
     "set_weight": 20_000,

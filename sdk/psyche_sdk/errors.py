@@ -213,6 +213,8 @@ class WrongVersion(AccountError):
         self.found = found
         self.supported = supported
         self.hint = "use the release of the SDK that belongs to the program"
+        if found < min(supported):
+            self.hint = "the program was upgraded: `python -m migrations` takes old accounts along"
 
 
 class WrongLength(AccountError):

@@ -230,7 +230,7 @@ def test_an_account_of_another_layout_version_is_refused(call: Call) -> None:
     world = call.given()
     instruction = call.instruction(world)
     data = bytearray(world.data(world.run_key))
-    data[8] = 2
+    data[8] = 9
     world.poke(world.run_key, bytes(data))
 
     with pytest.raises(WrongVersion):

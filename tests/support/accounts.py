@@ -43,7 +43,7 @@ def fill(row: np.void, values: dict[str, Any]) -> None:
 def run_bytes(*, config: dict[str, Any] | None = None, **fields: Any) -> bytes:
     """A `Run` account; fields are those of the account, zero if not named."""
     row = np.zeros((), layouts.RUN)
-    fill(row, {"version": 1, "capacity": CAPACITY, "complete": 1, "instance": INSTANCE})
+    fill(row, {"version": 2, "capacity": CAPACITY, "complete": 1, "instance": INSTANCE})
     fill(row, {"rounds_in_epoch": 2**32 - 1, "config": CONFIG | (config or {})})
     fill(row, fields)
     return heads.RUN_DISCRIMINATOR + row.tobytes()
@@ -52,7 +52,7 @@ def run_bytes(*, config: dict[str, Any] | None = None, **fields: Any) -> bytes:
 def roster_bytes(members: dict[int, dict[str, Any]], capacity: int = CAPACITY) -> bytes:
     """A `Roster` account with these entries by slot."""
     header = np.zeros((), layouts.ROSTER_HEADER)
-    fill(header, {"version": 1, "capacity": capacity})
+    fill(header, {"version": 2, "capacity": capacity})
     entries = np.zeros(capacity, layouts.ROSTER_ENTRY)
     for slot, member in members.items():
         fill(entries[slot], member)
@@ -70,7 +70,7 @@ class Round:
 def rounds_bytes(rounds: list[Round], capacity: int = CAPACITY) -> bytes:
     """A `Rounds` account with these records, in their places of the ring."""
     fixed = np.zeros((), layouts.ROUNDS)
-    fill(fixed["header"], {"version": 1, "capacity": capacity})
+    fill(fixed["header"], {"version": 2, "capacity": capacity})
     blocks = [bytes(columns_bytes(capacity))] * 4
     for one in rounds:
         place = one.header.get("round", 0) % 4

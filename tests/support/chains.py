@@ -8,6 +8,8 @@ def test_something(kind):
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import http.client
 import json
 import os
@@ -27,6 +29,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from solders.account import Account
 from solders.hash import Hash
 from solders.instruction import Instruction
 from solders.keypair import Keypair
@@ -35,7 +38,7 @@ from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
-from psyche_sdk.localnet import LocalnetProcess
+from psyche_sdk.localnet import Localnet, LocalnetProcess
 
 CHAIN_KINDS = ["localnet", pytest.param("validator", marks=pytest.mark.validator)]
 SLOT_MS = 50  # of both kinds: eight ticks a slot are 50 ms
@@ -77,17 +80,24 @@ class Chain:
 
 @contextmanager
 def chain(
-    kind: str, programs: Mapping[Pubkey, str | Path] | None = None, *, slot_ms: int = SLOT_MS
+    kind: str,
+    programs: Mapping[Pubkey, str | Path] | None = None,
+    *,
+    slot_ms: int = SLOT_MS,
+    accounts: Mapping[Pubkey, Account] | None = None,
 ) -> Iterator[Chain]:
-    """Runs a chain of a kind ("localnet" or "validator") with programs loaded.
+    """Runs a chain of a kind ("localnet" or "validator") with programs and accounts loaded.
 
     Where there is no validator the test is skipped, but fails if the variable CI is set.
     """
     if kind == "localnet":
-        with LocalnetProcess(slot_ms=slot_ms, programs=programs) as process:
+        with (
+            _saved(accounts or {}) as state,
+            LocalnetProcess(slot_ms=slot_ms, programs=programs, state=state) as process,
+        ):
             yield Chain(kind, process.url, process.ws_url)
     elif kind == "validator":
-        with _validator(_validator_binary(), programs or {}) as running:
+        with _validator(_validator_binary(), programs or {}, accounts or {}) as running:
             yield running
     else:
         raise ValueError(f"no such chain: {kind}")
@@ -134,6 +144,24 @@ def payment(payer: Keypair, to: Pubkey, lamports: int) -> Instruction:
     return transfer(params)
 
 
+@contextmanager
+def _saved(accounts: Mapping[Pubkey, Account]) -> Iterator[Path | None]:
+    """The state of an embedded chain that has these accounts; None if there are none."""
+    if not accounts:
+        yield None
+        return
+
+    async def save(path: Path) -> None:
+        async with Localnet(slot_ms=0, state=path) as made:
+            for address, account in accounts.items():
+                made.set_account(address, account)
+
+    with tempfile.TemporaryDirectory(prefix="accounts-") as folder:
+        path = Path(folder) / "chain.state"
+        asyncio.run(save(path))
+        yield path
+
+
 def _validator_binary() -> str:
     found = shutil.which(_BINARY) or shutil.which(_BINARY, path=str(_BESIDE))
     if found is None:
@@ -145,7 +173,9 @@ def _validator_binary() -> str:
 
 
 @contextmanager
-def _validator(binary: str, programs: Mapping[Pubkey, str | Path]) -> Iterator[Chain]:
+def _validator(
+    binary: str, programs: Mapping[Pubkey, str | Path], accounts: Mapping[Pubkey, Account]
+) -> Iterator[Chain]:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="validator-"))
         port = _free_ports()
@@ -155,6 +185,10 @@ def _validator(binary: str, programs: Mapping[Pubkey, str | Path]) -> Iterator[C
         command += ["--dynamic-port-range", f"{port + 4}-{port + 4 + _DYNAMIC_PORTS}"]
         for program_id, path in programs.items():
             command += ["--bpf-program", str(program_id), str(path)]
+        for address, account in accounts.items():
+            path = Path(folder) / f"{address}.json"
+            path.write_text(json.dumps(_as_json(address, account)))
+            command += ["--account", str(address), str(path)]
         words = stack.enter_context((Path(folder) / "words").open("w+b"))
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, start_new_session=True
@@ -163,6 +197,19 @@ def _validator(binary: str, programs: Mapping[Pubkey, str | Path]) -> Iterator[C
         here = Chain("validator", f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port + 1}")
         wait_until(lambda: _produces_blocks(child, here, words.name), "the validator is ready")
         yield here
+
+
+def _as_json(address: Pubkey, account: Account) -> dict[str, Any]:
+    """An account as `solana account --output json` writes it."""
+    fields = {
+        "lamports": account.lamports,
+        "data": [base64.b64encode(account.data).decode(), "base64"],
+        "owner": str(account.owner),
+        "executable": account.executable,
+        "rentEpoch": 0,
+        "space": len(account.data),
+    }
+    return {"pubkey": str(address), "account": fields}
 
 
 def _produces_blocks(child: subprocess.Popen[bytes], here: Chain, words: str) -> bool:

@@ -264,6 +264,27 @@ def _training() -> World:
     return world_at(Phase.TRAIN)
 
 
+def older(world: World, *keys: Pubkey) -> World:
+    """The same world with accounts of the layout version before."""
+    for key in keys:
+        data = bytearray(world.data(key))
+        data[8] = 1
+        world.poke(key, bytes(data))
+    return world
+
+
+def old_run() -> World:
+    """A training run whose three accounts are of the layout version before."""
+    world = _training()
+    return older(world, world.run_key, world.roster_key, world.rounds_key)
+
+
+def old_participant() -> World:
+    """A training run in which bob's own account was not migrated yet."""
+    world = _training()
+    return older(world, world.participant_key(BOB))
+
+
 P = Phase
 RUN, PAYER = frozenset({"run"}), frozenset({"payer"})
 RUNNING = frozenset({P.WARMUP, P.TRAIN, P.WITNESS, P.COOLDOWN})
@@ -317,6 +338,8 @@ CALLS = (
     Call("behind", _training, BOB, lambda w: w.here(BOB)),
     Call("leave", _training, BOB, lambda w: w.here(BOB)),
     Call("tick", enterable, FAUCET),
+    Call("migrate", old_run, FAUCET),
+    Call("migrate_participant", old_participant, FAUCET),
     Call("commit", _training, BOB, lambda w: w.commit_args(BOB), frozenset({P.TRAIN})),
     Call("attest", attestable, BOB, lambda w: w.attest_args(BOB, []), frozenset({P.WITNESS})),
     Call("attest_state", voting, BOB, _seal_args, frozenset({P.COOLDOWN}), NoOpenVote),

@@ -49,7 +49,7 @@ from psyche_sdk.views import (
     witnesses,
 )
 from support import money
-from support.actors import ALICE, ERIN, TRIO, Actor
+from support.actors import ALICE, BOB, ERIN, TRIO, Actor
 from support.program_config import config, sha
 
 PROGRAM_FILE = Path(__file__).resolve().parents[2] / "sdk/psyche_sdk/_program/coordinator.so"
@@ -191,8 +191,11 @@ class Chain:
                 return {"wallet": me, **two, "participant": self.participant_key(actor)}
             case "set_weight":
                 return {"wallet": me, "run": self.run_key, "roster": self.roster_key}
-            case "tick":
+            case "tick" | "migrate":
                 return trio
+            case "migrate_participant":
+                two = {"run": self.run_key, "roster": self.roster_key}
+                return {**two, "participant": self.participant_key(BOB)}
         return {"wallet": me, **trio}
 
     def participant_key(self, actor: Actor) -> Pubkey:

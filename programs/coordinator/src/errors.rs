@@ -291,6 +291,9 @@ pub enum CoordinatorError {
     /// The pass would be over at once: name a later expiry.
     #[msg("The pass would be over at once: name a later expiry")] // 6092
     PassExpiryPast,
+    /// The account has the present layout version already.
+    #[msg("The account has the present layout version already")] // 6093
+    AlreadyMigrated,
 }
 
 impl From<ConfigError> for CoordinatorError {

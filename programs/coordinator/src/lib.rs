@@ -26,6 +26,8 @@ pub mod transition;
 #[warn(missing_docs)]
 pub mod world;
 
+mod security;
+
 use instructions::*;
 
 declare_id!("2mJkmgXBwYCSw5eZJabimiDyhNoc3UQ3y5M6GvhSdJiP");
@@ -167,6 +169,21 @@ pub mod coordinator {
     /// Authority: the member. Errors: `NotYourSlot`, `WeightOutOfRange`.
     pub fn set_weight(ctx: Context<SetWeight>, args: SetWeightArgs) -> Result<()> {
         instructions::set_weight::set_weight(&ctx, &args)
+    }
+
+    /// Takes a run, its roster and its round records from the layout version before to this one.
+    ///
+    /// Authority: anyone: what it does is fixed. Errors: `AlreadyMigrated`, `WrongVersion`,
+    /// `LayoutMismatch`.
+    pub fn migrate(ctx: Context<Migrate>) -> Result<()> {
+        instructions::migrate::migrate(&ctx)
+    }
+
+    /// Takes a participant from the layout version before to this one, after its run.
+    ///
+    /// Authority: anyone. Errors: `AlreadyMigrated`, `WrongVersion`, `WrongAccount`.
+    pub fn migrate_participant(ctx: Context<MigrateParticipant>) -> Result<()> {
+        instructions::migrate::migrate_participant(&ctx)
     }
 
     /// Says where the participant's points and returned bond go.

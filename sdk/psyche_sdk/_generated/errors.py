@@ -13,6 +13,7 @@ __all__ = [
     "AddressTooLong",
     "AlreadyAMember",
     "AlreadyComplete",
+    "AlreadyMigrated",
     "AuthorityUnchanged",
     "Barred",
     "BitFieldLength",
@@ -852,6 +853,14 @@ class PassExpiryPast(_Base):
     message = "The pass would be over at once: name a later expiry"
 
 
+class AlreadyMigrated(_Base):
+    """The account has the present layout version already."""
+
+    code = 6093
+    name = "AlreadyMigrated"
+    message = "The account has the present layout version already"
+
+
 #: Code -> (name, message).
 ERRORS: Final[dict[int, tuple[str, str]]] = {
     6000: ("Unauthorized", "The signer may not do this to this run"),
@@ -962,6 +971,7 @@ ERRORS: Final[dict[int, tuple[str, str]]] = {
     ),
     6091: ("PassExpired", "The wallet's pass is over: ask the join authority to renew it"),
     6092: ("PassExpiryPast", "The pass would be over at once: name a later expiry"),
+    6093: ("AlreadyMigrated", "The account has the present layout version already"),
 }
 
 #: Code -> class.
@@ -1059,4 +1069,5 @@ BY_CODE: Final[dict[int, type[_Base]]] = {
     6090: AuthorityUnchanged,
     6091: PassExpired,
     6092: PassExpiryPast,
+    6093: AlreadyMigrated,
 }

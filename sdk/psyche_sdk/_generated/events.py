@@ -25,6 +25,7 @@ Event: TypeAlias = (
     | _t.Joined
     | _t.MemberChanged
     | _t.MembersChanged
+    | _t.ParticipantMigrated
     | _t.PassIssued
     | _t.PassRevoked
     | _t.PauseRequested
@@ -37,6 +38,7 @@ Event: TypeAlias = (
     | _t.RunChanged
     | _t.RunClosed
     | _t.RunCreated
+    | _t.RunMigrated
     | _t.VoteOpened
     | _t.WitnessesDrawn
 )
@@ -54,6 +56,7 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"\x10\x14,0\x84\xbdDb": _t.JOINED_CODEC,
     b"\x8a0\xea\x03\xb4SO\xf3": _t.MEMBER_CHANGED_CODEC,
     b"\x80\xab\x8f\xbd\x9f\xcf\x9f^": _t.MEMBERS_CHANGED_CODEC,
+    b"\x01\xe54\xec\xb8(&\x83": _t.PARTICIPANT_MIGRATED_CODEC,
     b"\x03O\xe6*\x86c\xa6\x90": _t.PASS_ISSUED_CODEC,
     b"\xa2r(\x1a\xc4$&\xf4": _t.PASS_REVOKED_CODEC,
     b"}%\xae\xd3\xb77\x81\x07": _t.PAUSE_REQUESTED_CODEC,
@@ -66,6 +69,7 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"\x0c\x02\x98\xa4\x88hJ\xe9": _t.RUN_CHANGED_CODEC,
     b'\xd1\x9f\xb7"+\xfa5\xc7': _t.RUN_CLOSED_CODEC,
     b"q\t\x06\xcc\xc6\x85\xc8\xaf": _t.RUN_CREATED_CODEC,
+    b"\x9a\x8b\xd6`\xe2\xac\xf5B": _t.RUN_MIGRATED_CODEC,
     b"\xb7]\xcdKry\xd8\xfb": _t.VOTE_OPENED_CODEC,
     b"\xe3pY\xc4\xe2]\x0c\x10": _t.WITNESSES_DRAWN_CODEC,
 }

@@ -27,6 +27,8 @@ CREATE_RUN_DISCRIMINATOR: Final = b"\xc3\xf1\xf5\x8bem\xd1\xed"
 ISSUE_PASS_DISCRIMINATOR: Final = b"\xfa65\xe4\xc9tG\xe0"
 JOIN_DISCRIMINATOR: Final = b"\xce7\x02jq\xdc\x11\xa3"
 LEAVE_DISCRIMINATOR: Final = b";\xea\x94lk\x95\xadp"
+MIGRATE_DISCRIMINATOR: Final = b"\x9b\xea\xe7\x92\xec\x9e\xa2\x1e"
+MIGRATE_PARTICIPANT_DISCRIMINATOR: Final = b"\xb8\x91\xb2p\xbe\xe9\x9e\x00"
 PAUSE_DISCRIMINATOR: Final = b"\xd3\x16\xdd\xfbJy\xc1/"
 READY_DISCRIMINATOR: Final = b"\x15u<I`y\xd1K"
 RESUME_DISCRIMINATOR: Final = b"\x01\xa63\xaa\x7f \x8d\xce"
@@ -57,6 +59,8 @@ NAMES: Final[dict[bytes, str]] = {
     ISSUE_PASS_DISCRIMINATOR: "issue_pass",
     JOIN_DISCRIMINATOR: "join",
     LEAVE_DISCRIMINATOR: "leave",
+    MIGRATE_DISCRIMINATOR: "migrate",
+    MIGRATE_PARTICIPANT_DISCRIMINATOR: "migrate_participant",
     PAUSE_DISCRIMINATOR: "pause",
     READY_DISCRIMINATOR: "ready",
     RESUME_DISCRIMINATOR: "resume",
@@ -461,6 +465,57 @@ def leave(
         LEAVE_DISCRIMINATOR,
         ("args", _t.MEMBER_ARGS_CODEC, args),
         ("transition", _b.BOOL, transition),
+    )
+    return Instruction(program_id, data, metas)
+
+
+def migrate(
+    *,
+    run: Pubkey,
+    roster: Pubkey,
+    rounds: Pubkey,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Takes a run, its roster and its round records from the layout version before to this one.
+
+    Authority: anyone: what it does is fixed. Errors: `AlreadyMigrated`, `WrongVersion`,
+    `LayoutMismatch`.
+    """
+    metas = [
+        AccountMeta(run, is_signer=False, is_writable=True),
+        AccountMeta(roster, is_signer=False, is_writable=True),
+        AccountMeta(rounds, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "migrate",
+        MIGRATE_DISCRIMINATOR,
+    )
+    return Instruction(program_id, data, metas)
+
+
+def migrate_participant(
+    *,
+    run: Pubkey,
+    roster: Pubkey,
+    participant: Pubkey,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Takes a participant from the layout version before to this one, after its run.
+
+    Authority: anyone. Errors: `AlreadyMigrated`, `WrongVersion`, `WrongAccount`.
+    """
+    metas = [
+        AccountMeta(run, is_signer=False, is_writable=False),
+        AccountMeta(roster, is_signer=False, is_writable=False),
+        AccountMeta(participant, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "migrate_participant",
+        MIGRATE_PARTICIPANT_DISCRIMINATOR,
     )
     return Instruction(program_id, data, metas)
 

@@ -608,6 +608,32 @@ MEMBERS_CHANGED_CODEC: Final[_b.Codec[MembersChanged]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantMigrated:
+    """A participant has another layout version."""
+
+    #: The run.
+    run: Pubkey
+    #: The participant's wallet.
+    wallet: Pubkey
+    #: Instance of the run that its membership belongs to; zero: to none that is there.
+    instance: bytes
+    #: Layout version that it had.
+    before: int
+    #: Layout version that it has.
+    after: int
+
+
+PARTICIPANT_MIGRATED_CODEC: Final[_b.Codec[ParticipantMigrated]] = _b.struct(
+    ParticipantMigrated,
+    ("run", _b.PUBKEY),
+    ("wallet", _b.PUBKEY),
+    ("instance", _b.fixed_bytes(32)),
+    ("before", _b.U8),
+    ("after", _b.U8),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PassIssued:
     """A wallet may join until a time."""
 
@@ -995,6 +1021,26 @@ RUN_CREATED_CODEC: Final[_b.Codec[RunCreated]] = _b.struct(
     ("creator", _b.PUBKEY),
     ("instance", _b.fixed_bytes(32)),
     ("capacity", _b.U16),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunMigrated:
+    """A run's accounts have another layout version."""
+
+    #: The run.
+    run: Pubkey
+    #: Layout version that they had.
+    before: int
+    #: Layout version that they have.
+    after: int
+
+
+RUN_MIGRATED_CODEC: Final[_b.Codec[RunMigrated]] = _b.struct(
+    RunMigrated,
+    ("run", _b.PUBKEY),
+    ("before", _b.U8),
+    ("after", _b.U8),
 )
 
 

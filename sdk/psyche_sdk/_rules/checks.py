@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from solders.pubkey import Pubkey
 
 #: Layout versions that this release reads.
-VERSIONS: Final = (1,)
+VERSIONS: Final = (2,)
 #: Bytes of the discriminator.
 HEAD_BYTES: Final = 8
 #: Slots that a run can have: a multiple of the first up to the second.

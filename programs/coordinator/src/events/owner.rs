@@ -91,3 +91,29 @@ pub struct PayeeChanged {
     /// Where they go.
     pub payee_after: Pubkey,
 }
+
+/// A run's accounts have another layout version.
+#[event]
+pub struct RunMigrated {
+    /// The run.
+    pub run: Pubkey,
+    /// Layout version that they had.
+    pub before: u8,
+    /// Layout version that they have.
+    pub after: u8,
+}
+
+/// A participant has another layout version.
+#[event]
+pub struct ParticipantMigrated {
+    /// The run.
+    pub run: Pubkey,
+    /// The participant's wallet.
+    pub wallet: Pubkey,
+    /// Instance of the run that its membership belongs to; zero: to none that is there.
+    pub instance: [u8; 32],
+    /// Layout version that it had.
+    pub before: u8,
+    /// Layout version that it has.
+    pub after: u8,
+}

@@ -35,7 +35,10 @@ pub use rounds::*;
 pub use run::*;
 
 /// The version that every account of this program carries in its first byte.
-pub const ACCOUNT_VERSION: u8 = 1;
+pub const ACCOUNT_VERSION: u8 = 2;
+
+/// The version before, which `migrate` takes on to the present one.
+pub const PREVIOUS_VERSION: u8 = 1;
 
 /// Bytes of the discriminator before each account.
 pub const DISCRIMINATOR_BYTES: usize = 8;
