@@ -136,7 +136,7 @@ def test_each_flaw_of_an_account_has_its_error_in_order(
     with pytest.raises(errors.WrongDiscriminator, match=name):
         decode(b"\0" + data[1:9], owner=PROGRAM_ID)
     with pytest.raises(errors.WrongVersion):
-        decode(data[:8] + b"\2")
+        decode(data[:8] + b"\1")
     with pytest.raises(errors.WrongLength):
         decode(data[:-1])
     with pytest.raises(errors.WrongLength):

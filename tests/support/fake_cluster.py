@@ -99,9 +99,9 @@ class FakeCluster:
     def add_run(self, run: Pubkey, *, capacity: int = 16, marker: int = 0) -> None:
         """Put the three accounts of a run there; `marker` makes their content differ."""
         self.accounts[run] = (pda.PROGRAM_ID, run_bytes(capacity, marker))
-        roster = accounts.ROSTER_DISCRIMINATOR + b"\x01" + bytes(accounts.ROSTER_BYTES - 9)
+        roster = accounts.ROSTER_DISCRIMINATOR + b"\x02" + bytes(accounts.ROSTER_BYTES - 9)
         self.accounts[pda.roster_address(run)] = (pda.PROGRAM_ID, roster)
-        rounds = accounts.ROUNDS_DISCRIMINATOR + b"\x01" + bytes(accounts.ROUNDS_BYTES - 9)
+        rounds = accounts.ROUNDS_DISCRIMINATOR + b"\x02" + bytes(accounts.ROUNDS_BYTES - 9)
         self.accounts[pda.rounds_address(run)] = (pda.PROGRAM_ID, rounds)
 
     def _multiple_accounts(self, params: Sequence[Any]) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class FakeCluster:
 
 def run_bytes(capacity: int, marker: int = 0) -> bytes:
     """The bytes of a run account that says little."""
-    head = accounts.RUN_DISCRIMINATOR + b"\x01\0\0\0" + capacity.to_bytes(2, "little")
+    head = accounts.RUN_DISCRIMINATOR + b"\x02\0\0\0" + capacity.to_bytes(2, "little")
     return head + bytes(accounts.RUN_BYTES - len(head) - 1) + bytes([marker])
 
 
