@@ -38,6 +38,13 @@ def test_saving_leaves_no_other_file(saved: Path) -> None:
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
 
 
+def test_the_same_parameters_give_the_same_file(saved: Path, tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.safetensors" for number in range(8)]
+    for path in files:
+        save(path, PARAMETERS, step=12, chain_hash=CHAIN_HASH)
+    assert {path.read_bytes() for path in files} == {saved.read_bytes()}
+
+
 def test_parameters_in_another_memory_layout_are_saved_as_they_read(tmp_path: Path) -> None:
     turned = {"w": np.arange(6, dtype=np.float32).reshape(2, 3).T}
     save(tmp_path / "x", turned, step=0, chain_hash=CHAIN_HASH)

@@ -82,6 +82,19 @@ def test_a_killed_client_stays_killed_whatever_the_chain_still_says() -> None:
     assert state["log"][-1] == "alice killed with SIGKILL"
 
 
+def test_of_a_client_that_is_gone_neither_speed_nor_peers_are_shown() -> None:
+    state = folded()
+    peers = [{"slot": 1, "path": "direct", "received_bytes": 10}]
+    for client in ("alice", "bob"):
+        fold(state, client, {"t": 15.0, "event": "peers", "peers": peers})
+
+    fold(state, "alice", {"event": "stop", "reason": "killed with SIGKILL"})
+
+    speeds = {entry["name"]: entry.get("tokens_per_second") for entry in state["members"]}
+    assert speeds["alice"] is None
+    assert {peer["of"] for peer in state["peers"]} == {"bob"}
+
+
 def test_a_member_that_is_not_one_of_ours_is_shown_by_its_slot() -> None:
     state = folded()
 

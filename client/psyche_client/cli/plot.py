@@ -52,7 +52,7 @@ def curve(
         label = {0: f"{y_high:.2f}", max(height, 2) - 1: f"{y_low:.2f}"}.get(row, "")
         cells = "".join(_cell(lit, row, column, plain) for column in range(inner))
         lines.append(f"{label:>{LABEL_WIDTH}} |{cells}".rstrip())
-    left, right = f"{x_low:.0f}", f"{x_high:.0f}"
+    left, right = f"{min(x for x, _ in points):.0f}", f"{max(x for x, _ in points):.0f}"
     lines.append(" " * (LABEL_WIDTH + 2) + left + right.rjust(inner - len(left)))
     return lines
 

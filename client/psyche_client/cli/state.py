@@ -190,7 +190,8 @@ def _error(state: State, client: str, event: Mapping[str, Any]) -> None:
 def _stop(state: State, client: str, event: Mapping[str, Any]) -> None:
     reason = str(event.get("reason", "done"))
     word = "killed" if reason.startswith("killed") else "stopped"
-    member(state, client).update(state=word, role="")
+    member(state, client).update(state=word, role="", tokens_per_second=None)
+    state["peers"] = [peer for peer in state["peers"] if peer.get("of") != client]
     note(state, f"{client} {reason}" if word == "killed" else f"{client} stopped: {reason}")
 
 

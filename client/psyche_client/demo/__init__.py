@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from psyche_client.cli.state import State
+from psyche_client.cli.state import State, new_state
 from psyche_client.cli.view import LiveView
 from psyche_client.demo.director import DemoError, DesyncError, Director
 from psyche_client.demo.report import disagreement, report, write_folder
@@ -52,6 +52,8 @@ def _main(options: DemoOptions) -> str | None:
 async def _show(
     options: DemoOptions, work: Path, url: str, show: Callable[[State], None]
 ) -> tuple[dict[str, Any], State, str | None]:
+    opening = new_state("demo", demo_config(options).rounds.total_steps)
+    show(opening | {"phase": "preparing text and model"})
     stage = await set_stage(options, work, url)
     director = Director(options, stage, show)
     play = await director.run()

@@ -95,6 +95,8 @@ class Director:
         self.play.clients.append(client)
         self._tails[client.name] = Tail(client.home / "events.jsonl")
         self.play.events[client.name] = []
+        # Its own first word comes only once its libraries are loaded.
+        fold(self.state, client.name, {"event": "start"})
 
     def _over(self) -> bool:
         waiting = [c for c in self.play.clients if c.name not in self.play.killed]

@@ -73,12 +73,16 @@ def load(path: Path, *, expected_digest: bytes | None = None) -> Checkpoint:
 def save_tensors(
     path: Path, tensors: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str]
 ) -> None:
-    """Write any tensors and text metadata as one safetensors file, atomically and durably."""
+    """Write any tensors and text metadata as one safetensors file, atomically and durably.
+
+    The same tensors and metadata give the same bytes, always.
+    """
     from safetensors.numpy import save_file  # noqa: PLC0415  # 50 ms that many commands do not need
 
     whole = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
     with _atomic(path) as temporary:
         save_file(whole, temporary, metadata=dict(metadata))
+        _sort_metadata(temporary)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
@@ -154,6 +158,18 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Put the metadata's keys in order: safetensors writes them in another one each time."""
+    with path.open("r+b") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) <= length:  # always: the same keys and values, as compact as before
+            file.seek(8)
+            file.write(text.ljust(length))
 
 
 def _metadata(path: Path) -> dict[str, str]:
