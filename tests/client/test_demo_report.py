@@ -46,14 +46,15 @@ def play() -> Play:
     made.clients = [Client(f"client-{number}") for number in range(3)]
     made.events = {
         "client-0": [
+            event("joined", slot=0),
             event("validation", loss=7.0),
             event("committed", bytes=600, coefficients=400),
             event("validation", loss=5.0),
             event("sample", text="def f"),
             event("stop", digest="aa"),
         ],
-        "client-1": [event("committed", bytes=200, coefficients=100)],
-        "client-2": [event("stop", digest="bb")],
+        "client-1": [event("joined", slot=1), event("committed", bytes=200, coefficients=100)],
+        "client-2": [event("joined", slot=2), event("stop", digest="bb")],
     }
     return made
 
@@ -101,6 +102,15 @@ def test_a_client_that_ended_before_the_last_round_is_named(stage: Any, play: Pl
     end_with(play, client_0=(last, "aa"), client_2=("00", "bb"))
     trouble = disagreement(play)
     assert trouble == "not every client came to the last round: client-2 at step 20"
+
+
+def test_who_came_after_the_last_round_never_joined(stage: Any, play: Play) -> None:
+    last = told(stage, play)["chain_hash"]
+    end_with(play, client_0=(last, "aa"))
+    play.events["client-2"] = [event("stop", digest="bb", chain_hash="00", step=0)]
+    found = told(stage, play)
+    assert (found["joined"], found["digests"]) == ([], {"client-0": "aa"})
+    assert disagreement(play) is None
 
 
 def test_clients_in_step_with_other_bits_are_named_first(stage: Any, play: Play) -> None:

@@ -138,7 +138,8 @@ class Director:
                 victim.kill()
                 play.killed.append(victim.name)
                 fold(self.state, victim.name, {"event": "stop", "reason": "killed with SIGKILL"})
-            if not play.joined and step >= JOIN_AT * self._steps:
+            # Once the last round is over there is nothing to join any more.
+            if not play.joined and JOIN_AT * self._steps <= step < self._steps:
                 self._start(self._options.clients)
                 play.joined.append(play.clients[-1].name)
         for client in play.clients:

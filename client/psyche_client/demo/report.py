@@ -30,13 +30,12 @@ def report(stage: Stage, play: Play, costs: Costs, state: dict[str, Any]) -> dic
     losses = [loss for _, loss in state["losses"]]
     validation = [event["loss"] for event in _all(play, "validation")]
     samples = [event["text"] for event in _all(play, "sample")]
-    ends = {name: events[-1] for name, events in play.events.items() if events}
     return {
         "rounds": stage.config.rounds.total_steps,
         "step": facts.step,
         "clients": len(play.clients) - len(play.joined),
         "killed": play.killed,
-        "joined": play.joined,
+        "joined": [name for name in play.joined if _held_a_slot(play.events.get(name, []))],
         "first_loss": _mean(losses[:LOSSES_MEAN]),
         "last_loss": _mean(losses[-LOSSES_MEAN:]),
         "validation_loss_first": validation[0] if validation else None,
@@ -49,11 +48,7 @@ def report(stage: Stage, play: Play, costs: Costs, state: dict[str, Any]) -> dic
         "lamports_spent": costs.fee_lamports,
         "lamports_rent": play.accounts.lamports,
         "sequences": facts.sequences,
-        "digests": {
-            name: end["digest"]
-            for name, end in ends.items()
-            if end["event"] == "stop" and name not in play.killed
-        },
+        "digests": {name: end["digest"] for name, end in _ends(play).items()},
         "chain_hash": facts.chain_hash.hex(),
         "seconds": round(time.time() - play.started, 1),
         "training_share": training_share(play),
@@ -65,12 +60,7 @@ def disagreement(play: Play) -> str | None:
     """What is wrong with the clients' parameters at the end, in one line; None if nothing is."""
     assert play.accounts is not None
     chain_hash = read_facts(play.accounts.run.data).chain_hash.hex()
-    ends = {name: events[-1] for name, events in play.events.items() if events}
-    stops = {
-        name: end
-        for name, end in ends.items()
-        if end["event"] == "stop" and name not in play.killed
-    }
+    stops = _ends(play)
     in_step = {name for name, end in stops.items() if end["chain_hash"] == chain_hash}
     if len({stops[name]["digest"] for name in in_step}) > 1:
         return f"{', '.join(sorted(in_step))} applied the same rounds and hold different parameters"
@@ -118,6 +108,19 @@ def write_folder(out: Path, stage: Stage, play: Play) -> None:
     (out / "accounts").mkdir(exist_ok=True)
     for name in ("run", "roster", "rounds"):
         (out / "accounts" / f"{name}.bin").write_bytes(getattr(play.accounts, name).data)
+
+
+def _ends(play: Play) -> dict[str, Event]:
+    """The last word of each member that ended by itself; who came too late for a slot has none."""
+    return {
+        name: events[-1]
+        for name, events in play.events.items()
+        if name not in play.killed and _held_a_slot(events) and events[-1]["event"] == "stop"
+    }
+
+
+def _held_a_slot(events: Iterable[Event]) -> bool:
+    return any(event["event"] == "joined" for event in events)
 
 
 def _all(play: Play, name: str) -> Iterable[Event]:
