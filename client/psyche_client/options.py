@@ -44,8 +44,6 @@ class JoinOptions:
         network: `direct` (addresses from the chain alone) or `n0` (public discovery and relays).
         name: what people call this client; the wallet's address where empty.
         parent: process id whose end ends this client; None for a client that a person started.
-        keep_all: keep every payload, so that the run can be replayed from this folder.
-        validate: measure the loss on held-out text at the start and the end, and write a sample.
         keep_all: keep every payload, also those that no agreed state needs any more.
         validate: measure the loss on held-out text at the start and the end, and write a sample.
         debug: show tracebacks.

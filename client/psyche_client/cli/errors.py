@@ -36,6 +36,7 @@ CODES: dict[str, Code] = {
     "psyche_client.admission.AdmissionError": Code.REFUSED,
     "psyche_client.chain.TakenOverError": Code.USAGE,
     "psyche_client.data.errors.DataError": Code.DATA,
+    "psyche_client.demo.director.ChainGoneError": Code.CHAIN,
     "psyche_client.demo.director.DesyncError": Code.DESYNC,
     "psyche_client.model.errors.ModelError": Code.DATA,
     "psyche_client.optim.errors.ExactnessError": Code.DESYNC,

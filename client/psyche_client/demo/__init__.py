@@ -38,24 +38,22 @@ def _main(options: DemoOptions) -> str | None:
         LocalnetProcess(slot_ms=SLOT_MS, programs=packaged_program()) as chain,
     ):
         if options.json:
-            result, _, trouble = asyncio.run(
-                _show(options, Path(folder), chain.url, lambda _: None)
-            )
+            result, _, trouble = asyncio.run(_show(options, Path(folder), chain, lambda _: None))
             sys.stdout.write(json.dumps(result) + "\n")
             return trouble
         with LiveView() as view:
-            result, state, trouble = asyncio.run(_show(options, Path(folder), chain.url, view.show))
+            result, state, trouble = asyncio.run(_show(options, Path(folder), chain, view.show))
             view.finish(result, state)
         return trouble
 
 
 async def _show(
-    options: DemoOptions, work: Path, url: str, show: Callable[[State], None]
+    options: DemoOptions, work: Path, chain: LocalnetProcess, show: Callable[[State], None]
 ) -> tuple[dict[str, Any], State, str | None]:
     opening = new_state("demo", demo_config(options).rounds.total_steps)
     show(opening | {"phase": "preparing text and model"})
-    stage = await set_stage(options, work, url)
-    director = Director(options, stage, show)
+    stage = await set_stage(options, work, chain.url)
+    director = Director(options, stage, show, lambda: chain.alive)
     play = await director.run()
     if options.out is not None:
         write_folder(options.out, stage, play)

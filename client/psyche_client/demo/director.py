@@ -32,6 +32,12 @@ class DemoError(Exception):
     hint = "run it again with --debug; each client's words are in its folder with --out"
 
 
+class ChainGoneError(DemoError):
+    """The demo's own chain has ended, and with it all that stood on it."""
+
+    hint = "run it again; if it happens again, look for who ends processes (memory may be short)"
+
+
 class DesyncError(DemoError):
     """The clients ended with different parameters; the message says which."""
 
@@ -53,8 +59,15 @@ class Play:
 class Director:
     """One showing of the demo."""
 
-    def __init__(self, options: DemoOptions, stage: Stage, show: Callable[[State], None]) -> None:
+    def __init__(
+        self,
+        options: DemoOptions,
+        stage: Stage,
+        show: Callable[[State], None],
+        chain_lives: Callable[[], bool],
+    ) -> None:
         self._options, self._stage, self._show = options, stage, show
+        self._chain_lives = chain_lives
         self._steps = stage.config.rounds.total_steps
         self._tails: dict[str, Tail] = {}
         self._moved = time.monotonic()
@@ -66,7 +79,7 @@ class Director:
         """From the first client's start to the last one's end.
 
         Raises:
-            DemoError: clients died, or nothing moves any more.
+            DemoError: clients or the chain died, or nothing moves any more.
         """
         address = Pubkey.from_string(self._stage.run)
         async with Coordinator(self._stage.url, address) as coordinator:
@@ -75,6 +88,8 @@ class Director:
                 for number in range(self._options.clients):
                     self._start(number)
                 while not self._over():
+                    if not self._chain_lives():
+                        raise ChainGoneError("the demo's chain has ended in mid-run")
                     await self._look()
                     self._stir()
                     await asyncio.sleep(TICK_SECONDS)

@@ -75,6 +75,11 @@ class LocalnetProcess:
         """The child's process id."""
         return self._running().pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether the child runs."""
+        return self._child is not None and self._child.poll() is None
+
     def start(self, timeout_seconds: float = 30.0) -> LocalnetProcess:
         """Starts the chain and waits until it listens.
 
