@@ -208,6 +208,27 @@ CASES = [
         Me(synced=True, held=frozenset({1})),
         Step.WAIT,
     ),
+    # while a gradient is computed, in whatever phase, the parameters stay
+    *(
+        (f"who trains {what} {phase.name.lower()}", active(phase), me, Step.WAIT)
+        for phase in (Phase.TRAIN, Phase.WITNESS, Phase.COOLDOWN, Phase.FINISHED)
+        for what, me in (
+            ("applies nothing in", Me(training=True, can_apply=True, patient=True)),
+            ("loads nothing in", Me(training=True, lost=True, patient=True)),
+        )
+    ),
+    (
+        "who was dropped while it trains takes no slot before it is done",
+        View(phase=Phase.TRAIN),
+        Me(synced=True, training=True),
+        Step.WAIT,
+    ),
+    (
+        "who fell behind while it trains is not ready before it is done",
+        View(phase=Phase.TRAIN, standing=Standing.BEHIND),
+        Me(synced=True, training=True),
+        Step.WAIT,
+    ),
     # votes
     (
         "a digest is voted hidden",
@@ -301,7 +322,7 @@ def test_no_answer_breaks_a_rule(view: View, me: Me) -> None:
         assert me.synced
         assert not me.training
     if step is Step.APPLY:
-        assert not me.training or view.phase is not Phase.TRAIN
+        assert not me.training
     if step is Step.ATTEST:
         assert view.witnesses
         assert view.attest_open
