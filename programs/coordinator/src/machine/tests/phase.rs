@@ -93,6 +93,10 @@ fn warmup_starts_an_epoch_or_fails() {
         ..all
     };
     let few = PhaseView { ready: 1, ..some };
+    let second = PhaseView {
+        failed_warmups: 1,
+        ..few
+    };
     let third = PhaseView {
         failed_warmups: 2,
         ..few
@@ -107,6 +111,11 @@ fn warmup_starts_an_epoch_or_fails() {
             ("no entropy, late", late(blind), None),
             ("too few", few, None),
             ("too few, late", late(few), Some(Transition::FailWarmup)),
+            (
+                "the second time",
+                late(second),
+                Some(Transition::FailWarmup),
+            ),
             ("the third time", late(third), Some(Transition::GiveUp)),
         ],
     );
