@@ -82,6 +82,22 @@ def test_a_killed_client_stays_killed_whatever_the_chain_still_says() -> None:
     assert state["log"][-1] == "alice killed with SIGKILL"
 
 
+def test_a_killed_client_is_seen_to_miss_and_then_to_be_dropped() -> None:
+    state = folded()
+    fold(state, "alice", {"event": "stop", "reason": "killed with SIGKILL"})
+    late = {"slot": 0, "state": "active", "misses": 1}
+
+    for seconds, members in ((15.0, [late]), (16.0, []), (17.0, [late]), (18.0, [])):
+        fold(state, "bob", {"t": seconds, "event": "members", "members": members})
+        if members:
+            missed = [m["misses"] for m in state["members"] if m["name"] == "alice"]
+
+    assert missed == [0], "who lags behind tells nothing new"
+    assert [m["name"] for m in state["members"]] == ["alice", "bob"]
+    dropped = "alice was dropped: others train its sequences"
+    assert [line for line in state["log"] if "dropped" in line] == [dropped]
+
+
 def test_of_a_client_that_is_gone_neither_speed_nor_peers_are_shown() -> None:
     state = folded()
     peers = [{"slot": 1, "path": "direct", "received_bytes": 10}]

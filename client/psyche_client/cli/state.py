@@ -168,14 +168,27 @@ def _peers(state: State, client: str, event: Mapping[str, Any]) -> None:
 def _members(state: State, client: str, event: Mapping[str, Any]) -> None:
     del client
     seen = {one.get("slot"): one for one in event.get("members", [])}
-    for entry in state["members"]:
+    # A slot is rather that of who lives.
+    for entry in sorted(state["members"], key=lambda entry: entry["state"] in ENDED):
         mine = seen.pop(entry.get("slot"), None)
         if entry["state"] in ENDED:
-            continue  # the chain learns later than we that a process is gone
+            _see_ended(state, entry, mine)
+            continue
         if mine is not None:
             entry.update({key: value for key, value in mine.items() if key != "name"})
     for slot, one in seen.items():
         member(state, one.get("name") or f"slot {slot}").update(one)
+
+
+def _see_ended(state: State, entry: dict[str, Any], mine: Mapping[str, Any] | None) -> None:
+    """The chain learns later than we that a process is gone: it counts misses, then drops it."""
+    if entry.get("dropped"):
+        return  # another client may still tell what was before
+    if mine is not None:
+        entry["misses"] = mine.get("misses", 0)
+    elif entry.get("misses"):
+        entry.update(misses=0, dropped=True)
+        note(state, f"{entry['name']} was dropped: others train its sequences")
 
 
 def _resync(state: State, client: str, event: Mapping[str, Any]) -> None:
