@@ -108,6 +108,7 @@ def _changed(change: dict) -> dict:
         {"beta_micro": 0.95},
         {"vote_cap": -1},
         {"local_steps": 0},
+        {"local_steps": 2},
         {"embeddings": "diagonal"},
         {"schedule": None},
         {"schedule": {"kind": "constant"}},

@@ -34,7 +34,7 @@ class UpdateRule:
     clip_micro: int = 1_000_000
     #: Parameters shrink by learning rate times this; 1-D tensors and embeddings do not.
     weight_decay_micro: int = 0
-    #: Gradients (1) or local optimizer steps (more) a round.
+    #: Gradients a round; local optimizer steps (more than 1) are for a later version.
     local_steps: int = 1
     #: Transform shape of embedding and output head: "block" as any matrix, or "row".
     embeddings: str = "block"
@@ -51,7 +51,7 @@ class UpdateRule:
         check_whole("vote_cap", self.vote_cap, 1 << 15)
         check_whole("clip_micro", self.clip_micro, MICRO * MICRO)
         check_whole("weight_decay_micro", self.weight_decay_micro, MICRO)
-        check_whole("local_steps", self.local_steps, 10_000, 1)
+        check_whole("local_steps", self.local_steps, 1, 1)  # more are not trained in this version
         if self.embeddings not in EMBEDDINGS:
             raise RuleError(f"embeddings ({self.embeddings!r}) must be block or row")
 
