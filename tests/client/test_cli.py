@@ -192,6 +192,18 @@ def test_an_out_folder_with_files_in_it_is_refused(
     assert "is not an empty folder" in capsys.readouterr().err
 
 
+def test_an_out_folder_that_cannot_be_made_is_refused_before_anything_starts(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "file").write_text("x")
+
+    assert run(["demo", "--out", str(home / "file" / "out")]) == Code.DATA
+
+    told = capsys.readouterr().err
+    assert "cannot be made: Not a directory" in told
+    assert "hint: name a folder" in told
+
+
 def test_doctor_reports_each_thing_it_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
     run(["doctor", "--json", "--url", "http://127.0.0.1:1"])
 

@@ -49,6 +49,8 @@ def demo(
     """Train a small model with a whole network on this machine, and watch it."""
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CommandError(f"{out} is not an empty folder", hint="name a new one with --out")
+    if out is not None:
+        _make_folder(out)  # now, and not once the whole network has trained
     from psyche_client.demo import main  # noqa: PLC0415 - a page of help needs no network
 
     main(
@@ -63,6 +65,17 @@ def demo(
             debug=DEBUG.get(),
         )
     )
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(
+            f"{path} cannot be made: {error.strerror}",
+            hint="name a folder that you may write with --out",
+            code=Code.DATA,
+        ) from None
 
 
 def localnet(
