@@ -13,6 +13,10 @@ from psyche_client.model.presets import preset
 if TYPE_CHECKING:
     from psyche_client.config import Config
 
+COEFFICIENTS_MAX = 1_024 * 32
+"""What a client may have to receive in a round, coefficients for each 4,096 of the model: some two
+dense float32 gradients, however many members a run has."""
+
 
 def check(config: Config, *, source: str = "run.toml") -> None:
     """Refuses numbers that are possible alone but not together.
@@ -53,6 +57,7 @@ def check(config: Config, *, source: str = "run.toml") -> None:
             f"{source}: `rounds.snapshot_rounds` is 1, which leaves no time for the vote",
             "write 0 for none, or at least 2",
         )
+    _check_budget(config, source=source)
     _check_schedule(config, source=source)
     check_vocabulary(config, source=source)
     model_config(config, source=source)
@@ -79,6 +84,16 @@ def model_config(config: Config, *, source: str = "run.toml") -> ModelConfig:
         )
     except ModelError as error:
         raise ConfigError(f"{source}: training.model: {error}", error.hint) from error
+
+
+def _check_budget(config: Config, *, source: str) -> None:
+    topk, capacity = config.training.update.topk, config.run.capacity
+    if topk * capacity > COEFFICIENTS_MAX:
+        raise ConfigError(
+            f"{source}: `training.update.topk` ({topk}) * `run.capacity` ({capacity}) is above "
+            f"{COEFFICIENTS_MAX}: so many coefficients of each 4,096 would come in every round",
+            f"write a `training.update.topk` of at most {COEFFICIENTS_MAX // capacity}",
+        )
 
 
 def _check_schedule(config: Config, *, source: str) -> None:

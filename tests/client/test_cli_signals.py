@@ -53,3 +53,24 @@ def test_a_command_that_is_told_to_end_cleans_up_and_says_so(
     assert process.returncode == Code.INTERRUPTED
     assert data == "cleaned up\n"
     assert words == "interrupted\n"
+
+
+HELD_UP = """
+import sys
+import psyche_client.cli
+
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == "psyche_client.cli.app":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupted())
+psyche_client.cli.main(["doctor"])
+"""
+
+
+def test_ctrl_c_while_the_libraries_load_is_one_word() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HELD_UP], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")

@@ -157,6 +157,16 @@ def test_numbers_that_do_not_fit_each_other_are_refused_by_name(
     assert all(name in str(error) for name in names)
 
 
+def test_what_a_round_brings_is_bounded_however_many_members_a_run_has() -> None:
+    many = SMALLEST.replace("[run]", "[run]\ncapacity = 1024")
+
+    error = refusal(many + "\n[training.update]\ntopk = 33\n")
+
+    assert "`training.update.topk` (33) * `run.capacity` (1024) is above 32768" in str(error)
+    assert error.hint == "write a `training.update.topk` of at most 32"
+    parse(many + "\n[training.update]\ntopk = 32\n")
+
+
 @pytest.mark.parametrize("key", ["id", "total_steps", "source"])
 def test_a_key_that_must_be_given_is_named_when_it_is_missing(key: str) -> None:
     error = refusal(re.sub(rf"^{key} = .*$", "", SMALLEST, flags=re.MULTILINE))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
+from psyche_client.demo.faults import faults_of
 from support.replay import check_folder
 
 PSYCHE = [sys.executable, "-m", "psyche_client.cli"]
@@ -21,7 +22,7 @@ KEYS = {
     "bits_per_coefficient", "compute_units", "transactions", "lamports_spent", "lamports_rent",
     "sequences", "digests", "chain_hash", "seconds", "training_share", "sample",
 }  # fmt: skip
-ROUNDS = 24
+ROUNDS, SEED = 24, 7
 
 
 class Shown:
@@ -51,7 +52,9 @@ def show(out: Path, *arguments: str) -> Shown:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Shown:
-    return show(tmp_path_factory.mktemp("demo") / "out", "--rounds", str(ROUNDS), "--seed", "7")
+    return show(
+        tmp_path_factory.mktemp("demo") / "out", "--rounds", str(ROUNDS), "--seed", str(SEED)
+    )
 
 
 def test_the_object_has_the_keys_of_the_contract(demo: Shown) -> None:
@@ -63,9 +66,11 @@ def test_every_round_was_trained(demo: Shown) -> None:
 
 
 def test_one_client_was_killed_and_another_joined(demo: Shown) -> None:
-    assert demo.result["killed"] == ["client-2"]
+    victim = f"client-{faults_of(SEED, 3, ROUNDS).victim}"
+    assert demo.result["killed"] == [victim]
     assert demo.result["joined"] == ["client-3"]
-    assert set(demo.result["digests"]) == {"client-0", "client-1", "client-3"}
+    everybody = {f"client-{number}" for number in range(4)}
+    assert set(demo.result["digests"]) == everybody - {victim}
 
 
 def test_all_clients_end_with_the_same_bits(demo: Shown) -> None:

@@ -11,12 +11,19 @@ import os
 import signal
 import sys
 from types import FrameType
+from typing import NoReturn
+
+INTERRUPTED = 130
+"""Exit code of Ctrl-C; `errors.Code` has it too, but is not loaded yet."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs one command line (the process's own by default) and ends the process with its code."""
-    from psyche_client.cli.app import run  # noqa: PLC0415 - `import psyche_client.cli` stays free
-
+    try:
+        from psyche_client.cli.app import run  # noqa: PLC0415 - `import psyche_client.cli` stays free
+    except KeyboardInterrupt:  # nothing was begun yet
+        sys.stderr.write("interrupted\n")
+        _end(INTERRUPTED)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     code = run(sys.argv[1:] if arguments is None else arguments)
@@ -25,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _end(code: int) -> None:
+def _end(code: int) -> NoReturn:
     """Ends the process as it stands; the command has closed all that it opened."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):  # nobody listens any more

@@ -12,6 +12,7 @@ from solders.pubkey import Pubkey
 
 from psyche_client.cli.state import State, fold, new_state
 from psyche_client.demo.costs import CostReader
+from psyche_client.demo.faults import Faults, faults_of
 from psyche_client.demo.processes import ClientProcess, stop_all
 from psyche_client.demo.stage import Stage
 from psyche_client.events import Event, Tail
@@ -20,8 +21,6 @@ from psyche_sdk.coordinator import Coordinator, Snapshot
 from psyche_sdk.errors import RpcError
 
 TICK_SECONDS = 0.2
-KILL_AT, JOIN_AT = 0.15, 0.2
-"""Parts of the run's steps after which a client is killed, and another joins."""
 PATIENCE_SECONDS = 180.0
 """A run without any progress for so long has failed."""
 
@@ -69,6 +68,7 @@ class Director:
         self._options, self._stage, self._show = options, stage, show
         self._chain_lives = chain_lives
         self._steps = stage.config.rounds.total_steps
+        self._faults = faults_of(options.seed, options.clients, self._steps)
         self._tails: dict[str, Tail] = {}
         self._moved = time.monotonic()
         self.play = Play()
@@ -144,19 +144,24 @@ class Director:
         if event.get("phase") == "finished":
             self.play.training_ended = event["t"]
 
+    def _cause(self, faults: Faults, step: int) -> None:
+        """The faults that are due."""
+        play = self.play
+        if not play.killed and step >= faults.kill_step:
+            victim = play.clients[faults.victim]
+            victim.kill()
+            play.killed.append(victim.name)
+            fold(self.state, victim.name, {"event": "stop", "reason": "killed with SIGKILL"})
+        # Once the last round is over there is nothing to join any more.
+        if not play.joined and faults.join_step <= step < self._steps:
+            self._start(self._options.clients)
+            play.joined.append(play.clients[-1].name)
+
     def _stir(self) -> None:
         """The faults that are due, and those that nobody planned."""
-        play, step = self.play, self.state["step"]
+        play = self.play
         if self._options.faults:
-            if not play.killed and step >= KILL_AT * self._steps and self._options.clients > 1:
-                victim = play.clients[self._options.clients - 1]
-                victim.kill()
-                play.killed.append(victim.name)
-                fold(self.state, victim.name, {"event": "stop", "reason": "killed with SIGKILL"})
-            # Once the last round is over there is nothing to join any more.
-            if not play.joined and JOIN_AT * self._steps <= step < self._steps:
-                self._start(self._options.clients)
-                play.joined.append(play.clients[-1].name)
+            self._cause(self._faults, self.state["step"])
         for client in play.clients:
             if not client.alive and client.process.returncode and client.name not in play.killed:
                 words = client.last_words() or "nothing"
