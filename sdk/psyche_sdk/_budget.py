@@ -41,6 +41,9 @@ _BASE: Final = {
     "attest": 40_000,
     "attest_state": 30_000,
     "reveal_state": 40_000,
+    "verdict": 20_000,
+    "seal_verdict": 20_000,
+    "open_verdict": 20_000,
 }
 _DEFAULT = 200_000
 #: Units a slot of instructions that look at every slot, on top of `_GROWING_BASE`: an abort gives

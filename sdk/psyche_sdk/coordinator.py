@@ -14,6 +14,7 @@ from solders.pubkey import Pubkey
 from psyche_sdk import _accounts, _measure
 from psyche_sdk._accounts import AccountData
 from psyche_sdk._money_actions import MoneyActions
+from psyche_sdk._verify_actions import VerifyActions
 from psyche_sdk._send import Sender
 from psyche_sdk._signing import SendOptions
 from psyche_sdk._transport import HttpTransport, Transport
@@ -61,7 +62,7 @@ class Snapshot:
         return self.run.lamports + self.roster.lamports + self.rounds.lamports
 
 
-class Coordinator(MoneyActions):
+class Coordinator(MoneyActions, VerifyActions):
     """One run: read (`run`, `snapshot`, ...), watch (`watch`), act (a method an instruction).
 
     Args:

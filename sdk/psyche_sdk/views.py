@@ -17,8 +17,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from psyche_sdk._generated.types import VERDICT_CODEC
 from psyche_sdk._rules import hashing
 from psyche_sdk._rules.account_errors import AccountInvalid
+from psyche_sdk._rules.audits import (
+    Auditor,
+    CaseStage,
+    Scores,
+    Seat,
+    SeatStage,
+    VerdictWord,
+    Window,
+)
 from psyche_sdk._rules.backlog import Interval
 from psyche_sdk._rules.draw import shuffled, words
 from psyche_sdk._rules.due import (
@@ -27,6 +37,7 @@ from psyche_sdk._rules.due import (
     due_transition,
     record_of,
     target_of,
+    verdict_window,
 )
 from psyche_sdk._rules.hashing import Purpose
 from psyche_sdk._rules.join_pass import Pass, decode_pass
@@ -38,10 +49,12 @@ from psyche_sdk._rules.rounds import RoundRecord, decode_rounds
 from psyche_sdk._rules.run import Run, StateRecord, StateVote, VoteKind, decode_run
 
 if TYPE_CHECKING:
-    from psyche_sdk._generated.types import RunConfig
+    from psyche_sdk._generated.types import RunConfig, Verdict
 
 __all__ = [
     "AccountInvalid",
+    "Auditor",
+    "CaseStage",
     "Interval",
     "Member",
     "MemberState",
@@ -53,14 +66,20 @@ __all__ = [
     "Roster",
     "RoundRecord",
     "Run",
+    "Scores",
+    "Seat",
+    "SeatStage",
     "StateRecord",
     "StateVote",
     "Transition",
+    "VerdictWord",
     "VoteKind",
     "VoteStage",
+    "Window",
     "accepted",
     "attested_by",
     "batch_of",
+    "committee_of",
     "committed",
     "decode_participant",
     "decode_pass",
@@ -72,10 +91,13 @@ __all__ = [
     "due_transition",
     "holders",
     "loss_nats",
+    "my_audit",
     "my_role",
+    "my_seats",
     "next_chain_hash",
     "record_of",
     "reveals_open",
+    "sealed_verdict",
     "seconds_left",
     "sequence_ids",
     "share_of",
@@ -83,6 +105,7 @@ __all__ = [
     "target_of",
     "tick_order",
     "tick_turn",
+    "verdict_window",
     "witnesses",
 ]
 
@@ -131,6 +154,33 @@ def my_role(record: RoundRecord | None, member: Member | None) -> Role:
         return Role(witness=witness)
     share = share_of(record, slot)
     return Role(share=share, committed=hashing.bit(record.committed, slot), witness=witness)
+
+
+def my_audit(record: RoundRecord | None, member: Member | None) -> Auditor | None:
+    """What a member has to audit among a round's payloads; None if nothing."""
+    if record is None or member is None:
+        return None
+    mine = (member.slot, member.member_id)
+    found = (one for one in record.auditors if (one.slot, one.member_id) == mine)
+    return next((one for one in found if one.target is not None), None)
+
+
+def my_seats(record: RoundRecord | None, member: Member | None) -> list[Seat]:
+    """The member's seats in committees that judge flagged payloads of a round."""
+    if record is None or member is None:
+        return []
+    mine = (member.slot, member.member_id)
+    return [one for one in record.seats if (one.slot, one.member_id) == mine]
+
+
+def committee_of(record: RoundRecord, auditor: Auditor) -> tuple[Seat, ...]:
+    """The seats of the case that an auditor's flag opened; none before they are drawn."""
+    return record.seats[auditor.first_seat : auditor.first_seat + auditor.seats]
+
+
+def sealed_verdict(verdict: Verdict, salt: bytes, wallet: bytes) -> bytes:
+    """What a seat sends first: sha256(verdict, salt[32], wallet[32])."""
+    return hashing.sha256(VERDICT_CODEC.encode(verdict), salt, wallet)
 
 
 def batch_of(record: RoundRecord, slot: int) -> Positions:

@@ -46,7 +46,7 @@ BROKEN: dict[str, list[Any]] = {
     "attestation_kind": [1],
     "admit_anytime": [2],
     "witness_count": [0, 33],
-    "verification_percent": [1],
+    "verification_percent": [51, 255],
     "committee_size": [2, 65],
     "misses_max": [0],
     "share_percent_max": [0, 101],

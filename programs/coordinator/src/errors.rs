@@ -251,8 +251,8 @@ pub enum CoordinatorError {
     /// witness_count is outside 1..=32.
     #[msg("witness_count is outside 1..=32")] // 6079
     ConfigWitnessCount,
-    /// verification_percent is not 0, which this version needs.
-    #[msg("verification_percent is not 0, which this version needs")] // 6080
+    /// verification_percent is above 50.
+    #[msg("verification_percent is above 50")] // 6080
     ConfigVerificationPercent,
     /// committee_size is outside 3..=64.
     #[msg("committee_size is outside 3..=64")] // 6081
@@ -294,6 +294,35 @@ pub enum CoordinatorError {
     /// The account has the present layout version already.
     #[msg("The account has the present layout version already")] // 6093
     AlreadyMigrated,
+    /// The audits of the round are not drawn yet: send tick once its entropy is stored.
+    #[msg("The audits of the round are not drawn yet: send tick once its entropy is stored")]
+    // 6094
+    AuditsNotDrawn,
+    /// The member neither audits that payload nor has a seat on its committee.
+    #[msg("The member neither audits that payload nor has a seat on its committee")] // 6095
+    NotAVerifier,
+    /// It is too late for this word on the round's payloads.
+    #[msg("It is too late for this word on the round's payloads")] // 6096
+    VerdictClosed,
+    /// Verdicts are opened later: when sealing is over, or every seat of the case has sealed.
+    #[msg("Verdicts are opened later: when sealing is over, or every seat has sealed")] // 6097
+    VerdictNotOpen,
+    /// A different verdict stands already.
+    #[msg("A different verdict stands already")] // 6098
+    VerdictDiffers,
+    /// The seat has sealed no verdict, so there is none to open.
+    #[msg("The seat has sealed no verdict, so there is none to open")] // 6099
+    VerdictNotSealed,
+    /// The verdict is not what the seat's hash was made of.
+    #[msg("The verdict is not what the seat's hash was made of")] // 6100
+    VerdictMismatch,
+    /// A score is outside 0 to 1,000 per mille (alignment: -1,000 to 1,000).
+    #[msg("A score is outside 0 to 1,000 per mille (alignment: -1,000 to 1,000)")] // 6101
+    ScoreOutOfRange,
+    /// A verdict that passes has a score on the failing side of the run's threshold.
+    #[msg("A verdict that passes has a score on the failing side of the run's threshold")]
+    // 6102
+    ScoresFail,
 }
 
 impl From<ConfigError> for CoordinatorError {

@@ -4,9 +4,11 @@ use anchor_lang::prelude::*;
 
 mod money;
 mod owner;
+mod verification;
 
 pub use money::*;
 pub use owner::*;
+pub use verification::*;
 
 /// A run was created.
 #[event]

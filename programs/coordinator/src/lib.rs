@@ -255,4 +255,30 @@ pub mod coordinator {
     pub fn reveal_state(ctx: Context<MemberAccounts>, args: RevealStateArgs) -> Result<()> {
         instructions::reveal_state::reveal_state(&ctx, &args)
     }
+
+    /// Says what an audited payload is worth; that it fails calls a committee together.
+    ///
+    /// Authority: an auditor of the round, in the next one. Errors: `WrongPhase`, `WrongRound`,
+    /// `NotYourSlot`, `VerdictClosed`, `AuditsNotDrawn`, `NotAVerifier`, `ScoreOutOfRange`,
+    /// `ScoresFail`, `VerdictDiffers`.
+    pub fn verdict(ctx: Context<MemberAccounts>, args: VerdictArgs) -> Result<()> {
+        instructions::verdict::verdict(&ctx, &args)
+    }
+
+    /// Seals a committee member's verdict: sha256(verdict, salt, wallet).
+    ///
+    /// Authority: a seat of the committee. Errors: `WrongPhase`, `WrongRound`, `NotYourSlot`,
+    /// `NotAVerifier`, `VerdictDiffers`, `VerdictClosed`.
+    pub fn seal_verdict(ctx: Context<MemberAccounts>, args: SealVerdictArgs) -> Result<()> {
+        instructions::seal_verdict::seal_verdict(&ctx, &args)
+    }
+
+    /// Opens a committee member's sealed verdict.
+    ///
+    /// Authority: a seat that sealed one. Errors: `WrongPhase`, `WrongRound`, `NotYourSlot`,
+    /// `NotAVerifier`, `ScoreOutOfRange`, `ScoresFail`, `VerdictNotSealed`, `VerdictMismatch`,
+    /// `VerdictNotOpen`, `VerdictClosed`.
+    pub fn open_verdict(ctx: Context<MemberAccounts>, args: OpenVerdictArgs) -> Result<()> {
+        instructions::open_verdict::open_verdict(&ctx, &args)
+    }
 }

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from psyche_sdk._rules.audits import CaseStage, SeatStage, VerdictWord, Window, window_of
 from psyche_sdk._rules.phase import Moment, Phase, PhaseView, Transition, due
 from psyche_sdk._rules.points import Worth
 from psyche_sdk._rules.roster import MemberState, Roster
@@ -30,6 +31,8 @@ def due_transition(
     """What `tick` would do now; None: it would fail with `TooEarly`."""
     if _entropy_due(run, records, now):
         return Transition.STORE_ENTROPY
+    if _audits_to_draw(run, records, now):
+        return Transition.DRAW_TARGETS
     target = target_of(run, records)
     if run.phase is Phase.WITNESS and target is not None and target.settled:
         return _after_settle(run, records, target)
@@ -98,8 +101,60 @@ def _entropy_due(run: Run, records: Sequence[RoundRecord], now: Moment) -> bool:
     return any(
         (record.entropy is None and 0 < record.entropy_target_slot < now.chain_slot)
         or (record.redraws and record.redraw_target_slot < now.chain_slot)
+        or _committee_due(run, record, now)
         for record in records
     )
+
+
+def _committee_due(run: Run, record: RoundRecord, now: Moment) -> bool:
+    """Whether the committee of a flag can be drawn, or its hash is lost."""
+    opened = [one for one in record.auditors if one.case is CaseStage.OPENED]
+    due = any(one.committee_slot < now.chain_slot for one in opened)
+    return due and verdict_window(run, record, now).seal
+
+
+def verdict_window(run: Run, record: RoundRecord, now: Moment) -> Window:
+    """Which words on a round's payloads count now; `now` matters in Cooldown."""
+    if run.phase not in (Phase.TRAIN, Phase.WITNESS, Phase.COOLDOWN) or record.finalised:
+        return Window()
+    cooldown = None
+    if run.phase is Phase.COOLDOWN:
+        cooldown = (run.phase_started, run.config.cooldown_seconds, now)
+    return window_of(record.round, run.round, cooldown)
+
+
+def _audits_to_draw(run: Run, records: Sequence[RoundRecord], now: Moment) -> bool:
+    record = record_of(records, run.epoch, run.round - 1)
+    if record is None or not run.config.verification_percent or record.entropy is None:
+        return False
+    undrawn = record.committed_count > 0 and not record.targets_drawn
+    return undrawn and verdict_window(run, record, now).audit
+
+
+def _words_awaited(run: Run, roster: Roster, records: Sequence[RoundRecord], now: Moment) -> bool:
+    """Whether in Cooldown somebody's word on a payload is still awaited."""
+    if not run.config.verification_percent:
+        return False
+    return any(_record_awaits(run, roster, record, now) for record in records)
+
+
+def _record_awaits(run: Run, roster: Roster, record: RoundRecord, now: Moment) -> bool:
+    window = verdict_window(run, record, now)
+    if not record.committed_count or window == Window():
+        return False
+
+    def here(slot: int, member_id: int) -> bool:
+        member = roster.member(slot)
+        return member.member_id == member_id and member.state.is_member
+
+    silent = not record.targets_drawn or any(
+        one.target is not None and one.verdict is VerdictWord.NONE and here(one.slot, one.member_id)
+        for one in record.auditors
+    )
+    undrawn = any(one.case is CaseStage.OPENED for one in record.auditors)
+    stages = (SeatStage.DRAWN, SeatStage.SEALED) if window.seal else (SeatStage.SEALED,)
+    seats = any(one.stage in stages and here(one.slot, one.member_id) for one in record.seats)
+    return (window.audit and silent) or (window.seal and undrawn) or seats
 
 
 def _phase_view(run: Run, roster: Roster, records: Sequence[RoundRecord], now: Moment) -> PhaseView:
@@ -129,7 +184,9 @@ def _phase_view(run: Run, roster: Roster, records: Sequence[RoundRecord], now: M
         attested=target.attested.bit_count() if target is not None else 0,
         unattested=max(elected - heard, 0),
         second_draw=target is not None and target.draws > 1,
-        agreed=run.vote is not None and run.vote.agreed,
+        agreed=run.vote is not None
+        and run.vote.agreed
+        and not (run.phase is Phase.COOLDOWN and _words_awaited(run, roster, records, now)),
         pause_asked=run.pause_requested,
         step=run.step,
         total_steps=config.total_steps,

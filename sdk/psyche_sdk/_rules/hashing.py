@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     CHALLENGES = 6
     BLOOM_KEYS = 7
     CHECKPOINT_PUBLISHERS = 8
+    COMMITTEES = 9
 
 
 def sha256(*parts: bytes) -> bytes:

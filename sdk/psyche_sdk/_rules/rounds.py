@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from psyche_sdk._generated import layouts
 from psyche_sdk._rules import checks
+from psyche_sdk._rules.audits import VERIFIERS_BYTES, Auditor, Seat, decode_audits
 from psyche_sdk._rules.backlog import SEGMENTS, Interval
 from psyche_sdk._rules.checks import Source, raw
 from psyche_sdk._rules.draw import MAX_WITNESSES
@@ -38,8 +39,6 @@ COLUMNS: Final = (
     ("gone", 1),
     ("missing", 4),
 )
-#: Bytes of the last column, the verifiers'.
-VERIFIERS_BYTES: Final = 64 * 80
 
 Numbers = npt.NDArray[np.uint32]
 Slots = npt.NDArray[np.uint16]
@@ -65,6 +64,7 @@ class RoundRecord:
         custody_roots: by place among the witnesses.
         returned_to: settled: offset up to which what was not accepted is in the backlog again.
         finalised: points are credited, and nothing changes any more.
+        targets_drawn: it is drawn who audits; auditors in drawn order, seats by committee.
         expected: trainers whose share is not empty; gone: of them, who left uncommitted.
         committed, accepted, rejected: bit fields by slot.
         commitments, sizes, losses_micronats, tokens, milliseconds, masks, member_ids: by slot.
@@ -75,6 +75,7 @@ class RoundRecord:
     round: int
     step: int
     train_started_at: int
+    train_started_slot: int
     train_closed_at: int | None
     entropy_target_slot: int
     entropy: bytes | None
@@ -98,8 +99,11 @@ class RoundRecord:
     gone: int
     returned_to: int
     finalised: bool
+    targets_drawn: bool
     verdicts: int
     cases: int
+    auditors: tuple[Auditor, ...]
+    seats: tuple[Seat, ...]
     order: Slots
     share_ends: Numbers
     witnesses: tuple[tuple[int, int], ...]
@@ -152,6 +156,7 @@ def columns_of(data: bytes, capacity: int, index: int) -> dict[str, memoryview]:
         size = bits * capacity // 8
         found[name] = view[offset : offset + size]
         offset += size
+    found["verifiers"] = view[offset : offset + VERIFIERS_BYTES]
     return found
 
 
@@ -187,14 +192,18 @@ def _record(
     _check_shares(order, ends, segments, header, capacity, source)
     closed = int(header["train_closed_at"])
     numbers = (
-        *("epoch", "round", "step", "train_started_at", "entropy_target_slot", "draws"),
-        "redraw_target_slot",
+        *("epoch", "round", "step", "train_started_at", "train_started_slot"),
+        *("entropy_target_slot", "redraw_target_slot", "draws"),
         *("sequences", "sequences_committed", "sequences_gone", "sequences_accepted"),
         *("expected", "gone", "attested", "witnesses_gone"),
         *("returned_to", "verdicts", "cases"),
     )
+    auditors, seats = decode_audits(columns["verifiers"], header, capacity, source)
     return RoundRecord(
         capacity=capacity,
+        auditors=auditors,
+        seats=seats,
+        targets_drawn=bool(header["targets_drawn"]),
         **checks.numbers(header, numbers),
         train_closed_at=closed or None,
         entropy=raw(header["entropy"]) if header["entropy_stored"] else None,

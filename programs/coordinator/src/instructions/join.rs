@@ -178,16 +178,18 @@ pub fn run(
     participant: &mut Participant,
     args: &JoinArgs,
 ) -> Result<()> {
-    let holds = world
+    let held = world
         .roster
         .get(usize::from(participant.slot))
-        .is_some_and(|held| {
+        .filter(|held| {
             participant.member_id != 0
                 && held.wallet == *wallet
                 && held.member_id == participant.member_id
-                && MemberState::is_member(held.state)
         });
+    let holds = held.is_some_and(|held| MemberState::is_member(held.state));
     require!(!holds, CoordinatorError::AlreadyAMember);
+    let ejected = held.is_some_and(|held| held.state == MemberState::Ejected as u8);
+    require!(!ejected, CoordinatorError::Barred);
     let (epoch, now) = (world.run.epoch, world.now);
     // In Cooldown no record is that of the run's round: the four before it are kept.
     let resting = u32::from(world.phase()? == Phase::Cooldown);

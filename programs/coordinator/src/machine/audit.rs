@@ -3,6 +3,7 @@
 use super::{
     draw::{shuffle, Words},
     hash::{sha256, Hash},
+    phase::Moment,
 };
 
 /// `target` of an auditor that has nothing to audit.
@@ -182,8 +183,72 @@ impl Scores {
     }
 }
 
-/// What a seat sends first: sha256(verdict | salt | wallet), so that nobody can copy it.
+/// How much of Cooldown went by, which takes `seconds`: audits end with its first quarter, rounded
+/// up, sealing with its first half.
 #[must_use]
-pub fn sealed_verdict(verdict: &[u8], salt: &Hash, wallet: &Hash) -> Hash {
-    sha256(&[verdict, salt, wallet])
+pub fn part_of_cooldown(started: Moment, seconds: u32, now: Moment) -> Part {
+    if started.passed(seconds / 2, now) {
+        Part::Last
+    } else if started.passed(seconds.div_ceil(4), now) {
+        Part::Second
+    } else {
+        Part::First
+    }
+}
+
+/// What an auditor or a seat says about a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Slot of the trainer.
+    pub target: u16,
+    /// Whether it is what the trainer should have sent.
+    pub pass: bool,
+    /// What was measured.
+    pub scores: Scores,
+    /// A digest of what it was measured on.
+    pub detail: Hash,
+}
+
+impl Finding {
+    /// The word that is kept.
+    #[must_use]
+    pub const fn word(&self) -> Word {
+        if self.pass {
+            Word::Pass
+        } else {
+            Word::Fail
+        }
+    }
+
+    /// The 43 bytes of it, as an instruction carries them.
+    #[must_use]
+    pub fn bytes(&self) -> [u8; 43] {
+        let mut bytes = [0; 43];
+        let scores = &self.scores;
+        let (head, detail) = bytes.split_at_mut(11);
+        let fields = [
+            self.target.to_le_bytes(),
+            scores.jaccard.to_le_bytes(),
+            scores.hamming.to_le_bytes(),
+            scores.manhattan.to_le_bytes(),
+            scores.alignment.to_le_bytes(),
+        ];
+        let places = [0_usize, 3, 5, 7, 9];
+        for (place, field) in places.into_iter().zip(fields) {
+            if let Some(part) = head.get_mut(place..place.saturating_add(2)) {
+                part.copy_from_slice(&field);
+            }
+        }
+        if let Some(pass) = head.get_mut(2) {
+            *pass = u8::from(self.pass);
+        }
+        detail.copy_from_slice(&self.detail);
+        bytes
+    }
+
+    /// What a seat sends first: sha256(finding | salt | wallet), so that nobody can copy it.
+    #[must_use]
+    pub fn sealed(&self, salt: &Hash, wallet: &Hash) -> Hash {
+        sha256(&[&self.bytes(), salt, wallet])
+    }
 }

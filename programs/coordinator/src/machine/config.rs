@@ -25,6 +25,8 @@ pub const MAX_TOTAL_STEPS: u64 = 1 << 40;
 pub const MAX_POSITIONS: u64 = 1 << 60;
 /// Most sequences that a data set may hold.
 pub const MAX_DATA_SEQUENCES: u64 = 1 << 48;
+/// Most members of a hundred that verify instead of training.
+pub const VERIFICATION_PERCENT_MAX: u8 = 50;
 /// Attestations name slots exactly, a bit a slot.
 pub const ATTESTATION_EXACT: u8 = 0;
 
@@ -179,7 +181,7 @@ pub enum ConfigError {
     AdmitAnytime,
     /// `witness_count` is outside 1..=32.
     WitnessCount,
-    /// `verification_percent` is not 0, which this version needs.
+    /// `verification_percent` is above 50.
     VerificationPercent,
     /// `committee_size` is outside 3..=64.
     CommitteeSize,
@@ -313,7 +315,7 @@ impl RunConfig {
             ConfigError::WitnessCount,
         )?;
         need(
-            self.verification_percent == 0,
+            self.verification_percent <= VERIFICATION_PERCENT_MAX,
             ConfigError::VerificationPercent,
         )?;
         need(

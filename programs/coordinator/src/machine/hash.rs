@@ -25,6 +25,8 @@ pub enum Purpose {
     BloomKeys = 7,
     /// Who publishes a checkpoint.
     CheckpointPublishers = 8,
+    /// Who judges a flagged payload.
+    Committees = 9,
 }
 
 /// sha256 of the parts, one after the other.

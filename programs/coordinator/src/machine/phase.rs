@@ -102,7 +102,7 @@ pub struct PhaseView {
     pub unattested: u32,
     /// Witness: whether the present witnesses are the second draw.
     pub second_draw: bool,
-    /// Cooldown: whether the digest is agreed (and, once there are any, a checkpoint confirmed).
+    /// Cooldown: whether the digest is agreed, and nobody's verdict is awaited.
     pub agreed: bool,
     /// Cooldown: whether the owner asked for a pause.
     pub pause_asked: bool,

@@ -16,6 +16,7 @@
     )
 )]
 
+pub mod audits;
 pub mod participant;
 pub mod pass;
 pub mod record;
@@ -27,6 +28,7 @@ pub mod seeds;
 #[cfg(test)]
 mod tests;
 
+pub use audits::*;
 pub use participant::*;
 pub use pass::*;
 pub use record::*;

@@ -144,65 +144,6 @@ pub struct RoundHeader {
     pub reserved: [u8; 168],
 }
 
-/// Who audits a payload of a round, and what came of it; in drawn order.
-#[zero_copy]
-#[derive(Debug)]
-pub struct Auditor {
-    /// Member id.
-    pub member_id: u32,
-    /// A flag: chain slots from the start of the audited round's Train to the one whose hash draws
-    /// the committee.
-    pub committee_delay: u32,
-    /// Slot.
-    pub slot: u16,
-    /// Slot of the audited trainer; 65,535: the auditor has nothing to audit, or not yet.
-    pub target: u16,
-    /// Similarity of index sets that it found, per mille.
-    pub jaccard_permille: u16,
-    /// Distance of signs, per mille.
-    pub hamming_permille: u16,
-    /// Distance of values, per mille.
-    pub manhattan_permille: u16,
-    /// Alignment with its own gradient, per mille; may be negative.
-    pub alignment_permille: i16,
-    /// A [`Word`](crate::machine::audit::Word).
-    pub verdict: u8,
-    /// A [`CaseStage`](crate::machine::audit::CaseStage).
-    pub case_stage: u8,
-    /// Its case's first seat.
-    pub first_seat: u8,
-    /// Seats of its case.
-    pub seats: u8,
-}
-
-/// A seat of a committee that judges a flagged payload.
-#[zero_copy]
-#[derive(Debug)]
-pub struct Seat {
-    /// sha256(verdict, salt, wallet).
-    pub sealed: [u8; 32],
-    /// Member id.
-    pub member_id: u32,
-    /// Slot.
-    pub slot: u16,
-    /// Similarity of index sets that it found, per mille.
-    pub jaccard_permille: u16,
-    /// Distance of signs, per mille.
-    pub hamming_permille: u16,
-    /// Distance of values, per mille.
-    pub manhattan_permille: u16,
-    /// Alignment with its own gradient, per mille; may be negative.
-    pub alignment_permille: i16,
-    /// The auditor whose flag opened the case: its place among the auditors.
-    pub case: u8,
-    /// A [`SeatStage`](crate::machine::audit::SeatStage).
-    pub stage: u8,
-    /// A [`Word`](crate::machine::audit::Word), once it is opened.
-    pub verdict: u8,
-    /// For later versions; zero.
-    pub reserved: [u8; 7],
-}
-
 /// The round records of a run: this fixed part, then the columns. Seeds "rounds", run.
 #[account(zero_copy)]
 #[derive(Debug)]
@@ -215,10 +156,6 @@ pub struct Rounds {
 
 const _: () = assert!(core::mem::size_of::<RoundsHeader>() == 64);
 const _: () = assert!(core::mem::size_of::<RoundHeader>() == 1792);
-const _: () = assert!(core::mem::size_of::<Auditor>() == 24);
-const _: () = assert!(core::mem::size_of::<Seat>() == 56);
-const _: () =
-    assert!(core::mem::size_of::<Auditor>() + core::mem::size_of::<Seat>() == VERIFIER_BYTES);
 const _: () = assert!(core::mem::size_of::<Rounds>() == 64 + 4 * 1792);
 
 /// A column of a record.

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::round::draw_witnesses;
+use super::{audits, round::draw_witnesses};
 use crate::{
     errors::CoordinatorError,
     events::{EntropyMissed, EntropyStored},
@@ -23,6 +23,7 @@ pub const fn target_slot(now: u64) -> u64 {
 }
 
 /// Stores every hash that is due, and draws the witnesses that it decides; says whether any was.
+/// If none is, one committee is drawn.
 ///
 /// # Errors
 /// `SlotHashesUnavailable`, or those of a broken account.
@@ -45,6 +46,12 @@ pub fn store(world: &mut World) -> Result<bool> {
         } else if header.redraws() && world.now.chain_slot > header.redraw_target_slot {
             stored = true;
             store_redraw(world, header.round)?;
+        }
+    }
+    if !stored {
+        if let Some((round, place)) = audits::committee_due(world)? {
+            audits::draw_committee(world, round, place)?;
+            stored = true;
         }
     }
     Ok(stored)
@@ -108,7 +115,7 @@ fn store_redraw(world: &mut World, round: u32) -> Result<()> {
 }
 
 /// The hash of the newest slot <= target; none if it has fallen out of the sysvar.
-fn look_up(world: &World, target: u64) -> Result<Option<[u8; 32]>> {
+pub fn look_up(world: &World, target: u64) -> Result<Option<[u8; 32]>> {
     let found = (world.chain.slot_hash)(target)?;
     require!(
         found != Some([0; 32]),

@@ -2,6 +2,7 @@
 
 use anchor_lang::prelude::*;
 
+use super::judge;
 use crate::{
     events::PointsCredited,
     machine::{
@@ -63,9 +64,11 @@ struct Credited {
 /// # Errors
 /// Those of a broken account.
 pub fn finalise(world: &mut World, round: u32) -> Result<()> {
+    let judged = judge::judge(world, round)?;
     let config = &world.run.config;
     let (per_sequence, per_attestation) =
         (config.points_per_sequence, config.points_per_attestation);
+    let per_verdict = config.points_per_verdict;
     let record = world.rounds.record(round)?;
     record.header.finalised = 1;
     let mut credited = Credited {
@@ -80,6 +83,14 @@ pub fn finalise(world: &mut World, round: u32) -> Result<()> {
     if per_attestation > 0 {
         credit_witnesses(&record, world.roster, per_attestation, &mut credited);
     }
+    if per_verdict > 0 {
+        for (slot, id) in &judged.right {
+            if let Some(entry) = holder(world.roster, usize::from(*slot), *id) {
+                credit(entry, u64::from(per_verdict), &mut credited);
+                credited.verdicts = credited.verdicts.saturating_add(1);
+            }
+        }
+    }
     emit!(PointsCredited {
         run: world.key,
         epoch: record.header.epoch,
@@ -90,7 +101,7 @@ pub fn finalise(world: &mut World, round: u32) -> Result<()> {
         verdicts: credited.verdicts,
         points: credited.points,
     });
-    Ok(())
+    judge::punish(world, round, &judged.rejected)
 }
 
 /// Trainers: the sequences of each share that was accepted and not rejected.

@@ -15,10 +15,12 @@
     )
 )]
 
+mod audits;
 mod entropy;
 mod epoch;
 mod finalise;
 mod grace;
+mod judge;
 mod members;
 mod plan;
 mod round;
@@ -28,6 +30,7 @@ mod vote;
 #[cfg(test)]
 mod tests;
 
+pub use audits::{note_committee, window_of};
 pub use epoch::{abort, enter};
 pub use grace::begin_grace;
 pub use members::step_aside;
@@ -121,6 +124,7 @@ fn apply(world: &mut World, step: Step) -> Result<()> {
             }
             settle::advance(world, failed)?;
         }
+        Step::DrawTargets { round } => return audits::draw_targets(world, round),
         Step::CloseVote => return vote::end(world),
         Step::GiveBack { target } => return settle::give_back(world, target),
         Step::Finalise { round } => return finalise::finalise(world, round),

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{finalise, vote::vote_open};
+use super::{audits, finalise, vote::vote_open};
 use crate::{
     machine::{
         config::RunConfig,
@@ -19,6 +19,11 @@ pub enum Step {
     Table(Transition),
     /// The phase is about to end: its vote is decided before it is counted who is Ready.
     CloseVote,
+    /// It can be known who audits which payload.
+    DrawTargets {
+        /// The round of the payloads.
+        round: u32,
+    },
     /// The target is settled: what was not accepted goes back, some of it at a time.
     GiveBack {
         /// The settled round.
@@ -42,6 +47,9 @@ pub enum Step {
 /// Those of a broken account.
 pub fn plan(world: &World) -> Result<Option<Step>> {
     let phase = world.phase()?;
+    if let Some(round) = audits::to_draw(world)? {
+        return Ok(Some(Step::DrawTargets { round }));
+    }
     if let (Phase::Witness, Some(target)) = (phase, world.target()) {
         let header = world.rounds.header(target)?;
         if header.settled == 1 && header.returned_to < header.sequences {
@@ -73,7 +81,7 @@ pub fn plan(world: &World) -> Result<Option<Step>> {
         Phase::Train => see_train(world, &mut view)?,
         Phase::Witness => see_witness(world, &mut view)?,
         Phase::Cooldown => {
-            view.agreed = run.vote.agreed == 1;
+            view.agreed = run.vote.agreed == 1 && !audits::awaited(world)?;
             view.pause_asked = run.pause_requested == 1;
             view.step = run.step;
             view.total_steps = config.total_steps;

@@ -43,7 +43,13 @@ pub fn start(world: &mut World, round: u32, newcomers: &Newcomers) -> Result<()>
     let mut record = world.rounds.clear(round)?;
     let mut drawn = Enlisted::of(world.roster, record.member_id, run.active, (epoch, round));
     place_newcomers(world.roster, &mut drawn.weights, newcomers, run.active);
-    let verifiers = draw::draw_roles(seed, &mut drawn.slots, 0);
+    // An epoch's first round has nothing to audit.
+    let percent = if round == 0 {
+        0
+    } else {
+        run.config.verification_percent
+    };
+    let verifiers = draw::draw_roles(seed, &mut drawn.slots, percent);
     let trainers = drawn.slots.get(verifiers..).unwrap_or(&[]);
     let header = &mut *record.header;
     header.epoch = epoch;

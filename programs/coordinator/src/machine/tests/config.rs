@@ -146,7 +146,7 @@ fn each_choice_has_an_error_of_its_own() {
         (|c| c.witness_count = 0, ConfigError::WitnessCount),
         (|c| c.witness_count = 33, ConfigError::WitnessCount),
         (
-            |c| c.verification_percent = 1,
+            |c| c.verification_percent = 51,
             ConfigError::VerificationPercent,
         ),
         (|c| c.committee_size = 2, ConfigError::CommitteeSize),
