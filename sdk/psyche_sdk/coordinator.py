@@ -14,11 +14,11 @@ from solders.pubkey import Pubkey
 from psyche_sdk import _accounts, _measure
 from psyche_sdk._accounts import AccountData
 from psyche_sdk._money_actions import MoneyActions
-from psyche_sdk._verify_actions import VerifyActions
 from psyche_sdk._send import Sender
 from psyche_sdk._signing import SendOptions
 from psyche_sdk._transport import HttpTransport, Transport
 from psyche_sdk._usage import Usage
+from psyche_sdk._verify_actions import VerifyActions
 from psyche_sdk._watch import Watch, states
 from psyche_sdk.errors import RpcAnswerInvalid
 

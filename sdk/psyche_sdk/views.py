@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from psyche_sdk._generated.types import VERDICT_CODEC
 from psyche_sdk._rules import hashing
 from psyche_sdk._rules.account_errors import AccountInvalid
+from psyche_sdk._rules.auditing import committee_of, my_audit, my_seats, sealed_verdict
 from psyche_sdk._rules.audits import (
     Auditor,
     CaseStage,
@@ -49,7 +49,7 @@ from psyche_sdk._rules.rounds import RoundRecord, decode_rounds
 from psyche_sdk._rules.run import Run, StateRecord, StateVote, VoteKind, decode_run
 
 if TYPE_CHECKING:
-    from psyche_sdk._generated.types import RunConfig, Verdict
+    from psyche_sdk._generated.types import RunConfig
 
 __all__ = [
     "AccountInvalid",
@@ -79,8 +79,8 @@ __all__ = [
     "accepted",
     "attested_by",
     "batch_of",
-    "committee_of",
     "committed",
+    "committee_of",
     "decode_participant",
     "decode_pass",
     "decode_roster",
@@ -154,33 +154,6 @@ def my_role(record: RoundRecord | None, member: Member | None) -> Role:
         return Role(witness=witness)
     share = share_of(record, slot)
     return Role(share=share, committed=hashing.bit(record.committed, slot), witness=witness)
-
-
-def my_audit(record: RoundRecord | None, member: Member | None) -> Auditor | None:
-    """What a member has to audit among a round's payloads; None if nothing."""
-    if record is None or member is None:
-        return None
-    mine = (member.slot, member.member_id)
-    found = (one for one in record.auditors if (one.slot, one.member_id) == mine)
-    return next((one for one in found if one.target is not None), None)
-
-
-def my_seats(record: RoundRecord | None, member: Member | None) -> list[Seat]:
-    """The member's seats in committees that judge flagged payloads of a round."""
-    if record is None or member is None:
-        return []
-    mine = (member.slot, member.member_id)
-    return [one for one in record.seats if (one.slot, one.member_id) == mine]
-
-
-def committee_of(record: RoundRecord, auditor: Auditor) -> tuple[Seat, ...]:
-    """The seats of the case that an auditor's flag opened; none before they are drawn."""
-    return record.seats[auditor.first_seat : auditor.first_seat + auditor.seats]
-
-
-def sealed_verdict(verdict: Verdict, salt: bytes, wallet: bytes) -> bytes:
-    """What a seat sends first: sha256(verdict, salt[32], wallet[32])."""
-    return hashing.sha256(VERDICT_CODEC.encode(verdict), salt, wallet)
 
 
 def batch_of(record: RoundRecord, slot: int) -> Positions:

@@ -8,17 +8,50 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from psyche_sdk._generated import layouts
 from psyche_sdk._rules.checks import Source, raw
 
 if TYPE_CHECKING:
     from psyche_sdk._rules.phase import Moment
 
+_SCORES = [
+    ("jaccard_permille", "<u2"),
+    ("hamming_permille", "<u2"),
+    ("manhattan_permille", "<u2"),
+    ("alignment_permille", "<i2"),
+]
+#: An auditor's entry, and a seat's, as they lie in the column (tests/golden/layout.json).
+AUDITOR: Final = np.dtype(
+    [
+        ("member_id", "<u4"),
+        ("committee_delay", "<u4"),
+        ("slot", "<u2"),
+        ("target", "<u2"),
+        *_SCORES,
+        ("verdict", "u1"),
+        ("case_stage", "u1"),
+        ("first_seat", "u1"),
+        ("seats", "u1"),
+    ]
+)
+SEAT: Final = np.dtype(
+    [
+        ("sealed", "u1", 32),
+        ("member_id", "<u4"),
+        ("slot", "<u2"),
+        *_SCORES,
+        ("case", "u1"),
+        ("stage", "u1"),
+        ("verdict", "u1"),
+        ("reserved", "u1", 7),
+    ]
+)
 #: Auditors, and committee seats, that a record has room for.
 AUDITORS_MAX: Final = 64
 SEATS_MAX: Final = 64
 #: Bytes of the last column, the verifiers': auditors, then seats.
-VERIFIERS_BYTES: Final = AUDITORS_MAX * layouts.AUDITOR.itemsize + SEATS_MAX * layouts.SEAT.itemsize
+VERIFIERS_BYTES: Final = AUDITORS_MAX * AUDITOR.itemsize + SEATS_MAX * SEAT.itemsize
+#: Rounds after its own in which a payload can be spoken about; in the last one seats open.
+AGES: Final = 3
 #: `target` of an auditor for which there is nothing to audit.
 NO_TARGET: Final = 65_535
 
@@ -131,7 +164,7 @@ def window_of(
     return Window(
         audit=age == 1 and not quarter,
         seal=age in (1, 2) and not half,
-        open=age == 3 or (age in (1, 2) and half),
+        open=age == AGES or (age in (1, 2) and half),
     )
 
 
@@ -147,10 +180,10 @@ def decode_audits(
     if auditors > AUDITORS_MAX or seats > SEATS_MAX:
         raise source.invalid(f"{auditors} auditors and {seats} seats")
     started = int(header["train_started_slot"])
-    split = AUDITORS_MAX * layouts.AUDITOR.itemsize
-    rows = np.frombuffer(column[:split], layouts.AUDITOR)[:auditors]
+    split = AUDITORS_MAX * AUDITOR.itemsize
+    rows = np.frombuffer(column[:split], AUDITOR)[:auditors]
     found = tuple(_auditor(row, started, capacity, source) for row in rows)
-    seated = np.frombuffer(column[split:], layouts.SEAT)[:seats]
+    seated = np.frombuffer(column[split:], SEAT)[:seats]
     return found, tuple(_seat(row, found, capacity, source) for row in seated)
 
 

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{audits, round::draw_witnesses};
+use super::{committees, witnesses};
 use crate::{
     errors::CoordinatorError,
     events::{EntropyMissed, EntropyStored},
@@ -49,8 +49,8 @@ pub fn store(world: &mut World) -> Result<bool> {
         }
     }
     if !stored {
-        if let Some((round, place)) = audits::committee_due(world)? {
-            audits::draw_committee(world, round, place)?;
+        if let Some((round, place)) = committees::due(world)? {
+            committees::draw(world, round, place)?;
             stored = true;
         }
     }
@@ -86,7 +86,7 @@ fn store_round(world: &mut World, round: u32) -> Result<()> {
             let committed = header.committed;
             tell_stored(world, round, target, entropy);
             if committed > 0 {
-                draw_witnesses(world, round, 1)?;
+                witnesses::draw(world, round, 1)?;
             }
         }
         None => {
@@ -106,7 +106,7 @@ fn store_redraw(world: &mut World, round: u32) -> Result<()> {
     if let Some(entropy) = found {
         header.redraw_entropy = entropy;
         tell_stored(world, round, target, entropy);
-        draw_witnesses(world, round, 2)
+        witnesses::draw(world, round, 2)
     } else {
         header.redraw_target_slot = after;
         tell_missed(world, round, target, after);

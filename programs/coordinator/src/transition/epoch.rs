@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{entropy, finalise, members, plan::seconds_of, round, settle, vote};
+use super::{entropy, finalise, members, plan::seconds_of, returns, round, vote};
 use crate::{
     events::RatesChanged,
     instructions::set_rates,
@@ -150,7 +150,7 @@ pub fn abort(world: &mut World) -> Result<()> {
         }
         if header.settled == 1 {
             while world.rounds.header(index)?.returned_to < world.rounds.header(index)?.sequences {
-                settle::give_back(world, index)?;
+                returns::give_back(world, index)?;
             }
             continue;
         }

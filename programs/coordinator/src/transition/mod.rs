@@ -16,6 +16,7 @@
 )]
 
 mod audits;
+mod committees;
 mod entropy;
 mod epoch;
 mod finalise;
@@ -23,14 +24,18 @@ mod grace;
 mod judge;
 mod members;
 mod plan;
+mod returns;
 mod round;
 mod settle;
+mod tally;
 mod vote;
+mod witnesses;
 
 #[cfg(test)]
 mod tests;
 
-pub use audits::{note_committee, window_of};
+pub use audits::window_of;
+pub use committees::note_committee;
 pub use epoch::{abort, enter};
 pub use grace::begin_grace;
 pub use members::step_aside;
@@ -115,9 +120,9 @@ fn apply(world: &mut World, step: Step) -> Result<()> {
         }
         Step::Table(Transition::GiveUp) => epoch::fail_warmup(world, Phase::Paused)?,
         Step::Table(Transition::CloseTrain) => round::close_train(world)?,
-        Step::Table(Transition::RedrawWitnesses) => round::redraw_witnesses(world)?,
+        Step::Table(Transition::RedrawWitnesses) => witnesses::redraw(world)?,
         Step::Table(Transition::Settle { failed }) => {
-            settle::settle(world, failed)?;
+            tally::settle(world, failed)?;
             if world.target().is_some() {
                 // The run moves on in a step of its own.
                 return Ok(());
@@ -126,7 +131,7 @@ fn apply(world: &mut World, step: Step) -> Result<()> {
         }
         Step::DrawTargets { round } => return audits::draw_targets(world, round),
         Step::CloseVote => return vote::end(world),
-        Step::GiveBack { target } => return settle::give_back(world, target),
+        Step::GiveBack { target } => return returns::give_back(world, target),
         Step::Finalise { round } => return finalise::finalise(world, round),
         Step::Advance { failed } => settle::advance(world, failed)?,
         Step::Table(Transition::EndEpoch(phase)) => epoch::end(world, phase)?,

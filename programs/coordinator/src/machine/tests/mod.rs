@@ -9,12 +9,14 @@
     clippy::indexing_slicing
 )]
 
+mod audit;
 mod backlog;
 mod config;
 mod draw;
 mod hash;
 mod permutation;
 mod phase;
+mod points;
 mod shares;
 mod tally;
 mod vote;

@@ -1,0 +1,178 @@
+"""Runs in which payloads are audited, and what auditors and committees say there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from psyche_sdk import instructions as build
+from psyche_sdk._generated.events import Event
+from psyche_sdk.program_errors import TooEarly
+from psyche_sdk.views import Auditor, CaseStage, Phase, Seat, committee_of, sealed_verdict
+from support.actors import Actor, crowd
+from support.program import World, sha
+from support.program_chain import Sent
+
+E = TypeVar("E")
+#: Scores of a payload that passes, and of one that does not.
+GOOD = {"jaccard_permille": 990, "hamming_permille": 0, "manhattan_permille": 0}
+BAD = {"jaccard_permille": 100, "hamming_permille": 900, "manhattan_permille": 800}
+SETTINGS: dict[str, Any] = {
+    "verification_percent": 40,
+    "committee_size": 3,
+    "jaccard_min_permille": 900,
+    "slash_points": 50,
+    "points_per_sequence": 10,
+    "points_per_verdict": 5,
+}
+
+
+class Verified(World):
+    """A run whose verifiers speak when they are told to."""
+
+    def __init__(self, count: int = 7, **changes: Any) -> None:
+        super().__init__(crowd(count))
+        self.events: list[Event] = []
+        self.given_run(**(SETTINGS | {"init_min_members": count, "misses_max": 9} | changes))
+        self.to_phase(Phase.TRAIN)
+
+    def send(self, *args: Any, **more: Any) -> Sent:
+        """As ever; what observers were told is kept."""
+        sent = super().send(*args, **more)
+        self.events.extend(sent.events)
+        return sent
+
+    def told(self, kind: type[E]) -> list[E]:
+        """What observers were told of a kind."""
+        return [one for one in self.events if isinstance(one, kind)]
+
+    # Rounds
+
+    def play_rounds(self, number: int) -> None:
+        """Rounds in which everybody trains and attests, until this one trains."""
+        while self.run.round < number:
+            self.finish_round()
+
+    def audited(self, round_: int = 0) -> Verified:
+        """The run in Train of the round after, with the audits of `round_` drawn."""
+        self.play_rounds(round_ + 1)
+        self.tick_all()
+        assert self.record(round_).targets_drawn
+        return self
+
+    def tick_all(self) -> None:
+        """Some slots go by, and all that is due is made."""
+        self.pass_time(slots=3)
+        try:
+            while True:
+                self.tick()
+        except TooEarly:
+            return
+
+    # Who
+
+    def auditor(self, round_: int = 0) -> Auditor:
+        """The first auditor that has something to audit."""
+        return next(one for one in self.record(round_).auditors if one.target is not None)
+
+    def actor(self, slot: int) -> Actor:
+        """Who holds a slot."""
+        return self.actors([slot])[0]
+
+    def seats(self, round_: int = 0) -> tuple[Seat, ...]:
+        """The committee of the first case."""
+        record = self.record(round_)
+        case = next(one for one in record.auditors if one.case is not CaseStage.NONE)
+        return committee_of(record, case)
+
+    def case(self, round_: int = 0) -> Auditor:
+        """The first auditor that flagged."""
+        auditors = self.record(round_).auditors
+        return next(one for one in auditors if one.case is not CaseStage.NONE)
+
+    # What they say
+
+    def finding(self, target: int, *, passes: bool, **changes: Any) -> build.Verdict:
+        """A verdict on a trainer's payload."""
+        scores = GOOD if passes else BAD
+        alignment = 985 if passes else -20
+        detail = sha(b"what was measured")
+        found = build.Verdict(
+            target=target, pass_=passes, alignment_permille=alignment, detail=detail, **scores
+        )
+        return replace(found, **changes)
+
+    def verdict_args(
+        self, round_: int, slot: int, target: int, *, passes: bool = True, **changes: Any
+    ) -> build.VerdictArgs:
+        """What `verdict` is given."""
+        found = self.finding(target, passes=passes)
+        args = build.VerdictArgs(epoch=self.run.epoch, round=round_, slot=slot, verdict=found)
+        return replace(args, **changes)
+
+    def say(self, *, passes: bool, round_: int = 0, auditor: Auditor | None = None) -> Sent:
+        """An auditor, by default the first one, gives its verdict."""
+        one = auditor or self.auditor(round_)
+        assert one.target is not None
+        args = self.verdict_args(round_, one.slot, one.target, passes=passes)
+        return self.do("verdict", self.actor(one.slot), args)
+
+    def seal_args(
+        self, seat: Seat, *, passes: bool = False, round_: int = 0
+    ) -> build.SealVerdictArgs:
+        """What `seal_verdict` is given."""
+        wallet = bytes(self.actor(seat.slot).wallet)
+        found = self.finding(seat.target, passes=passes)
+        return build.SealVerdictArgs(
+            epoch=self.run.epoch,
+            round=round_,
+            slot=seat.slot,
+            target=seat.target,
+            sealed=sealed_verdict(found, salt_of(seat), wallet),
+        )
+
+    def open_args(
+        self, seat: Seat, *, passes: bool = False, round_: int = 0
+    ) -> build.OpenVerdictArgs:
+        """What `open_verdict` is given."""
+        found = self.finding(seat.target, passes=passes)
+        return build.OpenVerdictArgs(
+            epoch=self.run.epoch, round=round_, slot=seat.slot, verdict=found, salt=salt_of(seat)
+        )
+
+    def seal_verdict(self, seat: Seat, *, passes: bool = False, round_: int = 0) -> Sent:
+        """A seat seals its word."""
+        args = self.seal_args(seat, passes=passes, round_=round_)
+        return self.do("seal_verdict", self.actor(seat.slot), args)
+
+    def open_verdict(self, seat: Seat, *, passes: bool = False, round_: int = 0) -> Sent:
+        """A seat opens its word."""
+        args = self.open_args(seat, passes=passes, round_=round_)
+        return self.do("open_verdict", self.actor(seat.slot), args)
+
+    def here_at(self, slot: int) -> build.MemberArgs:
+        """(epoch, round, slot) for who is no member any more."""
+        return build.MemberArgs(epoch=self.run.epoch, round=self.run.round, slot=slot)
+
+    def flag(self, round_: int = 0) -> tuple[Seat, ...]:
+        """The first auditor flags, and the committee is drawn."""
+        self.say(passes=False, round_=round_)
+        self.tick_all()
+        return self.seats(round_)
+
+    def judge(self, passes: int, fails: int, *, round_: int = 0) -> None:
+        """After a flag so many of the committee say so, and open it at once."""
+        seats = self.flag(round_)
+        words = [True] * passes + [False] * fails
+        said = list(zip(seats, words, strict=False))
+        for seat, word in said:
+            self.seal_verdict(seat, passes=word, round_=round_)
+        if len(said) < len(seats):
+            self.play_rounds(round_ + 3)
+        for seat, word in said:
+            self.open_verdict(seat, passes=word, round_=round_)
+
+
+def salt_of(seat: Seat) -> bytes:
+    """An invented salt."""
+    return sha(b"salt", bytes([seat.slot]))
