@@ -60,7 +60,7 @@ fn a_part_of_cooldown_needs_its_time_on_the_clock_and_in_slots() {
         time: 100,
         chain_slot: 50,
     };
-    let part = |seconds, slots| {
+    let part = |seconds: i64, slots: u64| {
         let now = Moment {
             time: 100 + seconds,
             chain_slot: 50 + slots,
