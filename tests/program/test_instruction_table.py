@@ -31,7 +31,11 @@ from support.program import World, world_at
 #: Anchor's error for a signature that is missing.
 NOT_SIGNER = 3010
 by_name = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
-ROUNDED = ("commit", "attest", "ready", "behind", "leave", "attest_state", "reveal_state")
+VERDICTS = ("verdict", "seal_verdict", "open_verdict")
+ROUNDED = (
+    *("commit", "attest", "ready", "behind", "leave", "attest_state", "reveal_state"),
+    *VERDICTS,
+)
 SLOTTED = (*ROUNDED, "set_weight")
 OWNERS = (
     "update_config",

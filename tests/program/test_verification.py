@@ -155,7 +155,7 @@ def test_a_flag_lapses_where_no_three_others_could_judge() -> None:
     assert world.case().case is CaseStage.LAPSED
     world.play_rounds(4)
 
-    assert [one.seats for one in world.told(CommitteeDrawn)] == [[]]
+    assert [one.seats for one in world.told(CommitteeDrawn)] == [()]
     assert not any(points(world).values())
     assert world.told(PayloadRejected) == []
 

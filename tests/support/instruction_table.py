@@ -18,6 +18,7 @@ from psyche_sdk.views import Phase
 from support.actors import ALICE, BOB, CAROL, DAVE, ERIN, FAUCET, MALLORY, OLIVIA, TRIO, Actor
 from support.program import World, config, sha, world_at
 from support.program_chain import Sent
+from support.verifying import auditing, bobs_opening, bobs_seal, bobs_verdict, judging, opening
 
 IDL: dict[str, Any] = json.loads(
     (Path(__file__).resolve().parents[2] / "idl/coordinator.json").read_text()
@@ -287,6 +288,7 @@ def old_participant() -> World:
 
 P = Phase
 RUN, PAYER = frozenset({"run"}), frozenset({"payer"})
+VERIFIED = frozenset({P.TRAIN, P.WITNESS, P.COOLDOWN})
 RUNNING = frozenset({P.WARMUP, P.TRAIN, P.WITNESS, P.COOLDOWN})
 CALLS = (
     Call("create_run", World, ALICE, World.create_args, free=PAYER, payer=DAVE),
@@ -344,4 +346,7 @@ CALLS = (
     Call("attest", attestable, BOB, lambda w: w.attest_args(BOB, []), frozenset({P.WITNESS})),
     Call("attest_state", voting, BOB, _seal_args, frozenset({P.COOLDOWN}), NoOpenVote),
     Call("reveal_state", revealing, BOB, _reveal_args, frozenset({P.COOLDOWN}), NoOpenVote),
+    Call("verdict", auditing, BOB, bobs_verdict, VERIFIED),
+    Call("seal_verdict", judging, BOB, bobs_seal, VERIFIED),
+    Call("open_verdict", opening, BOB, bobs_opening, VERIFIED),
 )

@@ -41,8 +41,15 @@ def due_transition(
         return following
     if run.vote is not None and run.vote.opened.chain_slot and not run.vote.agreed:
         return Transition.CLOSE_VOTE
-    left = run.phase is Phase.COOLDOWN and any(to_finalise(run, one) for one in records)
-    return Transition.FINALISE if left else following
+    left = (one for one in records if run.phase is Phase.COOLDOWN and to_finalise(run, one))
+    oldest = next(left, None)
+    return following if oldest is None else _last_step(oldest)
+
+
+def _last_step(record: RoundRecord) -> Transition:
+    """What makes a round final: first its cases are decided."""
+    undecided = record.cases > 0 and not record.judged
+    return Transition.JUDGE if undecided else Transition.FINALISE
 
 
 def to_finalise(run: Run, record: RoundRecord) -> bool:
@@ -65,7 +72,7 @@ def _after_settle(run: Run, records: Sequence[RoundRecord], target: RoundRecord)
         return Transition.GIVE_BACK
     oldest = record_of(records, run.epoch, run.round - RECORDS + 1)
     if oldest is not None and to_finalise(run, oldest):
-        return Transition.FINALISE
+        return _last_step(oldest)
     return Transition.ADVANCE
 
 
@@ -115,7 +122,11 @@ def _committee_due(run: Run, record: RoundRecord, now: Moment) -> bool:
 
 def verdict_window(run: Run, record: RoundRecord, now: Moment) -> Window:
     """Which words on a round's payloads count now; `now` matters in Cooldown."""
-    if run.phase not in (Phase.TRAIN, Phase.WITNESS, Phase.COOLDOWN) or record.finalised:
+    if (
+        run.phase not in (Phase.TRAIN, Phase.WITNESS, Phase.COOLDOWN)
+        or record.judged
+        or record.finalised
+    ):
         return Window()
     cooldown = None
     if run.phase is Phase.COOLDOWN:

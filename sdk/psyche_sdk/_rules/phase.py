@@ -26,15 +26,16 @@ class Transition(StrEnum):
     """What is due.
 
     Beside the table's rows: STORE_ENTROPY changes no phase, but others wait for it. Settling goes
-    on with GIVE_BACK (what was not accepted), FINALISE (points of the oldest round that is kept)
-    and ADVANCE (what follows). CLOSE_VOTE decides a vote before its phase ends; FINALISE comes
-    before the end of Cooldown, too. DRAW_TARGETS, in Train, Witness and Cooldown, draws who audits
-    what.
+    on with GIVE_BACK (what was not accepted), JUDGE and FINALISE (cases and points of the oldest
+    round that is kept) and ADVANCE (what follows). CLOSE_VOTE decides a vote before its phase ends;
+    JUDGE and FINALISE come before the end of Cooldown, too. DRAW_TARGETS, in Train, Witness and
+    Cooldown, draws who audits what.
     """
 
     STORE_ENTROPY = "store_entropy"
     DRAW_TARGETS = "draw_targets"
     GIVE_BACK = "give_back"
+    JUDGE = "judge"
     FINALISE = "finalise"
     CLOSE_VOTE = "close_vote"
     ADVANCE = "advance"

@@ -63,7 +63,7 @@ class RoundRecord:
         attested, witnesses_gone: masks of witnesses.
         custody_roots: by place among the witnesses.
         returned_to: settled: offset up to which what was not accepted is in the backlog again.
-        finalised: points are credited, and nothing changes any more.
+        judged, finalised: cases are decided; points are credited, and nothing changes any more.
         targets_drawn: it is drawn who audits; auditors in drawn order, seats by committee.
         expected: trainers whose share is not empty; gone: of them, who left uncommitted.
         committed, accepted, rejected: bit fields by slot.
@@ -99,6 +99,7 @@ class RoundRecord:
     gone: int
     returned_to: int
     finalised: bool
+    judged: bool
     targets_drawn: bool
     verdicts: int
     cases: int
@@ -217,6 +218,7 @@ def _record(
         committed_count=int(header["committed"]),
         accepted_count=int(header["accepted"]),
         finalised=bool(header["finalised"]),
+        judged=bool(header["judged"]),
         segments=segments,
         order=order,
         share_ends=ends,

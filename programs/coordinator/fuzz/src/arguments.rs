@@ -1,12 +1,19 @@
 //! What an instruction is given: mostly what fits the run as it stands, sometimes anything.
 
 use coordinator::{
-    machine::hash::sha256,
+    machine::{
+        audit::{Finding, Scores},
+        hash::sha256,
+    },
     state::{Run, RECORDS},
 };
 use serde_json::Value;
 
 use crate::{idl::Idl, rng::Rng, scene::Scene};
+
+/// What committees hash with their verdicts, and say that they measured.
+const SALT: [u8; 32] = [7; 32];
+const DETAIL: [u8; 32] = [8; 32];
 
 /// What arguments are made from.
 pub struct Maker<'a> {
@@ -83,6 +90,7 @@ impl Maker<'_> {
 
     fn primitive(&self, rng: &mut Rng, name: &str, ty: &str, out: &mut Vec<u8>) {
         let size = match ty {
+            "bool" if name == "pass" => return out.push(u8::from(self.passes(rng))),
             "bool" => return out.push(u8::from(!rng.once_in(4))),
             "string" => return put_bytes(out, &self.text(rng, name)),
             "bytes" => return self.list(rng, name, &Value::from("u8"), out),
@@ -141,7 +149,9 @@ impl Maker<'_> {
             "weight" => 1 + rng.word() % 1_000,
             "bytes" => 1 + rng.word() % 1_000,
             "expiry" | "expires_at" => u64::try_from(self.scene.ledger.time + 1_000).unwrap_or(0),
-            "target" | "target_slot" => rng.word() % u64::from(run.capacity),
+            "target" => self.target(rng, run),
+            "jaccard_permille" | "hamming_permille" | "manhattan_permille"
+            | "alignment_permille" => 0,
             _ => rng.word() % 8,
         }
     }
@@ -149,7 +159,9 @@ impl Maker<'_> {
     fn round(&self, rng: &mut Rng, run: &Run) -> u64 {
         let before = match self.instruction {
             "attest" => u32::from(run.config.overlap),
-            "verdict" | "open_verdict" => 1 + u32::try_from(rng.below(3)).unwrap_or(0),
+            "verdict" => 1,
+            // What was sealed about one round can be opened in the next two.
+            "seal_verdict" | "open_verdict" => 1 + u32::try_from(rng.below(3)).unwrap_or(0),
             "missing" => u32::try_from(rng.below(RECORDS)).unwrap_or(0),
             _ => 0,
         };
@@ -168,6 +180,52 @@ impl Maker<'_> {
             return places.find(|index| !held(index)).unwrap_or(first) as u64;
         }
         held.unwrap_or_else(|| rng.below(entries.len())) as u64
+    }
+
+    /// Auditors flag as often as not; a committee says what it sealed.
+    fn passes(&self, rng: &mut Rng) -> bool {
+        if self.is_wild(rng) {
+            return rng.once_in(2);
+        }
+        self.instruction == "verdict" && rng.once_in(2)
+    }
+
+    /// The trainer whose payload the actor audits, or judges.
+    fn target(&self, rng: &mut Rng, run: &Run) -> u64 {
+        let found = self.judged();
+        found.map_or_else(|| rng.word() % u64::from(run.capacity), u64::from)
+    }
+
+    fn judged(&self) -> Option<u16> {
+        let me = self.scene.actors[self.actor];
+        let entries = self.scene.entries();
+        let slot = entries.iter().position(|entry| entry.wallet == me)?;
+        let slot = u16::try_from(slot).ok()?;
+        let found = self.scene.look(|world| {
+            let round = world.run.round;
+            let rounds = (1..4).filter_map(|age| round.checked_sub(age));
+            let mut audits = rounds.filter_map(|round| world.rounds.audits(round).ok());
+            audits.find_map(|audits| {
+                let mut auditors = audits.auditors.iter();
+                if self.instruction == "verdict" {
+                    return auditors.find(|one| one.slot == slot).map(|one| one.target);
+                }
+                let seat = audits.seats.iter().find(|seat| seat.slot == slot)?;
+                auditors.nth(usize::from(seat.case)).map(|one| one.target)
+            })
+        });
+        found.flatten()
+    }
+
+    /// The hash of a verdict that fails.
+    fn sealed(&self, wallet: &[u8; 32]) -> [u8; 32] {
+        let finding = Finding {
+            target: self.judged().unwrap_or(0),
+            pass: false,
+            scores: Scores::default(),
+            detail: DETAIL,
+        };
+        finding.sealed(&SALT, wallet)
     }
 
     /// Bytes of a fixed length: hashes that somebody could name.
@@ -190,6 +248,9 @@ impl Maker<'_> {
             "chain_hash" => run.chain_hash,
             "digest" => believed,
             "vote" => sha256(&[&believed, &wallet]),
+            "salt" => SALT,
+            "detail" => DETAIL,
+            "sealed" => self.sealed(&wallet),
             "commitment" => sha256(&[&wallet, &run.step.to_le_bytes()]),
             _ => [rng.word().to_le_bytes()[0] | 1; 32],
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use coordinator::{
     errors::CoordinatorError,
-    machine::{bits::bit, phase::Phase},
-    state::{MemberState, Record, Run, RECORDS},
+    machine::{audit::CaseStage, bits::bit, phase::Phase},
+    state::{Auditor, MemberState, Record, Run, RECORDS},
     world::World,
 };
 
@@ -59,6 +59,8 @@ fn check_world(world: &mut World) -> Result<(), String> {
         }
         need(record.header.epoch == epoch, "a record of another epoch")?;
         check_record(&record, capacity)?;
+        check_audits(world, index)?;
+        let record = world.rounds.record(index).map_err(|e| e.to_string())?;
         if record.header.settled == 0 {
             in_flight += u64::from(record.header.sequences);
         } else {
@@ -71,6 +73,29 @@ fn check_world(world: &mut World) -> Result<(), String> {
         world.run.in_flight > in_flight
     };
     need(fits, "in flight is not what unsettled rounds hold")
+}
+
+/// Nobody audits or judges itself, nor judges what it flagged; the counters are those of the rows.
+fn check_audits(world: &World, round: u32) -> Result<(), String> {
+    let audits = world.rounds.audits(round).map_err(|e| e.to_string())?;
+    let header = audits.header;
+    let count =
+        |holds: &dyn Fn(&Auditor) -> bool| audits.auditors.iter().filter(|one| holds(one)).count();
+    let said = count(&|one| one.verdict != 0);
+    need(usize::from(header.verdicts) == said, "verdicts")?;
+    let cases = count(&|one| one.case_stage != 0);
+    need(usize::from(header.cases) == cases, "cases")?;
+    let opened = count(&|one| one.case_stage == CaseStage::Opened as u8);
+    need(usize::from(header.cases_undrawn) == opened, "undrawn cases")?;
+    let own = count(&|one| one.slot == one.target);
+    need(own == 0, "who audits itself")?;
+    for seat in audits.seats {
+        let case = audits.auditors.get(usize::from(seat.case));
+        let case = case.ok_or("a seat of no case")?;
+        let apart = seat.slot != case.slot && seat.slot != case.target;
+        need(apart, "who judges itself, or what it flagged")?;
+    }
+    Ok(())
 }
 
 fn check_members(world: &World) -> Result<(), String> {

@@ -181,6 +181,10 @@ pub fn config(rng: &mut Rng) -> RunConfig {
     config.overlap = *rng.pick(&[0, 1]);
     config.witness_count = *rng.pick(&[1, 3, 32]);
     config.committee_size = *rng.pick(&[3, 15]);
+    config.verification_percent = *rng.pick(&[0, 20, 50]);
+    config.slash_points = *rng.pick(&[0, 1 << 48]);
+    config.points_per_verdict = *rng.pick(&[0, 7, u32::MAX]);
+    config.points_per_sequence = *rng.pick(&[0, 3]);
     config.misses_max = *rng.pick(&[1, 2, 200]);
     config.share_percent_max = *rng.pick(&[30, 100]);
     config

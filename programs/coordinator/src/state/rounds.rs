@@ -136,8 +136,8 @@ pub struct RoundHeader {
     pub seats: u8,
     /// 1: points are credited, and nothing about the round changes any more.
     pub finalised: u8,
-    /// Zero.
-    pub padding: u8,
+    /// 1: its cases are decided.
+    pub judged: u8,
     /// By place among the witnesses: Merkle root over the payloads that it says it holds.
     pub custody_roots: [[u8; 32]; 32],
     /// For later versions; zero.

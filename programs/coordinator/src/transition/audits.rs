@@ -25,7 +25,8 @@ pub const AGES: u32 = 3;
 /// Those of a broken account.
 pub fn window_of(world: &World, round: u32) -> Result<Window> {
     let header = world.rounds.header(round)?;
-    let kept = header.valid == 1 && header.round == round && header.finalised == 0;
+    let kept =
+        header.valid == 1 && header.round == round && header.finalised == 0 && header.judged == 0;
     let run = &*world.run;
     let cooldown = match world.phase()? {
         Phase::Train | Phase::Witness => None,

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{entropy, finalise, members, plan::seconds_of, returns, round, vote};
+use super::{entropy, finalise, judge, members, plan::seconds_of, returns, round, vote};
 use crate::{
     events::RatesChanged,
     instructions::set_rates,
@@ -160,6 +160,9 @@ pub fn abort(world: &mut World) -> Result<()> {
         world.run.in_flight = world.run.in_flight.saturating_sub(u64::from(sequences));
     }
     while let Some(round) = finalise::next(world) {
+        if judge::is_due(world.rounds.header(round)?) {
+            judge::judge(world, round)?;
+        }
         finalise::finalise(world, round)?;
     }
     vote::forget(world);

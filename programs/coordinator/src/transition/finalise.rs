@@ -59,12 +59,12 @@ struct Credited {
     points: u64,
 }
 
-/// Makes a settled round final.
+/// Makes a settled round, whose cases are decided, final.
 ///
 /// # Errors
 /// Those of a broken account.
 pub fn finalise(world: &mut World, round: u32) -> Result<()> {
-    let judged = judge::judge(world, round)?;
+    let right = judge::right(world, round)?;
     let config = &world.run.config;
     let (per_sequence, per_attestation) =
         (config.points_per_sequence, config.points_per_attestation);
@@ -84,7 +84,7 @@ pub fn finalise(world: &mut World, round: u32) -> Result<()> {
         credit_witnesses(&record, world.roster, per_attestation, &mut credited);
     }
     if per_verdict > 0 {
-        for (slot, id) in &judged.right {
+        for (slot, id) in &right {
             if let Some(entry) = holder(world.roster, usize::from(*slot), *id) {
                 credit(entry, u64::from(per_verdict), &mut credited);
                 credited.verdicts = credited.verdicts.saturating_add(1);
@@ -101,7 +101,7 @@ pub fn finalise(world: &mut World, round: u32) -> Result<()> {
         verdicts: credited.verdicts,
         points: credited.points,
     });
-    judge::punish(world, round, &judged.rejected)
+    Ok(())
 }
 
 /// Trainers: the sequences of each share that was accepted and not rejected.

@@ -5,60 +5,71 @@ use anchor_lang::prelude::*;
 use crate::{
     events::{CaseClosed, PayloadRejected},
     machine::{
-        audit::{decide, CaseStage, SeatStage, Word, NO_TARGET, STRIKES_MAX},
+        audit::{decide, CaseStage, SeatStage, Word, STRIKES_MAX},
         bits::set_bit,
     },
-    state::{Auditor, MemberState, Seat},
+    state::{Auditor, MemberState, RoundHeader, Seat},
     world::World,
 };
 
-/// What a round's verdicts come to.
-#[derive(Default)]
-pub struct Judged {
-    /// Slots of the trainers whose payloads are rejected.
-    pub rejected: Vec<u16>,
-    /// Who gave a verdict that agrees with the outcome: slot and member id.
-    pub right: Vec<(u16, u32)>,
+/// Whether a round has cases that are not decided.
+#[must_use]
+pub const fn is_due(header: &RoundHeader) -> bool {
+    header.cases > 0 && header.judged == 0
 }
 
-/// Decides all cases of a round, and marks the payloads that are rejected.
+/// Decides all cases of a round; the trainers of rejected payloads pay for them.
 ///
 /// # Errors
 /// Those of a broken account.
-pub fn judge(world: &mut World, round: u32) -> Result<Judged> {
-    let mut judged = Judged::default();
-    if world.rounds.header(round)?.auditors == 0 {
-        return Ok(judged);
-    }
+pub fn judge(world: &mut World, round: u32) -> Result<()> {
+    let mut rejected = Vec::new();
     let (run, epoch) = (world.key, world.run.epoch);
     let audits = world.rounds.audits_mut(round)?;
     audits.header.cases_undrawn = 0;
+    audits.header.judged = 1;
     let count = usize::from(audits.header.auditors);
     for auditor in audits.auditors.iter_mut().take(count) {
-        if auditor.target == NO_TARGET || auditor.verdict == Word::None as u8 {
-            continue;
-        }
-        let right = if auditor.verdict == Word::Pass as u8 {
-            true
-        } else {
+        if auditor.case_stage != CaseStage::None as u8 {
             let (first, many) = (auditor.first_seat.into(), auditor.seats.into());
             let seats: Vec<&Seat> = audits.seats.iter().skip(first).take(many).collect();
-            let stage = close(run, (epoch, round), auditor, &seats);
-            judged.right.extend(majority(stage, &seats));
-            stage == CaseStage::Rejected
-        };
-        if right {
-            judged.right.push((auditor.slot, auditor.member_id));
-        }
-        if auditor.case_stage == CaseStage::Rejected as u8 {
-            judged.rejected.push(auditor.target);
+            if close(run, (epoch, round), auditor, &seats) == CaseStage::Rejected {
+                rejected.push(auditor.target);
+            }
         }
     }
     let record = world.rounds.record(round)?;
-    for slot in &judged.rejected {
+    for slot in &rejected {
         set_bit(record.rejected, usize::from(*slot), true);
     }
-    Ok(judged)
+    punish(world, round, &rejected)
+}
+
+/// Who gave a verdict that agrees with the outcome: slot and member id.
+///
+/// # Errors
+/// Those of a broken account.
+pub fn right(world: &World, round: u32) -> Result<Vec<(u16, u32)>> {
+    let audits = world.rounds.audits(round)?;
+    let mut found = Vec::new();
+    for auditor in audits.auditors {
+        // Only its own auditor can have called a committee together for a payload.
+        let passed = auditor.verdict == Word::Pass as u8;
+        let word = match auditor.case_stage {
+            stage if stage == CaseStage::Rejected as u8 => Word::Fail as u8,
+            stage if stage == CaseStage::Cleared as u8 => Word::Pass as u8,
+            _ => Word::None as u8,
+        };
+        if passed || word == Word::Fail as u8 {
+            found.push((auditor.slot, auditor.member_id));
+        }
+        if word != Word::None as u8 {
+            let seats = audits.committee(auditor).iter();
+            let agreed = seats.filter(|seat| seat.verdict == word);
+            found.extend(agreed.map(|seat| (seat.slot, seat.member_id)));
+        }
+    }
+    Ok(found)
 }
 
 /// Counts the opened verdicts of a case and decides it.
@@ -90,24 +101,8 @@ fn close(run: Pubkey, at: (u32, u32), auditor: &mut Auditor, seats: &[&Seat]) ->
     stage
 }
 
-/// The seats of a decided case that were in its majority.
-fn majority(stage: CaseStage, seats: &[&Seat]) -> Vec<(u16, u32)> {
-    let word = match stage {
-        CaseStage::Rejected => Word::Fail as u8,
-        CaseStage::Cleared => Word::Pass as u8,
-        _ => return Vec::new(),
-    };
-    let agreed = seats
-        .iter()
-        .filter(|seat| seat.stage == SeatStage::Opened as u8 && seat.verdict == word);
-    agreed.map(|seat| (seat.slot, seat.member_id)).collect()
-}
-
 /// The trainers of rejected payloads lose points; the second time they are thrown out.
-///
-/// # Errors
-/// Those of a broken account.
-pub fn punish(world: &mut World, round: u32, slots: &[u16]) -> Result<()> {
+fn punish(world: &mut World, round: u32, slots: &[u16]) -> Result<()> {
     for slot in slots {
         let ids = world.rounds.record(round)?.member_id;
         let member_id = ids.get(usize::from(*slot)).copied().unwrap_or(0);

@@ -132,6 +132,7 @@ fn apply(world: &mut World, step: Step) -> Result<()> {
         Step::DrawTargets { round } => return audits::draw_targets(world, round),
         Step::CloseVote => return vote::end(world),
         Step::GiveBack { target } => return returns::give_back(world, target),
+        Step::Judge { round } => return judge::judge(world, round),
         Step::Finalise { round } => return finalise::finalise(world, round),
         Step::Advance { failed } => settle::advance(world, failed)?,
         Step::Table(Transition::EndEpoch(phase)) => epoch::end(world, phase)?,

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{audits, finalise, vote::vote_open};
+use super::{audits, finalise, judge, vote::vote_open};
 use crate::{
     machine::{
         config::RunConfig,
@@ -29,7 +29,12 @@ pub enum Step {
         /// The settled round.
         target: u32,
     },
-    /// Nothing about a round changes any more: points are credited, cases decided.
+    /// Nothing is said about a round's payloads any more: cases are decided.
+    Judge {
+        /// The round.
+        round: u32,
+    },
+    /// Nothing about a round changes any more: points are credited.
     Finalise {
         /// The round.
         round: u32,
@@ -58,9 +63,10 @@ pub fn plan(world: &World) -> Result<Option<Step>> {
         if header.settled == 1 {
             let failed = header.failed == 1;
             let oldest = finalise::before_round(world)?;
-            return Ok(Some(oldest.map_or(Step::Advance { failed }, |round| {
-                Step::Finalise { round }
-            })));
+            return Ok(Some(match oldest {
+                Some(round) => last_step(world, round)?,
+                None => Step::Advance { failed },
+            }));
         }
     }
     let run = &*world.run;
@@ -93,9 +99,18 @@ pub fn plan(world: &World) -> Result<Option<Step>> {
         return Ok(Some(Step::CloseVote));
     }
     if let (Phase::Cooldown, Some(_), Some(round)) = (phase, step, finalise::next(world)) {
-        return Ok(Some(Step::Finalise { round }));
+        return Ok(Some(last_step(world, round)?));
     }
     Ok(step.map(Step::Table))
+}
+
+/// What makes a round final: first its cases are decided.
+fn last_step(world: &World, round: u32) -> Result<Step> {
+    Ok(if judge::is_due(world.rounds.header(round)?) {
+        Step::Judge { round }
+    } else {
+        Step::Finalise { round }
+    })
 }
 
 /// Seconds that a phase may take; 0 where it has no end of its own.
