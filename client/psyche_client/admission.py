@@ -28,11 +28,26 @@ async def check_admission(coordinator: Coordinator, wallet: Pubkey) -> None:
     """
     snapshot = await coordinator.snapshot()
     run = decode_run(snapshot.run.data)
+    refuse_verification(run)
     if decode_roster(snapshot.roster.data).find(bytes(wallet)) is not None:
         return
     now = time.time() if snapshot.unix_seconds is None else snapshot.unix_seconds
     if run.join_authority is not None:
         await _check_pass(coordinator, run, wallet, int(now))
+
+
+def refuse_verification(run: Run) -> None:
+    """This version trains and witnesses; it cannot verify, and would let its audits lapse.
+
+    Raises:
+        AdmissionError: the run asks for verifiers.
+    """
+    percent = run.config.verification_percent
+    if percent:
+        raise AdmissionError(
+            f"this run lets {percent} of 100 members verify payloads, which this client cannot do",
+            hint="join a run whose verification_percent is 0",
+        )
 
 
 async def _check_pass(coordinator: Coordinator, run: Run, wallet: Pubkey, now: int) -> None:

@@ -350,8 +350,8 @@ ROUND_HEADER: Final = _sized(
             ("seats", "u1"),
             #: 1: points are credited, and nothing about the round changes any more.
             ("finalised", "u1"),
-            #: Zero.
-            ("padding", "u1"),
+            #: 1: its cases are decided.
+            ("judged", "u1"),
             #: By place among the witnesses: Merkle root over the payloads that it says it holds.
             ("custody_roots", "u1", (32, 32)),
             #: For later versions; zero.
