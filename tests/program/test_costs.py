@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -16,9 +15,8 @@ from solders.pubkey import Pubkey
 from solders.transaction import Transaction
 
 from psyche_sdk._budget import units_for
-from psyche_sdk.program_errors import TooEarly
 from psyche_sdk.views import MemberState, Phase, accepted
-from support.actors import ALICE, BOB, ERIN, FAUCET, MALLORY, OLIVIA, Actor, crowd
+from support.actors import BOB, ERIN, FAUCET, MALLORY, OLIVIA, Actor
 from support.costly import MANY, Costly
 from support.instruction_table import CALLS, EVERYBODY, Call
 from support.program import World, build, config, sha
