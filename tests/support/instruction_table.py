@@ -122,7 +122,7 @@ def _other_run(world: World) -> dict[str, Pubkey]:
     own, capacity, settings = world.run_id, world.capacity, world.config
     world.name_run("other")
     world.given_run(join_authority=OLIVIA.wallet)
-    for actor in (*TRIO, ERIN):
+    for actor in dict.fromkeys((*TRIO, ERIN, *world.members)):
         world.issue_pass(actor, OLIVIA)
     world.join_all()
     keys = {"run": world.run_key, "roster": world.roster_key, "rounds": world.rounds_key}

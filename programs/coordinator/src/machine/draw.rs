@@ -95,6 +95,7 @@ pub fn verifier_count(members: u32, percent: u8, fraction: u16) -> u32 {
 /// `members` are the slots of the Active members, ascending; after it the verifiers, then the
 /// trainers, in drawn order. The low half of the seed's first word is the fraction of
 /// [`verifier_count`]; `percent` is 0 in the first round of an epoch.
+#[inline(always)] // Starting a round has few compute units to spare.
 pub fn draw_roles(seed: Hash, members: &mut [u16], percent: u8) -> usize {
     let mut words = Words::new(seed);
     #[allow(clippy::cast_possible_truncation)] // The low half is what is wanted.

@@ -52,9 +52,6 @@ pub fn window_of(world: &World, round: u32) -> Result<Window> {
 /// # Errors
 /// Those of a broken account.
 pub fn to_draw(world: &World) -> Result<Option<u32>> {
-    if world.run.config.verification_percent == 0 {
-        return Ok(None);
-    }
     let Some(round) = world.run.round.checked_sub(1) else {
         return Ok(None);
     };
@@ -145,9 +142,6 @@ fn verifiers(world: &mut World) -> Result<Vec<(u16, u32)>> {
 /// # Errors
 /// Those of a broken account.
 pub fn awaited(world: &World) -> Result<bool> {
-    if world.run.config.verification_percent == 0 {
-        return Ok(false);
-    }
     for age in 1..=AGES {
         let Some(round) = world.run.round.checked_sub(age) else {
             break;

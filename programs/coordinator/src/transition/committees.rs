@@ -22,9 +22,6 @@ use crate::{
 /// # Errors
 /// Those of a broken account.
 pub fn due(world: &World) -> Result<Option<(u32, usize)>> {
-    if world.run.config.verification_percent == 0 {
-        return Ok(None);
-    }
     for age in 1..AGES {
         let Some(round) = world.run.round.checked_sub(age) else {
             break;

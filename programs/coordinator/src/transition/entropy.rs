@@ -48,7 +48,7 @@ pub fn store(world: &mut World) -> Result<bool> {
             store_redraw(world, header.round)?;
         }
     }
-    if !stored {
+    if !stored && world.run.config.verification_percent > 0 {
         if let Some((round, place)) = committees::due(world)? {
             committees::draw(world, round, place)?;
             stored = true;

@@ -52,8 +52,11 @@ pub enum Step {
 /// Those of a broken account.
 pub fn plan(world: &World) -> Result<Option<Step>> {
     let phase = world.phase()?;
-    if let Some(round) = audits::to_draw(world)? {
-        return Ok(Some(Step::DrawTargets { round }));
+    let verifies = world.run.config.verification_percent > 0;
+    if verifies {
+        if let Some(round) = audits::to_draw(world)? {
+            return Ok(Some(Step::DrawTargets { round }));
+        }
     }
     if let (Phase::Witness, Some(target)) = (phase, world.target()) {
         let header = world.rounds.header(target)?;
@@ -87,7 +90,7 @@ pub fn plan(world: &World) -> Result<Option<Step>> {
         Phase::Train => see_train(world, &mut view)?,
         Phase::Witness => see_witness(world, &mut view)?,
         Phase::Cooldown => {
-            view.agreed = run.vote.agreed == 1 && !audits::awaited(world)?;
+            view.agreed = run.vote.agreed == 1 && !(verifies && audits::awaited(world)?);
             view.pause_asked = run.pause_requested == 1;
             view.step = run.step;
             view.total_steps = config.total_steps;
