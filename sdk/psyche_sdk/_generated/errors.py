@@ -14,6 +14,7 @@ __all__ = [
     "AlreadyAMember",
     "AlreadyComplete",
     "AlreadyMigrated",
+    "AuditsNotDrawn",
     "AuthorityUnchanged",
     "Barred",
     "BitFieldLength",
@@ -74,6 +75,7 @@ __all__ = [
     "NodeKeyZero",
     "NotAMember",
     "NotATrainer",
+    "NotAVerifier",
     "NotAWitness",
     "NotYourSlot",
     "NothingToAttest",
@@ -86,6 +88,8 @@ __all__ = [
     "PointsRemain",
     "RunIdInvalid",
     "RunIncomplete",
+    "ScoreOutOfRange",
+    "ScoresFail",
     "SlotHashesUnavailable",
     "SlotTaken",
     "TooEarly",
@@ -94,6 +98,11 @@ __all__ = [
     "UnknownChainHash",
     "UnknownDigest",
     "UnknownSlot",
+    "VerdictClosed",
+    "VerdictDiffers",
+    "VerdictMismatch",
+    "VerdictNotOpen",
+    "VerdictNotSealed",
     "VoteClosed",
     "VoteDiffers",
     "VoteMismatch",
@@ -750,11 +759,11 @@ class ConfigWitnessCount(_Base):
 
 
 class ConfigVerificationPercent(_Base):
-    """verification_percent is not 0, which this version needs."""
+    """verification_percent is above 50."""
 
     code = 6080
     name = "ConfigVerificationPercent"
-    message = "verification_percent is not 0, which this version needs"
+    message = "verification_percent is above 50"
 
 
 class ConfigCommitteeSize(_Base):
@@ -861,6 +870,78 @@ class AlreadyMigrated(_Base):
     message = "The account has the present layout version already"
 
 
+class AuditsNotDrawn(_Base):
+    """The audits of the round are not drawn yet: send tick once its entropy is stored."""
+
+    code = 6094
+    name = "AuditsNotDrawn"
+    message = "The audits of the round are not drawn yet: send tick once its entropy is stored"
+
+
+class NotAVerifier(_Base):
+    """The member neither audits that payload nor has a seat on its committee."""
+
+    code = 6095
+    name = "NotAVerifier"
+    message = "The member neither audits that payload nor has a seat on its committee"
+
+
+class VerdictClosed(_Base):
+    """It is too late for this word on the round's payloads."""
+
+    code = 6096
+    name = "VerdictClosed"
+    message = "It is too late for this word on the round's payloads"
+
+
+class VerdictNotOpen(_Base):
+    """Verdicts are opened later: when sealing is over, or every seat has sealed."""
+
+    code = 6097
+    name = "VerdictNotOpen"
+    message = "Verdicts are opened later: when sealing is over, or every seat has sealed"
+
+
+class VerdictDiffers(_Base):
+    """A different verdict stands already."""
+
+    code = 6098
+    name = "VerdictDiffers"
+    message = "A different verdict stands already"
+
+
+class VerdictNotSealed(_Base):
+    """The seat has sealed no verdict, so there is none to open."""
+
+    code = 6099
+    name = "VerdictNotSealed"
+    message = "The seat has sealed no verdict, so there is none to open"
+
+
+class VerdictMismatch(_Base):
+    """The verdict is not what the seat's hash was made of."""
+
+    code = 6100
+    name = "VerdictMismatch"
+    message = "The verdict is not what the seat's hash was made of"
+
+
+class ScoreOutOfRange(_Base):
+    """A score is outside 0 to 1,000 per mille (alignment: -1,000 to 1,000)."""
+
+    code = 6101
+    name = "ScoreOutOfRange"
+    message = "A score is outside 0 to 1,000 per mille (alignment: -1,000 to 1,000)"
+
+
+class ScoresFail(_Base):
+    """A verdict that passes has a score on the failing side of the run's threshold."""
+
+    code = 6102
+    name = "ScoresFail"
+    message = "A verdict that passes has a score on the failing side of the run's threshold"
+
+
 #: Code -> (name, message).
 ERRORS: Final[dict[int, tuple[str, str]]] = {
     6000: ("Unauthorized", "The signer may not do this to this run"),
@@ -955,7 +1036,7 @@ ERRORS: Final[dict[int, tuple[str, str]]] = {
     ),
     6078: ("ConfigAdmitAnytime", "admit_anytime is neither 0 nor 1"),
     6079: ("ConfigWitnessCount", "witness_count is outside 1..=32"),
-    6080: ("ConfigVerificationPercent", "verification_percent is not 0, which this version needs"),
+    6080: ("ConfigVerificationPercent", "verification_percent is above 50"),
     6081: ("ConfigCommitteeSize", "committee_size is outside 3..=64"),
     6082: ("ConfigMissesMax", "misses_max is 0"),
     6083: ("ConfigSharePercentMax", "share_percent_max is outside 1..=100"),
@@ -972,6 +1053,30 @@ ERRORS: Final[dict[int, tuple[str, str]]] = {
     6091: ("PassExpired", "The wallet's pass is over: ask the join authority to renew it"),
     6092: ("PassExpiryPast", "The pass would be over at once: name a later expiry"),
     6093: ("AlreadyMigrated", "The account has the present layout version already"),
+    6094: (
+        "AuditsNotDrawn",
+        "The audits of the round are not drawn yet: send tick once its entropy is stored",
+    ),
+    6095: (
+        "NotAVerifier",
+        "The member neither audits that payload nor has a seat on its committee",
+    ),
+    6096: ("VerdictClosed", "It is too late for this word on the round's payloads"),
+    6097: (
+        "VerdictNotOpen",
+        "Verdicts are opened later: when sealing is over, or every seat has sealed",
+    ),
+    6098: ("VerdictDiffers", "A different verdict stands already"),
+    6099: ("VerdictNotSealed", "The seat has sealed no verdict, so there is none to open"),
+    6100: ("VerdictMismatch", "The verdict is not what the seat's hash was made of"),
+    6101: (
+        "ScoreOutOfRange",
+        "A score is outside 0 to 1,000 per mille (alignment: -1,000 to 1,000)",
+    ),
+    6102: (
+        "ScoresFail",
+        "A verdict that passes has a score on the failing side of the run's threshold",
+    ),
 }
 
 #: Code -> class.
@@ -1070,4 +1175,13 @@ BY_CODE: Final[dict[int, type[_Base]]] = {
     6091: PassExpired,
     6092: PassExpiryPast,
     6093: AlreadyMigrated,
+    6094: AuditsNotDrawn,
+    6095: NotAVerifier,
+    6096: VerdictClosed,
+    6097: VerdictNotOpen,
+    6098: VerdictDiffers,
+    6099: VerdictNotSealed,
+    6100: VerdictMismatch,
+    6101: ScoreOutOfRange,
+    6102: ScoresFail,
 }

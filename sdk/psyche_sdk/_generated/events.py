@@ -15,8 +15,12 @@ from ._program import PROGRAM_ID
 
 Event: TypeAlias = (
     _t.Admitted
+    | _t.AuditsDrawn
     | _t.AuthorityChanged
     | _t.AuthorityProposed
+    | _t.CaseClosed
+    | _t.CommitteeDrawn
+    | _t.CommitteeMissed
     | _t.DigestAgreed
     | _t.Dropped
     | _t.EntropyMissed
@@ -30,6 +34,7 @@ Event: TypeAlias = (
     | _t.PassRevoked
     | _t.PauseRequested
     | _t.PayeeChanged
+    | _t.PayloadRejected
     | _t.PhaseChanged
     | _t.PointsCredited
     | _t.RatesChanged
@@ -39,6 +44,7 @@ Event: TypeAlias = (
     | _t.RunClosed
     | _t.RunCreated
     | _t.RunMigrated
+    | _t.VerdictGiven
     | _t.VoteOpened
     | _t.WitnessesDrawn
 )
@@ -46,8 +52,12 @@ Event: TypeAlias = (
 #: Discriminator -> codec.
 CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"(u\x86\xc0\xfd\x05\xf7\xf3": _t.ADMITTED_CODEC,
+    b"\xaf\x7f8\xf2g\xf1@u": _t.AUDITS_DRAWN_CODEC,
     b"\x1f\x13\xae\x98\x04R\xd7\xe2": _t.AUTHORITY_CHANGED_CODEC,
     b"\xf4u^p5\x97#Y": _t.AUTHORITY_PROPOSED_CODEC,
+    b"\x9b!\xbe\xfe\xfe7\xb8u": _t.CASE_CLOSED_CODEC,
+    b"L\xb7\xf7\xe5\x9df\xca\xc2": _t.COMMITTEE_DRAWN_CODEC,
+    b"\xd0L\x17\xb6\x02\xe7}\x81": _t.COMMITTEE_MISSED_CODEC,
     b"[S\t\xa9)E\xd4\x98": _t.DIGEST_AGREED_CODEC,
     b"\x92=0\xe0r^1\x0c": _t.DROPPED_CODEC,
     b"\xa0Y\xb5Z\x8b\x03\x93\x9a": _t.ENTROPY_MISSED_CODEC,
@@ -61,6 +71,7 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"\xa2r(\x1a\xc4$&\xf4": _t.PASS_REVOKED_CODEC,
     b"}%\xae\xd3\xb77\x81\x07": _t.PAUSE_REQUESTED_CODEC,
     b"\xe2\xef\xda\x04\xe3\xdb\x83\xa6": _t.PAYEE_CHANGED_CODEC,
+    b"\x8c\x98,\xa1Q\xb7\x18\xd0": _t.PAYLOAD_REJECTED_CODEC,
     b"\xb2\xc9C\xde\xd0$\xd5\xdb": _t.PHASE_CHANGED_CODEC,
     b"%^\x05\xc7\\\xabq\x96": _t.POINTS_CREDITED_CODEC,
     b"\x81V\xc8\xa7*\xdf\x96b": _t.RATES_CHANGED_CODEC,
@@ -70,6 +81,7 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b'\xd1\x9f\xb7"+\xfa5\xc7': _t.RUN_CLOSED_CODEC,
     b"q\t\x06\xcc\xc6\x85\xc8\xaf": _t.RUN_CREATED_CODEC,
     b"\x9a\x8b\xd6`\xe2\xac\xf5B": _t.RUN_MIGRATED_CODEC,
+    b"\x83\xc5#\xac\x85R\xad\x1c": _t.VERDICT_GIVEN_CODEC,
     b"\xb7]\xcdKry\xd8\xfb": _t.VOTE_OPENED_CODEC,
     b"\xe3pY\xc4\xe2]\x0c\x10": _t.WITNESSES_DRAWN_CODEC,
 }

@@ -29,11 +29,13 @@ JOIN_DISCRIMINATOR: Final = b"\xce7\x02jq\xdc\x11\xa3"
 LEAVE_DISCRIMINATOR: Final = b";\xea\x94lk\x95\xadp"
 MIGRATE_DISCRIMINATOR: Final = b"\x9b\xea\xe7\x92\xec\x9e\xa2\x1e"
 MIGRATE_PARTICIPANT_DISCRIMINATOR: Final = b"\xb8\x91\xb2p\xbe\xe9\x9e\x00"
+OPEN_VERDICT_DISCRIMINATOR: Final = b"\x81J\x8d\x17}'\xf0\xda"
 PAUSE_DISCRIMINATOR: Final = b"\xd3\x16\xdd\xfbJy\xc1/"
 READY_DISCRIMINATOR: Final = b"\x15u<I`y\xd1K"
 RESUME_DISCRIMINATOR: Final = b"\x01\xa63\xaa\x7f \x8d\xce"
 REVEAL_STATE_DISCRIMINATOR: Final = b"\x87\x19m\xa7\xd5\xaa-\x9a"
 REVOKE_PASS_DISCRIMINATOR: Final = b"\x08\xce\x88d\xb2\xdb\xa8\xfc"
+SEAL_VERDICT_DISCRIMINATOR: Final = b"'\x1d\x80\xdf\xc8\xe4f\xdb"
 SET_AUTHORITY_DISCRIMINATOR: Final = b"\x85\xfa%\x15n\xa3\x1ay"
 SET_ENDPOINT_DISCRIMINATOR: Final = b"\xfc\xcdkv-|k>"
 SET_JOIN_AUTHORITY_DISCRIMINATOR: Final = b"\x05\xd9\xa3\xf0\x8d\xfe\x92\xd4"
@@ -44,6 +46,7 @@ TICK_DISCRIMINATOR: Final = b"\\O,\x08eP?\x0f"
 UPDATE_CONFIG_DISCRIMINATOR: Final = b"\x1d\x9e\xfc\xbf\nS\xdbc"
 UPDATE_METADATA_DISCRIMINATOR: Final = b"\xaa\xb6+\xefaN\xe1\xba"
 UPDATE_MODEL_DISCRIMINATOR: Final = b"L\xe6,\x10gS\x18I"
+VERDICT_DISCRIMINATOR: Final = b'\xd8\x1e\x1f\xb1\x0b="\xe7'
 
 #: Discriminator -> name.
 NAMES: Final[dict[bytes, str]] = {
@@ -61,11 +64,13 @@ NAMES: Final[dict[bytes, str]] = {
     LEAVE_DISCRIMINATOR: "leave",
     MIGRATE_DISCRIMINATOR: "migrate",
     MIGRATE_PARTICIPANT_DISCRIMINATOR: "migrate_participant",
+    OPEN_VERDICT_DISCRIMINATOR: "open_verdict",
     PAUSE_DISCRIMINATOR: "pause",
     READY_DISCRIMINATOR: "ready",
     RESUME_DISCRIMINATOR: "resume",
     REVEAL_STATE_DISCRIMINATOR: "reveal_state",
     REVOKE_PASS_DISCRIMINATOR: "revoke_pass",
+    SEAL_VERDICT_DISCRIMINATOR: "seal_verdict",
     SET_AUTHORITY_DISCRIMINATOR: "set_authority",
     SET_ENDPOINT_DISCRIMINATOR: "set_endpoint",
     SET_JOIN_AUTHORITY_DISCRIMINATOR: "set_join_authority",
@@ -76,6 +81,7 @@ NAMES: Final[dict[bytes, str]] = {
     UPDATE_CONFIG_DISCRIMINATOR: "update_config",
     UPDATE_METADATA_DISCRIMINATOR: "update_metadata",
     UPDATE_MODEL_DISCRIMINATOR: "update_model",
+    VERDICT_DISCRIMINATOR: "verdict",
 }
 
 
@@ -520,6 +526,37 @@ def migrate_participant(
     return Instruction(program_id, data, metas)
 
 
+def open_verdict(
+    *,
+    wallet: Pubkey,
+    run: Pubkey,
+    roster: Pubkey,
+    rounds: Pubkey,
+    args: _t.OpenVerdictArgs,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Opens a committee member's sealed verdict.
+
+    Authority: a seat that sealed one. Errors: `WrongPhase`, `WrongRound`, `NotYourSlot`,
+    `NotAVerifier`, `ScoreOutOfRange`, `ScoresFail`, `VerdictNotSealed`, `VerdictMismatch`,
+    `VerdictNotOpen`, `VerdictClosed`.
+    """
+    metas = [
+        AccountMeta(wallet, is_signer=True, is_writable=False),
+        AccountMeta(run, is_signer=False, is_writable=True),
+        AccountMeta(roster, is_signer=False, is_writable=True),
+        AccountMeta(rounds, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "open_verdict",
+        OPEN_VERDICT_DISCRIMINATOR,
+        ("args", _t.OPEN_VERDICT_ARGS_CODEC, args),
+    )
+    return Instruction(program_id, data, metas)
+
+
 def pause(
     *,
     authority: Pubkey,
@@ -660,6 +697,36 @@ def revoke_pass(
     data = _data(
         "revoke_pass",
         REVOKE_PASS_DISCRIMINATOR,
+    )
+    return Instruction(program_id, data, metas)
+
+
+def seal_verdict(
+    *,
+    wallet: Pubkey,
+    run: Pubkey,
+    roster: Pubkey,
+    rounds: Pubkey,
+    args: _t.SealVerdictArgs,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Seals a committee member's verdict: sha256(verdict, salt, wallet).
+
+    Authority: a seat of the committee. Errors: `WrongPhase`, `WrongRound`, `NotYourSlot`,
+    `NotAVerifier`, `VerdictDiffers`, `VerdictClosed`.
+    """
+    metas = [
+        AccountMeta(wallet, is_signer=True, is_writable=False),
+        AccountMeta(run, is_signer=False, is_writable=True),
+        AccountMeta(roster, is_signer=False, is_writable=True),
+        AccountMeta(rounds, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "seal_verdict",
+        SEAL_VERDICT_DISCRIMINATOR,
+        ("args", _t.SEAL_VERDICT_ARGS_CODEC, args),
     )
     return Instruction(program_id, data, metas)
 
@@ -918,5 +985,36 @@ def update_model(
         "update_model",
         UPDATE_MODEL_DISCRIMINATOR,
         ("args", _t.UPDATE_MODEL_ARGS_CODEC, args),
+    )
+    return Instruction(program_id, data, metas)
+
+
+def verdict(
+    *,
+    wallet: Pubkey,
+    run: Pubkey,
+    roster: Pubkey,
+    rounds: Pubkey,
+    args: _t.VerdictArgs,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Says what an audited payload is worth; that it fails calls a committee together.
+
+    Authority: an auditor of the round, in the next one. Errors: `WrongPhase`, `WrongRound`,
+    `NotYourSlot`, `VerdictClosed`, `AuditsNotDrawn`, `NotAVerifier`, `ScoreOutOfRange`,
+    `ScoresFail`, `VerdictDiffers`.
+    """
+    metas = [
+        AccountMeta(wallet, is_signer=True, is_writable=False),
+        AccountMeta(run, is_signer=False, is_writable=True),
+        AccountMeta(roster, is_signer=False, is_writable=True),
+        AccountMeta(rounds, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "verdict",
+        VERDICT_DISCRIMINATOR,
+        ("args", _t.VERDICT_ARGS_CODEC, args),
     )
     return Instruction(program_id, data, metas)

@@ -85,6 +85,32 @@ ATTEST_STATE_ARGS_CODEC: Final[_b.Codec[AttestStateArgs]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditsDrawn:
+    """It is drawn who audits which payload of a round."""
+
+    #: The run.
+    run: Pubkey
+    #: Epoch.
+    epoch: int
+    #: Round whose payloads are audited.
+    round: int
+    #: Slots of the auditors, in drawn order.
+    auditors: Sequence[int]
+    #: Slots of the trainers that they audit; 65,535: nothing is left for the auditor.
+    targets: Sequence[int]
+
+
+AUDITS_DRAWN_CODEC: Final[_b.Codec[AuditsDrawn]] = _b.struct(
+    AuditsDrawn,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("round", _b.U32),
+    ("auditors", _b.vec(_b.U16)),
+    ("targets", _b.vec(_b.U16)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorityChanged:
     """The run has another owner."""
 
@@ -128,6 +154,47 @@ AUTHORITY_PROPOSED_CODEC: Final[_b.Codec[AuthorityProposed]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseClosed:
+    """A case is decided, or nothing came of it."""
+
+    #: The run.
+    run: Pubkey
+    #: Epoch.
+    epoch: int
+    #: Round of the payload.
+    round: int
+    #: Slot of the trainer.
+    target: int
+    #: Slot of the auditor that flagged it.
+    auditor: int
+    #: A `CaseStage` before.
+    stage_before: int
+    #: A `CaseStage` after: lapsed, rejected, cleared or undecided.
+    stage_after: int
+    #: Seats of the committee.
+    seats: int
+    #: Of them, who opened a verdict that it passes.
+    passes: int
+    #: And that it fails.
+    fails: int
+
+
+CASE_CLOSED_CODEC: Final[_b.Codec[CaseClosed]] = _b.struct(
+    CaseClosed,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("round", _b.U32),
+    ("target", _b.U16),
+    ("auditor", _b.U16),
+    ("stage_before", _b.U8),
+    ("stage_after", _b.U8),
+    ("seats", _b.U8),
+    ("passes", _b.U8),
+    ("fails", _b.U8),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommitArgs:
     """Arguments of `commit`."""
 
@@ -159,6 +226,71 @@ COMMIT_ARGS_CODEC: Final[_b.Codec[CommitArgs]] = _b.struct(
     ("loss_micronats", _b.U32),
     ("tokens", _b.U32),
     ("train_milliseconds", _b.U32),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitteeDrawn:
+    """A committee was drawn."""
+
+    #: The run.
+    run: Pubkey
+    #: Epoch.
+    epoch: int
+    #: Round of the payload.
+    round: int
+    #: Slot of the trainer.
+    target: int
+    #: Slot of the auditor that flagged it.
+    auditor: int
+    #: Chain slot whose hash decided.
+    chain_slot: int
+    #: The hash.
+    entropy: bytes
+    #: Slots of its members, in drawn order; empty: too few members, or no seat is left, and the
+    #: case lapses.
+    seats: Sequence[int]
+
+
+COMMITTEE_DRAWN_CODEC: Final[_b.Codec[CommitteeDrawn]] = _b.struct(
+    CommitteeDrawn,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("round", _b.U32),
+    ("target", _b.U16),
+    ("auditor", _b.U16),
+    ("chain_slot", _b.U64),
+    ("entropy", _b.fixed_bytes(32)),
+    ("seats", _b.vec(_b.U16)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitteeMissed:
+    """The hash that was to draw a committee was lost; another chain slot was noted."""
+
+    #: The run.
+    run: Pubkey
+    #: Epoch.
+    epoch: int
+    #: Round of the payload.
+    round: int
+    #: Slot of the trainer.
+    target: int
+    #: Chain slot noted before.
+    chain_slot_before: int
+    #: Chain slot noted now.
+    chain_slot_after: int
+
+
+COMMITTEE_MISSED_CODEC: Final[_b.Codec[CommitteeMissed]] = _b.struct(
+    CommitteeMissed,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("round", _b.U32),
+    ("target", _b.U16),
+    ("chain_slot_before", _b.U64),
+    ("chain_slot_after", _b.U64),
 )
 
 
@@ -608,6 +740,64 @@ MEMBERS_CHANGED_CODEC: Final[_b.Codec[MembersChanged]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What an auditor or a seat says about a payload."""
+
+    #: Slot of the trainer.
+    target: int
+    #: Whether it is what the trainer should have sent.
+    pass_: bool
+    #: Similarity of index sets, per mille.
+    jaccard_permille: int
+    #: Distance of signs, per mille.
+    hamming_permille: int
+    #: Distance of values, per mille.
+    manhattan_permille: int
+    #: Alignment with the verifier's own gradient, per mille; may be negative.
+    alignment_permille: int
+    #: A digest of what it was measured on; told to observers, not kept.
+    detail: bytes
+
+
+VERDICT_CODEC: Final[_b.Codec[Verdict]] = _b.struct(
+    Verdict,
+    ("target", _b.U16),
+    ("pass_", _b.BOOL),
+    ("jaccard_permille", _b.U16),
+    ("hamming_permille", _b.U16),
+    ("manhattan_permille", _b.U16),
+    ("alignment_permille", _b.I16),
+    ("detail", _b.fixed_bytes(32)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenVerdictArgs:
+    """Arguments of `open_verdict`."""
+
+    #: Epoch of the payload.
+    epoch: int
+    #: Round of the payload.
+    round: int
+    #: Slot of the committee's member.
+    slot: int
+    #: Its verdict.
+    verdict: Verdict
+    #: What was hashed with it.
+    salt: bytes
+
+
+OPEN_VERDICT_ARGS_CODEC: Final[_b.Codec[OpenVerdictArgs]] = _b.struct(
+    OpenVerdictArgs,
+    ("epoch", _b.U32),
+    ("round", _b.U32),
+    ("slot", _b.U16),
+    ("verdict", VERDICT_CODEC),
+    ("salt", _b.fixed_bytes(32)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParticipantMigrated:
     """A participant has another layout version."""
 
@@ -722,6 +912,47 @@ PAYEE_CHANGED_CODEC: Final[_b.Codec[PayeeChanged]] = _b.struct(
     ("wallet", _b.PUBKEY),
     ("payee_before", _b.PUBKEY),
     ("payee_after", _b.PUBKEY),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadRejected:
+    """A payload was rejected, and its trainer pays for it."""
+
+    #: The run.
+    run: Pubkey
+    #: Epoch.
+    epoch: int
+    #: Round of the payload.
+    round: int
+    #: Slot of the trainer.
+    slot: int
+    #: Its member id.
+    member_id: int
+    #: Points that rejections cost it so far, not yet collected, before.
+    points_slashed_before: int
+    #: And after.
+    points_slashed_after: int
+    #: Rejected payloads, this one included.
+    strikes: int
+    #: Its state before.
+    state_before: int
+    #: Its state after: Ejected the second time.
+    state_after: int
+
+
+PAYLOAD_REJECTED_CODEC: Final[_b.Codec[PayloadRejected]] = _b.struct(
+    PayloadRejected,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("round", _b.U32),
+    ("slot", _b.U16),
+    ("member_id", _b.U32),
+    ("points_slashed_before", _b.U64),
+    ("points_slashed_after", _b.U64),
+    ("strikes", _b.U8),
+    ("state_before", _b.U8),
+    ("state_after", _b.U8),
 )
 
 
@@ -1045,6 +1276,32 @@ RUN_MIGRATED_CODEC: Final[_b.Codec[RunMigrated]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealVerdictArgs:
+    """Arguments of `seal_verdict`."""
+
+    #: Epoch of the payload.
+    epoch: int
+    #: Round of the payload.
+    round: int
+    #: Slot of the committee's member.
+    slot: int
+    #: Slot of the trainer whose payload is judged.
+    target: int
+    #: sha256(verdict, salt, wallet).
+    sealed: bytes
+
+
+SEAL_VERDICT_ARGS_CODEC: Final[_b.Codec[SealVerdictArgs]] = _b.struct(
+    SealVerdictArgs,
+    ("epoch", _b.U32),
+    ("round", _b.U32),
+    ("slot", _b.U16),
+    ("target", _b.U16),
+    ("sealed", _b.fixed_bytes(32)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetAuthorityArgs:
     """Arguments of `set_authority`."""
 
@@ -1189,6 +1446,79 @@ UPDATE_MODEL_ARGS_CODEC: Final[_b.Codec[UpdateModelArgs]] = _b.struct(
     UpdateModelArgs,
     ("model_hash", _b.fixed_bytes(32)),
     ("model_uri", _b.STRING),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictArgs:
+    """Arguments of `verdict`."""
+
+    #: Epoch of the payload.
+    epoch: int
+    #: Round of the payload.
+    round: int
+    #: Slot of the auditor.
+    slot: int
+    #: Its verdict.
+    verdict: Verdict
+
+
+VERDICT_ARGS_CODEC: Final[_b.Codec[VerdictArgs]] = _b.struct(
+    VerdictArgs,
+    ("epoch", _b.U32),
+    ("round", _b.U32),
+    ("slot", _b.U16),
+    ("verdict", VERDICT_CODEC),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictGiven:
+    """An auditor gave its verdict, or a seat opened its."""
+
+    #: The run.
+    run: Pubkey
+    #: Epoch.
+    epoch: int
+    #: Round of the payload.
+    round: int
+    #: Slot of who gave it.
+    slot: int
+    #: Slot of the trainer.
+    target: int
+    #: 0: an auditor's; 1: a seat's.
+    of_committee: int
+    #: 1: it passes; 2: it fails.
+    verdict: int
+    #: Similarity of index sets, per mille.
+    jaccard_permille: int
+    #: Distance of signs, per mille.
+    hamming_permille: int
+    #: Distance of values, per mille.
+    manhattan_permille: int
+    #: Alignment with its own gradient, per mille.
+    alignment_permille: int
+    #: A digest of what it was measured on.
+    detail: bytes
+    #: A flag: chain slot whose hash draws the committee; else 0.
+    committee_slot: int
+
+
+VERDICT_GIVEN_CODEC: Final[_b.Codec[VerdictGiven]] = _b.struct(
+    VerdictGiven,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("round", _b.U32),
+    ("slot", _b.U16),
+    ("target", _b.U16),
+    ("of_committee", _b.U8),
+    ("verdict", _b.U8),
+    ("jaccard_permille", _b.U16),
+    ("hamming_permille", _b.U16),
+    ("manhattan_permille", _b.U16),
+    ("alignment_permille", _b.I16),
+    ("detail", _b.fixed_bytes(32)),
+    ("committee_slot", _b.U64),
 )
 
 

@@ -82,11 +82,12 @@ pub fn shuffle(words: &mut Words, items: &mut [u16], count: usize) {
 /// r is `fraction` / 65,536, so that a small network is audited at the right average.
 #[must_use]
 pub fn verifier_count(members: u32, percent: u8, fraction: u16) -> u32 {
+    // At most 2^32 * 2^8 * 2^16 + 2^23. 6,553,600 is 2^18 * 25: a division of 64 bits would be dear.
     let scaled = u64::from(members)
-        .saturating_mul(u64::from(percent))
-        .saturating_mul(65_536)
-        .saturating_add(u64::from(fraction).saturating_mul(100));
-    let count = u32::try_from(scaled / 6_553_600).unwrap_or(u32::MAX);
+        .wrapping_mul(u64::from(percent))
+        .wrapping_mul(65_536)
+        .wrapping_add(u64::from(fraction).wrapping_mul(100));
+    let count = u32::try_from(scaled >> 18).unwrap_or(u32::MAX) / 25;
     count.min(members.saturating_sub(1)).min(MAX_VERIFIERS)
 }
 
@@ -95,7 +96,6 @@ pub fn verifier_count(members: u32, percent: u8, fraction: u16) -> u32 {
 /// `members` are the slots of the Active members, ascending; after it the verifiers, then the
 /// trainers, in drawn order. The low half of the seed's first word is the fraction of
 /// [`verifier_count`]; `percent` is 0 in the first round of an epoch.
-#[inline(always)] // Starting a round has few compute units to spare.
 pub fn draw_roles(seed: Hash, members: &mut [u16], percent: u8) -> usize {
     let mut words = Words::new(seed);
     #[allow(clippy::cast_possible_truncation)] // The low half is what is wanted.

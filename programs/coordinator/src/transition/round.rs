@@ -48,7 +48,10 @@ pub fn start(world: &mut World, round: u32, newcomers: &Newcomers) -> Result<()>
         run.config.verification_percent
     };
     let verifiers = draw::draw_roles(seed, &mut drawn.slots, percent);
-    let trainers = drawn.slots.get(verifiers..).unwrap_or(&[]);
+    if verifiers > 0 {
+        drawn.slots.drain(..verifiers);
+    }
+    let trainers = drawn.slots.as_slice();
     let header = &mut *record.header;
     header.epoch = epoch;
     header.round = round;
