@@ -124,6 +124,7 @@ class Metered(World):
             weight=self.weight(slot),
             node_key=bytes([1]) * 32,
             address="a" * 96,
+            bond_lamports_max=0,
         )
         self.do("join", self.members[slot], args)
 

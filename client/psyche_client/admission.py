@@ -6,6 +6,7 @@ import time
 
 from solders.pubkey import Pubkey
 
+from psyche_client.lamports import sol
 from psyche_sdk.coordinator import Coordinator
 from psyche_sdk.errors import AccountError
 from psyche_sdk.views import Run, decode_pass, decode_roster, decode_run
@@ -19,21 +20,35 @@ class AdmissionError(Exception):
         self.hint = hint
 
 
-async def check_admission(coordinator: Coordinator, wallet: Pubkey) -> None:
+async def check_admission(
+    coordinator: Coordinator, wallet: Pubkey, *, bond_lamports_max: int = 0
+) -> int:
     """Looks whether the wallet may join; who is a member already may.
 
+    Returns:
+        The bond that joining will deposit, in lamports.
+
     Raises:
-        AdmissionError: what is missing.
+        AdmissionError: what is missing: a pass, or a word that the bond is accepted.
         PsycheError: the run could not be read.
     """
     snapshot = await coordinator.snapshot()
     run = decode_run(snapshot.run.data)
     refuse_verification(run)
     if decode_roster(snapshot.roster.data).find(bytes(wallet)) is not None:
-        return
+        return 0
     now = time.time() if snapshot.unix_seconds is None else snapshot.unix_seconds
     if run.join_authority is not None:
         await _check_pass(coordinator, run, wallet, int(now))
+    bond = run.config.bond_lamports
+    if bond > bond_lamports_max:
+        raise AdmissionError(
+            f"this run asks for a bond of {sol(bond)}, and "
+            + (f"{sol(bond_lamports_max)} is accepted" if bond_lamports_max else "none is accepted"),
+            hint=f"it comes back to the payee after leaving, and is lost by cheating; to accept it: "
+            f"--bond-max {sol(bond).partition(' ')[0]}",
+        )
+    return bond
 
 
 def refuse_verification(run: Run) -> None:

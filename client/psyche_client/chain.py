@@ -16,10 +16,11 @@ from typing import TypeVar
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
+from psyche_client.collecting import collect_from
 from psyche_client.network import Member
 from psyche_client.payloads import Trained
 from psyche_client.seen import AgreedState, RoundSeen, Seat, Sight, StateVoteSeen
-from psyche_client.sighting import Turns, free_slots, participant_address_text, read_sight
+from psyche_client.sighting import Turns, freed_slots, free_slots, participant_address_text, read_sight
 from psyche_sdk._generated import types as t
 from psyche_sdk.coordinator import Coordinator, Snapshot
 from psyche_sdk.errors import InsufficientFunds, PsycheError
@@ -56,9 +57,11 @@ class Chain:
         node_key: bytes,
         address_text: str,
         weight: int = WEIGHT,
+        bond_lamports_max: int = 0,
     ) -> None:
         self._coordinator, self._key = coordinator, wallet
         self._endpoint, self._weight = (node_key, address_text), weight
+        self._bond_lamports_max = bond_lamports_max
         self._snapshot: Snapshot | None = None
         self._addresses: dict[int, tuple[str, float]] = {}
         self._announced: tuple[int, int] | None = None
@@ -142,7 +145,7 @@ class Chain:
         """Takes a free slot; returns it and the number of the member that will be known there."""
         del sight
         assert self._snapshot is not None
-        free = free_slots(self._snapshot)
+        free = free_slots(self._snapshot) or await self._free_one()
         if not free:
             raise ChainError("every slot of the run is taken; it is tried again")
         slot = random.choice(free[:8])  # newcomers should not race for one
@@ -151,10 +154,21 @@ class Chain:
             weight=self._weight,
             node_key=self._endpoint[0],
             address=self._endpoint[1],
+            bond_lamports_max=self._bond_lamports_max,
         )
         await self._try(self._coordinator.join(args))
         seat = (await self.sight()).seat
         return slot, seat.member_id if seat is not None else 0
+
+    async def _free_one(self) -> list[int]:
+        """Frees a slot whose holder is gone, by collecting what is left on it."""
+        assert self._snapshot is not None
+        left = freed_slots(self._snapshot)
+        if not left:
+            return []
+        chosen = random.choice(left[:8])
+        await self._try(collect_from(self._coordinator, chosen))
+        return [chosen.slot]
 
     async def ready(self, sight: Sight, state: AgreedState, chain_hash: bytes) -> None:
         """Names the agreed state and the history that this client holds."""

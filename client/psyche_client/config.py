@@ -30,6 +30,7 @@ __all__ = [
     "Data",
     "Model",
     "Phases",
+    "Rewards",
     "Rounds",
     "Run",
     "Schedule",
@@ -55,10 +56,7 @@ COMMITTEE_SIZE = 15
 BLOOM_PPM = 10_000
 FIXED = (
     "attestation_kind",
-    "bond_lamports",
     "slash_points",
-    "points_per_sequence",
-    "points_per_attestation",
     "points_per_verdict",
     "verification_percent",
     "jaccard_min_permille",
@@ -68,6 +66,8 @@ FIXED = (
 )
 """Fields of the program's configuration that this version fixes at 0."""
 DIMENSION_MAX = 1 << 24
+BOND_MAX = 1 << 48
+POINTS_MAX = (1 << 32) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +179,15 @@ class Witness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rewards:
+    """What members deposit, and what they earn."""
+
+    bond_lamports: int = whole(0, BOND_MAX, "lamports deposited while a member", 0)
+    points_per_sequence: int = whole(0, POINTS_MAX, "points for an accepted sequence", 0)
+    points_per_attestation: int = whole(0, POINTS_MAX, "points for an attestation", 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All of a run's file. `load` and `parse` return only trees whose sums fit."""
 
@@ -188,6 +197,7 @@ class Config:
     training: Training = field(default_factory=Training)
     data: Data = field(default_factory=Data)
     witness: Witness = field(default_factory=Witness)
+    rewards: Rewards = field(default_factory=Rewards)
 
 
 def load(path: Path) -> Config:
@@ -239,6 +249,7 @@ def chain_fields(config: Config) -> dict[str, int | bytes]:
         **dict.fromkeys(FIXED, 0),
         **asdict(config.phases),
         **asdict(config.rounds),
+        **asdict(config.rewards),
         "init_min_members": config.run.init_min_members,
         "min_members": config.run.min_members,
         "admit_anytime": int(config.run.admit_anytime),

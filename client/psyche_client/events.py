@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 
 EVENTS: Final[Mapping[str, str]] = {
     "start": "the client runs: client, version, wallet, run",
+    "bond": "it deposits so much when it joins: lamports",
     "joined": "it holds a slot: slot, member_id",
     "ready": "it told the chain what it holds: epoch, digest",
     "phase": "the run's phase changed: epoch, round, phase, deadline (unix seconds)",

@@ -73,7 +73,10 @@ async def _join(options: JoinOptions, wallet: Keypair) -> bool:
             facts = read_facts((await coordinator.run()).data)
             if not await coordinator.balance():
                 raise InsufficientFunds(str(wallet.pubkey()), "it holds nothing")
-            await check_admission(coordinator, wallet.pubkey())
+            limit = options.bond_lamports_max
+            bond = await check_admission(coordinator, wallet.pubkey(), bond_lamports_max=limit)
+            if bond:
+                log.write("bond", lamports=bond)
             document = read_document(options.home, facts)
             endpoint = await Endpoint.start(
                 node_seed(options.home / "node.key"),
@@ -111,6 +114,7 @@ class Session:
             wallet,
             node_key=self.endpoint.node_key,
             address_text=self.endpoint.address_text(),
+            bond_lamports_max=self.options.bond_lamports_max,
         )
         store = Store(self.options.home)
         keeper, changed = Keeper(store), asyncio.Event()

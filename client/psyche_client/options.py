@@ -46,6 +46,7 @@ class JoinOptions:
         parent: process id whose end ends this client; None for a client that a person started.
         keep_all: keep every payload, also those that no agreed state needs any more.
         validate: measure the loss on held-out text at the start and the end, and write a sample.
+        bond_lamports_max: the largest bond that the wallet deposits.
         debug: show tracebacks.
     """
 
@@ -59,4 +60,5 @@ class JoinOptions:
     parent: int | None = None
     keep_all: bool = False
     validate: bool = False
+    bond_lamports_max: int = 0
     debug: bool = False

@@ -17,6 +17,7 @@ from psyche_sdk._rules.roster import Member, MemberState, Roster, decode_roster
 from psyche_sdk._rules.roster import VoteStage as EntryStage
 from psyche_sdk._rules.rounds import RoundRecord, decode_rounds
 from psyche_sdk._rules.run import Run, StateRecord, VoteKind, decode_run
+from psyche_sdk._rules.slots import frees, is_free
 from psyche_sdk.coordinator import Snapshot
 from psyche_sdk.errors import AccountInvalid
 
@@ -129,20 +130,15 @@ def _capacities(roster: Roster, records: list[RoundRecord]) -> list[int]:
 
 def free_slots(snapshot: Snapshot) -> list[int]:
     """Slots that a newcomer may take, ascending."""
-    roster = decode_roster(snapshot.roster.data)
-    records = decode_rounds(snapshot.rounds.data)
-    named = {
-        int(record.member_ids[slot])
-        for record in records
-        for slot in range(roster.capacity)
-        if record.member_ids[slot]
-    } | {member for record in records for _, member in record.witnesses}
-    free = []
-    for slot in roster.slots(MemberState.EMPTY, MemberState.LEFT, MemberState.DROPPED):
-        member = roster.member(slot)
-        if not member.points and (not member.member_id or member.member_id not in named):
-            free.append(slot)
-    return free
+    run, roster = decode_run(snapshot.run.data), decode_roster(snapshot.roster.data)
+    return [slot for slot in range(roster.capacity) if is_free(run, roster.member(slot))]
+
+
+def freed_slots(snapshot: Snapshot) -> list[Member]:
+    """Slots, with their former holders, that are free once something is collected from them."""
+    run, roster = decode_run(snapshot.run.data), decode_roster(snapshot.roster.data)
+    members = [roster.member(slot) for slot in range(roster.capacity)]
+    return [one for one in members if frees(run, one) and not is_free(run, one)]
 
 
 def participant_address_text(data: bytes) -> str:

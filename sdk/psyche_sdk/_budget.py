@@ -26,6 +26,8 @@ _BASE: Final = {
     "accept_authority": 20_000,
     "set_join_authority": 20_000,
     "set_payee": 20_000,
+    "collect": 60_000,
+    "close_participant": 30_000,
     "issue_pass": 60_000,
     "revoke_pass": 20_000,
     "migrate": 120_000,
@@ -47,8 +49,9 @@ _BASE: Final = {
 }
 _DEFAULT = 200_000
 #: Units a slot of instructions that look at every slot, on top of `_GROWING_BASE`: an abort gives
-#: back all that is in flight, an opened word may decide a vote and have witnesses drawn before.
-_GROWING: Final = {"abort": 1_150, "reveal_state": 110}
+#: back all that is in flight, an opened word may decide a vote and have witnesses drawn before, and
+#: who comes back or closes its account may have left something on any slot.
+_GROWING: Final = {"abort": 1_150, "reveal_state": 110, "join": 60, "close_participant": 60}
 _GROWING_BASE: Final = 20_000
 #: The most that the chain gives to one transaction.
 UNITS_MAX: Final = 1_400_000

@@ -81,3 +81,38 @@ class MoneyActions(Actions):
             args=_t.SetPayeeArgs(payee=payee),
         )
         return await self._send("set_payee", [built])
+
+    async def close_participant(
+        self, *, rent_payer: Pubkey | None = None, payee: Pubkey | None = None
+    ) -> Receipt:
+        """Close the signer's account; its rent goes to who paid it, by default the payer.
+
+        Args:
+            payee: the participant's, where a bond is left in the account.
+        """
+        built = _ix.close_participant(
+            wallet=self._wallet(),
+            rent_payer=rent_payer or self._payer(),
+            run=self.address,
+            roster=self.roster_address,
+            participant=self.participant_address(),
+            payee=payee,
+        )
+        return await self._send("close_participant", [built])
+
+    # Anyone
+
+    async def collect(self, slot: int, wallet: Pubkey, payee: Pubkey | None) -> Receipt:
+        """Move what is on a slot to the account of its holder; see `views.collects`.
+
+        Args:
+            payee: the holder's, to which a bond goes; None where it is an account that no
+                transaction can write: then the bond waits in the holder's account.
+        """
+        built = _ix.collect(
+            **self._accounts(),
+            participant=self.participant_address(wallet),
+            payee=payee,
+            args=_t.CollectArgs(slot=slot),
+        )
+        return await self._send("collect", [built])

@@ -46,6 +46,7 @@ from psyche_sdk._rules.permutation import Permutation
 from psyche_sdk._rules.phase import Moment, Phase, Transition
 from psyche_sdk._rules.roster import Member, MemberState, Roster, VoteStage, decode_roster
 from psyche_sdk._rules.rounds import RoundRecord, decode_rounds
+from psyche_sdk._rules.slots import collects, frees, is_free, is_named
 from psyche_sdk._rules.run import Run, StateRecord, StateVote, VoteKind, decode_run
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ __all__ = [
     "accepted",
     "attested_by",
     "batch_of",
+    "collects",
     "committed",
     "committee_of",
     "decode_participant",
@@ -89,7 +91,10 @@ __all__ = [
     "due_after_attest",
     "due_after_commit",
     "due_transition",
+    "frees",
     "holders",
+    "is_free",
+    "is_named",
     "loss_nats",
     "my_audit",
     "my_role",

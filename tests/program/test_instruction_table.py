@@ -221,6 +221,8 @@ def test_who_has_left_cannot_act_any_more(call: Call) -> None:
 @calls(
     *OWNERS,
     "accept_authority",
+    "collect",
+    "close_participant",
     "issue_pass",
     "revoke_pass",
     "tick",

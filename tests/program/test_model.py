@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from psyche_sdk import instructions as build
-from support.actors import ALICE, MALLORY, Actor
+from support.actors import ALICE, FAUCET, MALLORY, Actor
 from support.knowing import CHANGES, KINDS, SIX, Knowing
-from support.model import acts, owner
+from support.model import acts, money, owner
 from support.model.state import Phase, Place, sha
 from support.side_by_side import Pair
 
@@ -134,7 +134,11 @@ class Sides(Knowing):
     )
     def join(self, actor: Actor, slot: int, weight: int, wrong: bool) -> None:
         args = build.JoinArgs(
-            slot=slot, weight=1_001 if wrong else weight, node_key=actor.node_key, address=""
+            slot=slot,
+            weight=1_001 if wrong else weight,
+            node_key=actor.node_key,
+            address="",
+            bond_lamports_max=1_000_000 if weight == 7 else 2**64 - 1,
         )
         given = (bytes(actor.wallet), args, self.pair.now)
         if self.pair.act("join", actor, args, acts.join, *given):
@@ -175,6 +179,59 @@ class Sides(Knowing):
         name, place = ("leave", Place.LEFT) if leave else ("behind", Place.BEHIND)
         args = self.here(actor, wrong)
         self.pair.member(name, actor, args, acts.aside, place, transition=transition)
+
+    # Money
+
+    @rule(actor=actors, named=st.sampled_from([None, None, MALLORY]), stranger=seldom)
+    def name_join_authority(self, actor: Actor, named: Actor | None, stranger: bool) -> None:
+        signer = actor if stranger else ALICE
+        key = named.wallet if named else None
+        args = build.SetJoinAuthorityArgs(join_authority=key)
+        given = (bytes(signer.wallet), bytes(key) if key else None)
+        self.pair.act("set_join_authority", signer, args, money.set_join_authority, *given)
+
+    @rule(actor=actors, seconds=st.sampled_from([-1, 0, 1, 50, 10_000]), stranger=seldom)
+    def issue_pass(self, actor: Actor, seconds: int, stranger: bool) -> None:
+        signer, now = (actor if stranger else MALLORY), self.pair.now
+        args = build.IssuePassArgs(wallet=actor.wallet, expiry=now.time + seconds)
+        given = (bytes(signer.wallet), bytes(actor.wallet), args.expiry, now)
+        self.pair.act("issue_pass", signer, args, money.issue_pass, *given)
+
+    @rule(actor=actors, stranger=seldom)
+    def revoke_pass(self, actor: Actor, stranger: bool) -> None:
+        if bytes(actor.wallet) not in self.state.permits:
+            return
+        signer, world = (actor if stranger else MALLORY), self.pair.world
+        more = {"pass_": world.pass_key(actor), "rent_payer": MALLORY.wallet}
+        given = (signer, actor, MALLORY)
+        keys = [bytes(one.wallet) for one in given]
+        change = money.revoke_pass
+        self.pair.act("revoke_pass", signer, None, change, *keys, self.pair.now, **more)
+
+    @rule(slot=st.integers(0, 8), other=seldom, actor=actors, payee=st.integers(0, 9))
+    def collect(self, slot: int, other: bool, actor: Actor, payee: int) -> None:
+        """From a slot; mostly into its holder's account."""
+        held = [one for one in SIX if self.slot_of(one) == slot]
+        holder = held[0] if held and not other else actor
+        wallet = bytes(holder.wallet)
+        if wallet not in self.state.holders:
+            return
+        to = {0: None, 1: MALLORY.wallet}.get(payee, holder.wallet)
+        accounts = {"participant": self.pair.world.participant_key(holder), "payee": to}
+        args = build.CollectArgs(slot=slot)
+        given = (slot, wallet, bytes(to) if to else None)
+        self.pair.act("collect", FAUCET, args, money.collect, *given, **accounts)
+
+    @rule(actor=actors, payee=st.integers(0, 3))
+    def close_participant(self, actor: Actor, payee: int) -> None:
+        wallet = bytes(actor.wallet)
+        if wallet not in self.state.holders:
+            return
+        to = {0: None, 1: MALLORY.wallet}.get(payee, actor.wallet)
+        given = (wallet, bytes(to) if to else None)
+        change = money.close_participant
+        if self.pair.act("close_participant", actor, None, change, *given, payee=to):
+            self.known.discard(actor)
 
     # Rounds
 
@@ -252,6 +309,8 @@ class Sides(Knowing):
             case Phase.PAUSED:
                 self.owner_does("resume")
             case Phase.WAITING:
+                for slot in range(4):
+                    self.collect(slot, False, SIX[slot], 9)
                 for index, actor in enumerate(SIX[:4]):
                     self.join(actor, index, 100, False)
                 pair.pass_time(seconds=5, slots=12)

@@ -25,6 +25,9 @@ MET = {
     *("attest_state: ok", "reveal_state: ok", "pause: ok", "resume: ok", "update_config: ok"),
     *("tick: TooEarly", "set_weight: ok", "commit: TrainerGone"),
     *("attest: BitNotCommitted", "attest: NotAWitness", "commit: WrongRound", "join: SlotTaken"),
+    *("collect: ok", "collect: NothingToCollect", "collect: WrongAccount", "issue_pass: ok"),
+    *("close_participant: ok", "close_participant: SlotRemains", "join: BondAboveLimit"),
+    *("join: JoinAuthorityRequired", "join: PassExpired", "set_join_authority: ok"),
     *("reveal_state: VoteMismatch", "ready: UnknownChainHash", "join: AlreadyAMember"),
 }
 

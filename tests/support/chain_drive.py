@@ -276,7 +276,7 @@ class Drive:
         data = (
             struct.pack("<HH", place, weight)
             + sha(b"node", bytes(key.pubkey()))
-            + struct.pack("<I", 0)
+            + struct.pack("<IQ", 0, 2**64 - 1)
         )
         accounts = [
             (key.pubkey(), "sw"),

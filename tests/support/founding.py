@@ -71,6 +71,7 @@ def join_args(slot: int, **changes: Any) -> JoinArgs:
         "slot": slot,
         "weight": 1,
         "node_key": bytes([slot + 1]) * 32,
+        "bond_lamports_max": 0,
         "address": f"127.0.0.1:{7000 + slot}",
     }
     return JoinArgs(**(values | changes))

@@ -24,7 +24,9 @@ SOMEBODY = Pubkey(sha(b"another program"))
 #: Accounts that an instruction itself brings into being: there is nothing to put in their place.
 MADE = frozenset({("create_run", "run"), ("create_run", "roster"), ("create_run", "rounds")})
 #: What is closed may be made again, or need not be there any more.
-GONE_IS_RIGHT = frozenset({("issue_pass", "pass"), ("migrate_participant", "run")})
+GONE_IS_RIGHT = frozenset(
+    {("issue_pass", "pass"), ("migrate_participant", "run"), ("close_participant", "run")}
+)
 #: Lengths say nothing here: an incomplete run has shorter ones, and may be closed or completed.
 ANY_LENGTH = frozenset({"close_run", "allocate"})
 

@@ -165,6 +165,22 @@ def permitted_not_yet() -> World:
     return world
 
 
+def owing() -> World:
+    """Bob paid a bond and left; no record names its slot."""
+    world = World()
+    world.given_run(bond_lamports=2_000_000)
+    world.join_all()
+    world.leave(BOB)
+    return world
+
+
+def clear() -> World:
+    """Bob was a member once, and nothing is left on the roster."""
+    world = owing()
+    world.collect(0, BOB)
+    return world
+
+
 def hanging() -> World:
     """A round in which nobody did anything for very long."""
     world = world_at(Phase.TRAIN)
@@ -220,7 +236,7 @@ def _reveal_args(world: World) -> build.RevealStateArgs:
 
 
 def _join_args(_: World) -> build.JoinArgs:
-    return build.JoinArgs(slot=7, weight=100, node_key=ERIN.node_key, address="host:1")
+    return build.JoinArgs(slot=7, weight=100, node_key=ERIN.node_key, address="host:1", bond_lamports_max=10**9)
 
 
 def _endpoint_args(world: World) -> build.SetEndpointArgs:
@@ -246,6 +262,14 @@ def _payee_args(_: World) -> build.SetPayeeArgs:
 
 def _pass_args(world: World) -> build.IssuePassArgs:
     return build.IssuePassArgs(wallet=ERIN.wallet, expiry=world.moment.time + 2_000)
+
+
+def _collect_args(_: World) -> build.CollectArgs:
+    return build.CollectArgs(slot=0)
+
+
+def _holder(world: World) -> dict[str, Pubkey]:
+    return {"participant": world.participant_key(BOB), "payee": BOB.wallet}
 
 
 def _rates_args(_: World) -> build.SetRatesArgs:
@@ -333,6 +357,13 @@ CALLS = (
         permitting,
         OLIVIA,
         more=lambda w: {"rent_payer": DAVE.wallet, "pass_": w.pass_key(ERIN)},
+    ),
+    Call("collect", owing, FAUCET, _collect_args, more=_holder),
+    Call(
+        "close_participant",
+        clear,
+        BOB,
+        more=lambda w: {"payee": BOB.wallet},
     ),
     Call("set_endpoint", _training, BOB, _endpoint_args),
     Call("set_weight", _training, BOB, _weight_args),

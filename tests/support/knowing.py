@@ -30,6 +30,7 @@ KINDS: dict[str, st.SearchStrategy[int]] = {
     "total_steps": st.sampled_from([3, 8, 40]),
     "points_per_sequence": st.sampled_from([0, 0, 10]),
     "points_per_attestation": st.sampled_from([0, 0, 7]),
+    "bond_lamports": st.sampled_from([0, 0, 1_000_000]),
 }
 #: What the owner may change.
 CHANGES: tuple[dict[str, int], ...] = (
@@ -40,6 +41,7 @@ CHANGES: tuple[dict[str, int], ...] = (
     {"witness_count": 2},
     {"snapshot_rounds": 2},
     {"batch_sequences_end": 40},
+    {"bond_lamports": 2_000_000},
 )
 
 

@@ -29,5 +29,10 @@ def accounts_of(chain: HasRun, name: str, me: Pubkey) -> dict[str, Any] | None:
             return {"proposed_authority": me, **run}
         case "set_payee":
             return {"wallet": me, "participant": participant_address(wallet=me, **run)}
+        case "collect":
+            return {**run, "roster": chain.roster_key, "rounds": chain.rounds_key}
+        case "close_participant":
+            mine = {"participant": participant_address(wallet=me, **run)}
+            return {"wallet": me, "rent_payer": me, "roster": chain.roster_key, **run, **mine}
         case _:
             return None

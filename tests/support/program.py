@@ -89,6 +89,7 @@ class World(Chain):
         weight: int = 100,
         address: str = "",
         node_key: bytes | None = None,
+        bond_lamports_max: int = 2**64 - 1,
         **more: Any,
     ) -> Sent:
         """An actor takes a slot, by default that of its place among the members."""
@@ -99,6 +100,7 @@ class World(Chain):
             weight=weight,
             node_key=actor.node_key if node_key is None else node_key,
             address=address,
+            bond_lamports_max=bond_lamports_max,
         )
         return self.do("join", actor, args, **more)
 
@@ -110,6 +112,22 @@ class World(Chain):
     def revoke_pass(self, actor: Actor, by: Actor, **more: Any) -> Sent:
         """The pass of an actor is closed by who paid, or by another."""
         return self.do("revoke_pass", by, pass_=self.pass_key(actor), **more)
+
+    def collect(
+        self,
+        slot: int,
+        of: Actor,
+        *,
+        payee: Pubkey | None = None,
+        unpaid: bool = False,
+        participant: Pubkey | None = None,
+    ) -> Sent:
+        """Somebody collects from a slot of an actor, whose payee is by default its wallet."""
+        given = {
+            "participant": participant or self.participant_key(of),
+            "payee": None if unpaid else payee or of.wallet,
+        }
+        return self.do("collect", FAUCET, build.CollectArgs(slot=slot), **given)
 
     def join_all(self) -> None:
         """Every member that is not in the run joins it."""

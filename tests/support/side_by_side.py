@@ -7,12 +7,15 @@ from itertools import islice
 from typing import Any
 
 from solders.clock import Clock
+from solders.pubkey import Pubkey
 
+from psyche_sdk._generated.pdas import participant_address
 from psyche_sdk.errors import ProgramError
 from support.actors import ALICE, FAUCET, Actor
 from support.model import Model, Moment, State, acts, machine
 from support.model.expected import expect_roster, expect_rounds, expect_run
-from support.model.observed import observe_roster, observe_rounds, observe_run
+from support.model.money import expect_holder
+from support.model.observed import observe_holder, observe_roster, observe_rounds, observe_run
 from support.model.state import Agreed, Entry, sha
 from support.program import DIGEST, World
 from support.program_chain import slot_hash
@@ -116,7 +119,7 @@ class Pair:
     def compare(self, what: str) -> None:
         """Every field that both know is the same."""
         world, state = self.world, self.state
-        pairs = {
+        pairs: dict[str, tuple[Any, Any]] = {
             "run": (observe_run(world.data(world.run_key)), expect_run(state)),
             "roster": (observe_roster(world.data(world.roster_key)), expect_roster(state)),
             "rounds": (
@@ -124,6 +127,9 @@ class Pair:
                 expect_rounds(state),
             ),
         }
+        for wallet, holder in state.holders.items():
+            data = world.data(participant_address(run=world.run_key, wallet=Pubkey(wallet)))
+            pairs[f"holder {wallet.hex()[:8]}"] = observe_holder(data), expect_holder(holder)
         found = [line for name, both in pairs.items() for line in differences(name, *both)]
         if found:
             where = f"{self.state.phase.name} {self.state.epoch}.{self.state.round} at {self.now}"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from psyche_client.cli import data, doctor, local, model, owner, passes, wallet
+from psyche_client.cli import data, doctor, local, model, owner, passes, rewards, wallet
 from psyche_client.cli import run as runs
 from psyche_client.cli.errors import Code, show
 
@@ -39,6 +39,7 @@ runs.app.command("authority")(owner.authority)
 runs.app.command("join-authority")(owner.join_authority)
 app.add_typer(runs.app, name="run")
 app.add_typer(passes.app, name="pass")
+app.add_typer(rewards.app, name="rewards")
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 app.add_typer(wallet.app, name="wallet")

@@ -12,7 +12,7 @@ import typer
 
 from psyche_client.cli.errors import Code, CommandError
 from psyche_client.cli.keys import load_key
-from psyche_client.cli.output import put_json, say
+from psyche_client.cli.output import lamports_of, put_json, say
 from psyche_client.cli.settings import Url, WalletFile, endpoint, wallet_path
 from psyche_client.options import DemoOptions, JoinOptions
 
@@ -174,6 +174,9 @@ def join(
     validate: Annotated[
         bool, typer.Option("--validate", help="Measure the loss on held-out text, too.")
     ] = False,
+    bond_max: Annotated[
+        str, typer.Option(metavar="SOL", help="The largest bond that this wallet deposits.")
+    ] = "0",
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Train in a run until it is finished. Ctrl-C hands the batch back and leaves."""
@@ -195,6 +198,7 @@ def join(
             parent=parent,
             keep_all=keep_all,
             validate=validate,
+            bond_lamports_max=lamports_of(bond_max),
             debug=DEBUG.get(),
         ),
         load_key(key_file),

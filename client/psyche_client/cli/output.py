@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
-LAMPORTS_PER_SOL = 1_000_000_000
+from psyche_client.cli.errors import CommandError
+from psyche_client.lamports import LAMPORTS_PER_SOL, sol
+
+__all__ = [
+    "LAMPORTS_PER_SOL",
+    "count_bytes",
+    "lamports_of",
+    "put",
+    "put_json",
+    "say",
+    "sol",
+]
 
 
 def say(line: str) -> None:
@@ -25,10 +37,18 @@ def put_json(value: object) -> None:
     put(json.dumps(value, indent=2, allow_nan=False))
 
 
-def sol(lamports: int) -> str:
-    """Lamports as SOL, without trailing zeros and without rounding."""
-    whole, rest = divmod(lamports, LAMPORTS_PER_SOL)
-    return f"{whole}.{rest:09d}".rstrip("0").rstrip(".") + " SOL"
+def lamports_of(text: str) -> int:
+    """An amount of SOL, written with a point, as lamports.
+
+    Raises:
+        CommandError: it is no amount of whole lamports.
+    """
+    found = re.fullmatch(r"(\d{1,9})(?:\.(\d{1,9}))?", text.strip())
+    if found is None:
+        raise CommandError(
+            f"`{text}` is no amount of SOL", hint="write it with at most nine decimals, such as 0.05"
+        )
+    return int(found[1]) * LAMPORTS_PER_SOL + int((found[2] or "").ljust(9, "0"))
 
 
 def count_bytes(count: float) -> str:

@@ -173,8 +173,8 @@ pub enum CoordinatorError {
     /// data_sequences is 0 or above 2^48.
     #[msg("data_sequences is 0 or above 2^48")] // 6053
     ConfigDataSequences,
-    /// bond_lamports is not 0, which this version needs.
-    #[msg("bond_lamports is not 0, which this version needs")] // 6054
+    /// bond_lamports is above 2^48.
+    #[msg("bond_lamports is above 2^48")] // 6054
     ConfigBondLamports,
     /// slash_points is above 2^48.
     #[msg("slash_points is above 2^48")] // 6055
@@ -323,6 +323,32 @@ pub enum CoordinatorError {
     #[msg("A verdict that passes has a score on the failing side of the run's threshold")]
     // 6102
     ScoresFail,
+    /// The bond is above what the wallet accepts: look at bond_lamports, and accept it by name.
+    #[msg(
+        "The bond is above what the wallet accepts: look at bond_lamports, and accept it by name"
+    )]
+    // 6103
+    BondAboveLimit,
+    /// Nothing is to be collected from the slot now.
+    #[msg("Nothing is to be collected from the slot now")] // 6104
+    NothingToCollect,
+    /// The run cannot close while bonds are on its roster: send collect for each slot.
+    #[msg("The run cannot close while bonds are on its roster: send collect for each slot")]
+    // 6105
+    BondsRemain,
+    /// The wallet has a slot, or something on one: leave, and send collect.
+    #[msg("The wallet has a slot, or something on one: leave, and send collect")] // 6106
+    SlotRemains,
+    /// The payee cannot take the lamports: name another by set_payee.
+    #[msg("The payee cannot take the lamports: name another by set_payee")] // 6107
+    PayeeCannotTake,
+    /// The participant's account is not that of the slot's holder.
+    #[msg("The participant's account is not that of the slot's holder")] // 6108
+    NotTheHolder,
+    /// The run's account would hold less than its rent and the bonds on its roster.
+    #[msg("The run's account would hold less than its rent and the bonds on its roster")]
+    // 6109
+    InvariantBonds,
 }
 
 impl From<ConfigError> for CoordinatorError {

@@ -144,6 +144,8 @@ pub struct Joined {
     pub member_id: u32,
     /// The wallet.
     pub wallet: Pubkey,
+    /// The bond that was paid.
+    pub bond_lamports: u64,
 }
 
 /// A member's state changed by its own word.

@@ -139,20 +139,23 @@ pub mod coordinator {
         instructions::abort::abort(&ctx)
     }
 
-    /// Closes the three accounts of a run without members; the rent goes back to who paid.
+    /// Closes the three accounts of a run without members; the rent goes back to who paid, and
+    /// forfeited bonds with it.
     ///
-    /// Authority: the run's. Errors: `WrongPhase`, `MembersRemain`, `PointsRemain`.
+    /// Authority: the run's. Errors: `WrongPhase`, `MembersRemain`, `PointsRemain`,
+    /// `BondsRemain`.
     pub fn close_run(ctx: Context<CloseRun>) -> Result<()> {
         instructions::close_run::close_run(&ctx)
     }
 
     /// Takes a free slot.
     ///
-    /// Where the run has a join authority, it needs a pass by it that is not over.
+    /// Where the run has a join authority, it needs a pass by it that is not over. The run's bond
+    /// is deposited.
     ///
-    /// Authority: the wallet. Errors: `SlotTaken`, `AlreadyAMember`, `Barred`,
-    /// `JoinAuthorityRequired`, `PassExpired`, `WeightOutOfRange`, `NodeKeyZero`,
-    /// `AddressTooLong`, `UnknownSlot`.
+    /// Authority: the wallet; the payer for the bond. Errors: `SlotTaken`, `AlreadyAMember`,
+    /// `Barred`, `JoinAuthorityRequired`, `PassExpired`, `BondAboveLimit`, `WeightOutOfRange`,
+    /// `NodeKeyZero`, `AddressTooLong`, `UnknownSlot`.
     pub fn join(ctx: Context<Join>, args: JoinArgs) -> Result<()> {
         instructions::join::join(&ctx, &args)
     }
@@ -191,6 +194,22 @@ pub mod coordinator {
     /// Authority: the participant's wallet. Errors: `PayeeZero`.
     pub fn set_payee(ctx: Context<SetPayee>, args: SetPayeeArgs) -> Result<()> {
         instructions::set_payee::set_payee(&ctx, &args)
+    }
+
+    /// Moves what a slot's holder has on it to the holder's account: points, strikes. If the holder
+    /// is gone, and no kept record names it, its bond goes to its payee, too, or is forfeited if it
+    /// was ejected, and the slot is free.
+    ///
+    /// Authority: anyone. Errors: `UnknownSlot`, `NotTheHolder`, `NothingToCollect`.
+    pub fn collect(ctx: Context<Collect>, args: CollectArgs) -> Result<()> {
+        instructions::collect::collect(&ctx, &args)
+    }
+
+    /// Closes a participant's account; its rent goes back to who paid, a bond in it to the payee.
+    ///
+    /// Authority: the wallet. Errors: `SlotRemains`, `Barred`, `PayeeCannotTake`.
+    pub fn close_participant(ctx: Context<CloseParticipant>) -> Result<()> {
+        instructions::close_participant::close_participant(&ctx)
     }
 
     /// Says that the member holds the parameters and can train.

@@ -23,7 +23,7 @@ use crate::{
     },
     state::{
         roster_bytes, rounds_bytes, MemberState, RosterEntry, RosterHeader, RoundHeader, Rounds,
-        RoundsHeader, RoundsMut, Run, VoteStage, ACCOUNT_VERSION, DISCRIMINATOR_BYTES,
+        RoundsHeader, RoundsMut, Run, VoteStage, ACCOUNT_VERSION, DISCRIMINATOR_BYTES, RECORDS,
     },
 };
 
@@ -156,6 +156,25 @@ impl<'a> World<'a> {
         self.roster
             .get_mut(usize::from(slot))
             .ok_or_else(|| error!(CoordinatorError::UnknownSlot))
+    }
+
+    /// Whether a record that is kept names the slot.
+    ///
+    /// # Errors
+    /// `UnknownSlot`, `LayoutMismatch`.
+    pub fn is_named(&self, slot: u16) -> Result<bool> {
+        let entry = self
+            .roster
+            .get(usize::from(slot))
+            .ok_or(CoordinatorError::UnknownSlot)?;
+        let kept = u32::try_from(RECORDS).unwrap_or(0);
+        // In Cooldown no record is that of the run's round: the four before it are kept.
+        let resting = u32::from(self.phase()? == Phase::Cooldown);
+        let newest = self.run.round.saturating_sub(resting);
+        // Who was never Active has no weight, and no record names it.
+        Ok(entry.weight > 0
+            && entry.named_epoch == self.run.epoch
+            && newest < entry.named_round.saturating_add(kept))
     }
 
     /// Members: who holds a slot.

@@ -22,6 +22,7 @@ class Participant:
         payee: where points and a returned bond go.
         slot, member_id: of the last membership; member_id 0: there was none.
         barred: whether it may not join again.
+        strikes: rejected payloads that were collected so far.
         points_earned, points_slashed: what was collected so far.
         bond_lamports: of a bond that the payee could not take; lies above the account's rent.
     """
@@ -35,6 +36,7 @@ class Participant:
     member_id: int
     joins: int
     barred: bool
+    strikes: int
     address: str
     points_earned: int
     points_slashed: int
@@ -45,6 +47,7 @@ _NUMBERS: Final = (
     "slot",
     "member_id",
     "joins",
+    "strikes",
     "points_earned",
     "points_slashed",
     "bond_lamports",

@@ -52,7 +52,10 @@ class Member:
         joined_at, state_since: Unix seconds.
         admitted: (epoch, round) in which the member last began to get roles.
         points, points_slashed: final, not yet collected; the second are to be taken off.
-        strikes: payloads of its that were rejected.
+        strikes, strikes_collected: the wallet's rejected payloads, and those of them that its
+            participant's account counts already.
+        bond_lamports: deposited, and not returned yet.
+        named: (epoch, round) of the last record that named it as Active.
         misses: in a row, as a trainer.
         silences: in this epoch, as a witness.
     """
@@ -67,14 +70,24 @@ class Member:
     points: int
     points_slashed: int
     strikes: int
+    strikes_collected: int
+    bond_lamports: int
     joined_at: int
     state_since: int
     state_since_slot: int
     admitted: tuple[int, int]
+    named: tuple[int, int]
     declared_weight: int
     weight: int
     misses: int
     silences: int
+
+    @property
+    def owes(self) -> bool:
+        """Whether there is anything on the slot that was not collected."""
+        parts = (self.points, self.points_slashed, self.bond_lamports)
+        new = self.strikes > self.strikes_collected
+        return any(parts) or new or self.state is MemberState.EJECTED
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +116,8 @@ class Roster:
             "points",
             "points_slashed",
             "strikes",
+            "strikes_collected",
+            "bond_lamports",
             "joined_at",
             "state_since",
             "state_since_slot",
@@ -117,6 +132,7 @@ class Roster:
             state=MemberState(row["state"]),
             vote_stage=VoteStage(row["vote_stage"]),
             admitted=(int(row["admitted_epoch"]), int(row["admitted_round"])),
+            named=(int(row["named_epoch"]), int(row["named_round"])),
         )
 
     def slots(self, *states: MemberState) -> list[int]:

@@ -85,6 +85,8 @@ class Run:
         waiting_since: when there were enough members to start; None while there are not.
         grace_since: when grace began in this Train phase.
         warmup_member_id: members with smaller ids joined before Warmup began.
+        bonds_lamports: bonds on the roster, which lie in the run's account above its rent.
+        forfeited_lamports: bonds of the ejected, which lie there too.
         snapshots: the agreed ones, older first.
     """
 
@@ -131,6 +133,8 @@ class Run:
     warmup_failures: int
     warmup_member_id: int
     end_reason: int
+    bonds_lamports: int
+    forfeited_lamports: int
     backlog: tuple[Interval, ...]
     agreed: StateRecord | None
     snapshots: tuple[StateRecord, ...]
@@ -203,6 +207,8 @@ _NUMBERS: Final = (
     "warmup_failures",
     "warmup_member_id",
     "end_reason",
+    "bonds_lamports",
+    "forfeited_lamports",
 )
 _BYTES: Final = (
     "instance",

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from psyche_sdk import instructions as build
-from support.model import grace, machine, members, rounds, votes
+from support.model import grace, machine, members, money, rounds, votes
 from support.model.state import (
     Commitment,
     Entry,
+    Holder,
     Moment,
     Phase,
     Place,
@@ -76,11 +77,19 @@ def join(state: State, wallet: bytes, args: build.JoinArgs, now: Moment) -> None
             "WeightOutOfRange": not 1 <= args.weight <= 1_000,
             "NodeKeyZero": args.node_key == NOBODY,
             "AddressTooLong": len(args.address.encode()) > 96,
+            "BondAboveLimit": state.config.bond_lamports > args.bond_lamports_max,
+            **money.admission(state, wallet, now),
         }
     )
     state.entries[args.slot] = Entry(
-        wallet, args.node_key, state.next_member_id, seen=now, declared=args.weight
+        wallet,
+        args.node_key,
+        state.next_member_id,
+        seen=now,
+        declared=args.weight,
+        bond=state.config.bond_lamports,
     )
+    state.holders.setdefault(wallet, Holder(wallet)).joins += 1
     state.next_member_id += 1
     members.put(state, args.slot, Place.JOINED, now)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from support.model import money
 from support.model.state import (
     Agreed,
     Entry,
@@ -60,6 +61,8 @@ def expect_run(state: State) -> dict[str, Any]:
             state.config.points_per_verdict,
         ),
         "next_rates": state.next_rates,
+        "bonds_lamports": money.bonds(state),
+        "forfeited_lamports": 0,
     }
     nothing = Moment(0, 0)
     if state.phase is Phase.TRAIN:
@@ -107,6 +110,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "misses": entry.misses,
         "silences": entry.silences,
         "points": entry.points,
+        "bond_lamports": entry.bond,
         "state_since": entry.since.time,
         "state_since_slot": entry.since.chain_slot,
         "last_seen": entry.seen.time,

@@ -106,7 +106,8 @@ def awaited(state: State) -> list[int]:
 def taken(state: State, slot: int) -> bool:
     """Section 10, join: somebody holds the slot, has points to collect, or is named."""
     entry = state.entries[slot]
-    return entry.is_member or entry.points > 0 or named(state, slot)
+    left = entry.points > 0 or entry.bond > 0
+    return entry.is_member or left or named(state, slot)
 
 
 def named(state: State, slot: int) -> bool:

@@ -14,11 +14,11 @@ RUN = (
     "phase_started_at", "phase_started_slot", "phase_deadline", "step", "fresh_cursor", "repeated",
     "accepted", "in_flight", "entropy_target_slot", "epoch", "round", "rounds_in_epoch",
     "next_member_id", "joined", "ready", "active", "behind", "pause_requested", "warmup_failures",
-    "entropy_stored",
+    "entropy_stored", "bonds_lamports", "forfeited_lamports",
 )  # fmt: skip
 MEMBER = (
     "member_id", "declared_weight", "weight", "misses", "silences", "state_since",
-    "state_since_slot", "last_seen", "last_seen_slot", "points",
+    "state_since_slot", "last_seen", "last_seen_slot", "points", "bond_lamports",
 )  # fmt: skip
 RECORD = (
     "epoch", "round", "step", "train_started_at", "train_started_slot", "train_closed_at",
@@ -88,6 +88,13 @@ def _vote(row: np.void) -> Any:
     names = ("kind", "epoch", "round", "step", "opened_at", "opened_slot", "eligible", "committed",
              "revealed", "absent", "agreed")  # fmt: skip
     return {**_plain(row, names), "chain_hash": bytes(row["chain_hash"])}
+
+
+def observe_holder(data: bytes) -> dict[str, int]:
+    """A participant's account."""
+    row = layouts.decode_participant(data)
+    names = {"joins": "joins", "earned": "points_earned", "waiting": "bond_lamports"}
+    return {name: int(row[field]) for name, field in names.items()}
 
 
 def observe_roster(data: bytes) -> list[dict[str, Any]]:

@@ -114,6 +114,7 @@ class Entry:
     points: int = 0
     word: Word = Word.NONE
     vote: bytes = bytes(32)
+    bond: int = 0
 
     @property
     def is_member(self) -> bool:
@@ -233,6 +234,24 @@ class Vote:
 
 
 @dataclass
+class Holder:
+    """What a run keeps about a wallet (section 10b)."""
+
+    payee: bytes
+    joins: int = 0
+    earned: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True)
+class Permit:
+    """A pass (section 10)."""
+
+    issuer: bytes
+    expiry: int
+
+
+@dataclass
 class State:
     """All of a run."""
 
@@ -269,6 +288,9 @@ class State:
     snapshots: list[Agreed] = field(default_factory=list)
     vote: Vote | None = None
     vote_ended: bool = False
+    join_authority: bytes | None = None
+    permits: dict[bytes, Permit] = field(default_factory=dict)  # by wallet
+    holders: dict[bytes, Holder] = field(default_factory=dict)  # by wallet
 
     def record(self, number: int) -> Round | None:
         """The record of a round of this epoch, if it is kept (section 12)."""

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from solders.pubkey import Pubkey
+
 from psyche_sdk import instructions as build
+from psyche_sdk._generated.pdas import participant_address
 from psyche_sdk._rules.hashing import bit_field
 from psyche_sdk.views import MemberState
 from support.actors import Actor
@@ -16,6 +19,7 @@ from support.simulator.chain import SimulatedChain
 from support.simulator.snapshot import Snapshot
 
 GONE = (MemberState.EMPTY, MemberState.LEFT, MemberState.DROPPED, MemberState.EJECTED)
+NOBODY = Pubkey.default()
 UNREADY = (MemberState.JOINED, MemberState.BEHIND)
 
 
@@ -87,9 +91,31 @@ def join(world: SimulatedChain, client: Client) -> None:
         weight=rng.choice([1, 10, 100, 100, 300, 1_000]),
         node_key=client.actor.node_key,
         address="a" * rng.choice([0, 20, 96]),
+        bond_lamports_max=rng.choice([2**64 - 1, 2**64 - 1, world.config.bond_lamports, 1_000]),
     )
     if world.attempt("join", client.actor, args):
         client.slot = slot
+
+
+def collect(world: SimulatedChain, client: Client) -> None:
+    """Collects from a slot, of itself or of whoever has it, perhaps into a wrong account."""
+    rng, now = world.rng, world.now
+    slot = client.slot if rng.random() < 0.3 else rng.randrange(now.capacity)
+    wallet = Pubkey(now.entries[slot]["wallet"].tobytes())
+    if wallet == NOBODY or rng.random() < 0.05:
+        wallet = client.actor.wallet
+    holder = participant_address(run=world.run_key, wallet=wallet)
+    if not world.data(holder):
+        return
+    payee = rng.choice([wallet, wallet, wallet, None, client.actor.wallet])
+    args = build.CollectArgs(slot=slot)
+    world.attempt("collect", client.actor, args, participant=holder, payee=payee)
+
+
+def close(world: SimulatedChain, client: Client) -> None:
+    """Closes its account, if nothing is left on the roster."""
+    if world.data(world.participant_key(client.actor)):
+        world.attempt("close_participant", client.actor, payee=client.actor.wallet)
 
 
 def place(world: SimulatedChain, client: Client) -> build.MemberArgs:

@@ -186,10 +186,12 @@ def i21_deadlines_follow_from_the_phase(_: Snapshot, after: Snapshot, past: Past
 
 
 def i23_lamports_are_rent_and_bonds(_: Snapshot, after: Snapshot, past: Past) -> None:
-    """The accounts hold their rent, and the run the bonds of its members besides."""
+    """The accounts hold their rent, and the run besides it bonds and what is forfeited."""
     bonds = int(after.entries["bond_lamports"].sum())
     run, roster, rounds_ = past.rents
-    must(23, after.lamports == (run + bonds, roster, rounds_), f"{after.lamports}, bonds {bonds}")
+    held = run + bonds + after.number("forfeited_lamports")
+    must(23, after.number("bonds_lamports") == bonds, f"{bonds} on the roster, another sum noted")
+    must(23, after.lamports == (held, roster, rounds_), f"{after.lamports}, bonds {bonds}")
 
 
 def i24_an_account_stays_what_it_is(before: Snapshot, after: Snapshot, past: Past) -> None:

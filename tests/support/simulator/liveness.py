@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from solders.account import Account
+import contextlib
 
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from psyche_sdk import instructions as build
+from psyche_sdk._generated.pdas import participant_address
 from psyche_sdk._generated._program import PROGRAM_ID
 from psyche_sdk.errors import ProgramError
 from psyche_sdk.program_errors import TooEarly
 from psyche_sdk.views import MemberState, Moment, Phase
-from support.actors import ALICE, Actor, crowd
+from support.actors import ALICE, FAUCET, Actor, crowd
 from support.program import World
 from support.simulator.chain import PURSE
 from support.simulator.past import must
@@ -33,6 +38,11 @@ class Copy(World):
         keys = (original.run_key, original.roster_key, original.rounds_key)
         for key, data, lamports in zip(keys, now.data, now.lamports, strict=True):
             self.svm.set_account(key, Account(lamports, data, PROGRAM_ID, executable=False))
+        for wallet in {entry["wallet"].tobytes() for entry in now.entries}:
+            key = participant_address(run=self.run_key, wallet=Pubkey(wallet))
+            account = original.svm.get_account(key)
+            if account is not None:
+                self.svm.set_account(key, account)
         self.moment = Moment(now.moment.time, now.moment.chain_slot)
         self.set_time()
 
@@ -84,6 +94,7 @@ class Copy(World):
         if self.run.step >= self.config.total_steps:
             return
         self.members = list(crowd_of(self.capacity))
+        self.do("set_join_authority", ALICE, build.SetJoinAuthorityArgs(join_authority=None))
         for actor in self.members:
             if self.svm.get_balance(actor.wallet) is None:
                 self.svm.airdrop(actor.wallet, PURSE)
@@ -103,12 +114,22 @@ class Copy(World):
             MemberState.EMPTY, MemberState.LEFT, MemberState.DROPPED, MemberState.EJECTED
         )
         for slot in room:
+            self.clear(slot)
             self.attempt("join", next(free), slot)
         mine = {bytes(one.wallet): one for one in self.members}
         for member in self.roster.members():
             unready = member.state in (MemberState.JOINED, MemberState.BEHIND)
             if unready and member.wallet in mine:
                 self.attempt("ready", mine[member.wallet], member.slot)
+
+    def clear(self, slot: int) -> None:
+        """What a former holder has on a slot is collected, if that is possible yet."""
+        wallet = Pubkey(self.roster.member(slot).wallet)
+        holder = participant_address(run=self.run_key, wallet=wallet)
+        with contextlib.suppress(ProgramError):
+            if self.data(holder):
+                args = build.CollectArgs(slot=slot)
+                self.do("collect", FAUCET, args, participant=holder, payee=wallet)
 
     def attempt(self, name: str, actor: Actor, slot: int) -> None:
         """A newcomer joins or is ready; a slot that a record names still is not free."""

@@ -13,11 +13,28 @@ from support.simulator.chain import SimulatedChain
 
 def act(world: SimulatedChain) -> None:
     """Does something that may or may not be allowed now."""
-    choice = world.rng.choice(["pause", "pause", "resume", "abort", "update", "update"])
+    kinds = ["pause", "pause", "resume", "abort", "update", "update", "passes"]
+    choice = world.rng.choice(kinds)
     if choice == "update":
         update(world)
+    elif choice == "passes":
+        ask_for_passes(world)
     else:
         world.attempt(choice, ALICE)
+
+
+def ask_for_passes(world: SimulatedChain) -> None:
+    """From now on members need passes, or none any more; most get one, not all for long."""
+    rng = world.rng
+    named = ALICE.wallet if world.run.join_authority is None else None
+    world.attempt("set_join_authority", ALICE, build.SetJoinAuthorityArgs(join_authority=named))
+    for actor in world.members if named else ():
+        if rng.random() < 0.9:
+            expiry = world.moment.time + rng.choice([-1, 30, 10_000, 10_000])
+            args = build.IssuePassArgs(wallet=actor.wallet, expiry=expiry)
+            world.attempt("issue_pass", ALICE, args)
+        elif world.data(world.pass_key(actor)):
+            world.attempt("revoke_pass", ALICE, pass_=world.pass_key(actor))
 
 
 def start_again(world: SimulatedChain) -> None:
@@ -45,6 +62,9 @@ def drawn_settings(world: SimulatedChain) -> dict[str, Any]:
         "ready_seconds": [40, 600],
         "share_percent_max": [1, 10, 100],
         "batch_ramp_steps": [0, 40],
+        "bond_lamports": [0, 1_000, 2_000_000, 1 << 49],
+        "points_per_sequence": [0, 0, 3],
+        "points_per_attestation": [0, 0, 2],
         "min_members": [least],
         "init_min_members": [least, many, least - 1],
         "batch_sequences_end": [batch],

@@ -84,6 +84,8 @@ class Sweep:
         start = {"batch_sequences_start": max(settings["batch_sequences_end"] // 3, 1)}
         return {
             "init_min_members": many,
+            "bond_lamports": self.rng.choice([0, 1_000, 2_000_000]),
+            "points_per_sequence": self.rng.choice([0, 3]),
             "total_steps": self.rng.choice([9, 200]),
             "batch_ramp_steps": 40,
             **start,
@@ -215,6 +217,7 @@ class Sweep:
         for client in self.clients:
             if not client.is_member(self.world.now):
                 if self.rng.random() < 0.15:
+                    clients.collect(self.world, client)
                     clients.join(self.world, client)
             elif self.is_unready(client):
                 if self.rng.random() < 0.5 and client.habits.stays < 1:
@@ -249,10 +252,12 @@ class Sweep:
             lambda: clients.seal(world, client),
             lambda: clients.reveal(world, client),
             lambda: clients.set_weight(world, client),
+            lambda: clients.collect(world, client),
+            lambda: clients.close(world, client),
             lambda: world.try_tick(client.actor),
             lambda: owner.act(world),
         ]
-        weights = [4, 6, 1, 1, 2, 2, 2, 1, 1, 1, 3, 1]
+        weights = [4, 6, 1, 1, 2, 2, 2, 1, 1, 1, 2, 1, 3, 1]
         self.rng.choices(odd, weights)[0]()
 
     def storm(self) -> tuple[int, int]:

@@ -200,6 +200,7 @@ fn address(
         return match named.name.as_str() {
             "pass" => scene.derive(&[seeds::PASS, run.as_ref(), who.as_ref()]),
             "participant" => scene.derive(&[seeds::PARTICIPANT, run.as_ref(), who.as_ref()]),
+            "payee" => who,
             "join_authority" | "revoker" => permitter(scene).unwrap_or(owner),
             _ => who,
         };

@@ -148,6 +148,7 @@ impl Maker<'_> {
             "slot" => self.slot(rng),
             "weight" => 1 + rng.word() % 1_000,
             "bytes" => 1 + rng.word() % 1_000,
+            "bond_lamports_max" => u64::MAX,
             "expiry" | "expires_at" => u64::try_from(self.scene.ledger.time + 1_000).unwrap_or(0),
             "target" => self.target(rng, run),
             "jaccard_permille" | "hamming_permille" | "manhattan_permille"

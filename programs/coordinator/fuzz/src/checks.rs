@@ -2,22 +2,24 @@
 
 use std::collections::BTreeSet;
 
+use anchor_lang::prelude::Rent;
 use coordinator::{
     errors::CoordinatorError,
     machine::{audit::CaseStage, bits::bit, phase::Phase},
-    state::{Auditor, MemberState, Record, Run, RECORDS},
+    state::{seeds::PARTICIPANT, Auditor, MemberState, Record, Run, RECORDS},
     world::World,
 };
 
 use crate::scene::Scene;
 
 /// Errors that say that an account is broken: on a run that the program made itself, never.
-const BROKEN: [CoordinatorError; 5] = [
+const BROKEN: [CoordinatorError; 6] = [
     CoordinatorError::LayoutMismatch,
     CoordinatorError::IndexOutOfRange,
     CoordinatorError::Overflow,
     CoordinatorError::InvariantMembers,
     CoordinatorError::InvariantPositions,
+    CoordinatorError::InvariantBonds,
 ];
 
 /// The name of an error that no instruction on a real run may end in.
@@ -32,7 +34,29 @@ pub fn broken(code: u32) -> Option<String> {
 /// # Errors
 /// What does not hold.
 pub fn check(scene: &Scene) -> Result<(), String> {
-    scene.look(check_world).unwrap_or(Ok(()))
+    scene.look(check_world).unwrap_or(Ok(()))?;
+    check_bonds(scene)
+}
+
+/// The run holds its rent, the bonds on its roster and what is forfeited; who holds a slot, or has
+/// something on one, has an account.
+fn check_bonds(scene: &Scene) -> Result<(), String> {
+    let (Some(run), Some(account)) = (scene.state(), scene.ledger.accounts.get(&scene.run)) else {
+        return Ok(());
+    };
+    let entries = scene.entries();
+    let bonds: u64 = entries.iter().map(|entry| entry.bond_lamports).sum();
+    need(bonds == run.bonds_lamports, "the sum of the bonds")?;
+    let rent = Rent::default().minimum_balance(account.data.len());
+    let held = rent + bonds + run.forfeited_lamports;
+    need(account.lamports == held, "lamports of the run")?;
+    for entry in entries.iter().filter(|entry| entry.member_id != 0) {
+        let seeds: [&[u8]; 3] = [PARTICIPANT, scene.run.as_ref(), entry.wallet.as_ref()];
+        let key = scene.derived.get(&seeds.join(&0xff));
+        let stands = key.is_some_and(|key| scene.ledger.accounts.contains_key(key));
+        need(stands, "a holder without an account")?;
+    }
+    Ok(())
 }
 
 fn need(holds: bool, what: &str) -> Result<(), String> {

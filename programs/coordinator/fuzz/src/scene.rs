@@ -180,6 +180,8 @@ pub fn config(rng: &mut Rng) -> RunConfig {
     config.admit_anytime = *rng.pick(&[0, 1]);
     config.overlap = *rng.pick(&[0, 1]);
     config.witness_count = *rng.pick(&[1, 3, 32]);
+    config.bond_lamports = *rng.pick(&[0, 1_000, 2_000_000]);
+    config.points_per_sequence = *rng.pick(&[0, 3]);
     config.committee_size = *rng.pick(&[3, 15]);
     config.verification_percent = *rng.pick(&[0, 20, 50]);
     config.slash_points = *rng.pick(&[0, 1 << 48]);

@@ -97,6 +97,8 @@ pub struct Standing {
     pub join_authority: Pubkey,
     /// Its roster.
     pub roster: Pubkey,
+    /// Slots of that.
+    pub capacity: u16,
 }
 
 /// The run at an address that the caller has compared; none if it is closed.
@@ -113,6 +115,7 @@ pub fn standing_run(account: &AccountInfo) -> Result<Option<Standing>> {
         instance: run.instance,
         join_authority: run.join_authority,
         roster: run.roster,
+        capacity: run.capacity,
     }))
 }
 

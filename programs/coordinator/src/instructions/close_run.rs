@@ -63,9 +63,16 @@ pub fn close_run(ctx: &Context<CloseRun>) -> Result<()> {
             .get_mut(first..)
             .ok_or(CoordinatorError::LayoutMismatch)?;
         let entries: &mut [RosterEntry] = cast(bytes)?;
+        let collected = |entry: &RosterEntry| entry.points == 0 && entry.points_slashed == 0;
         require!(
-            entries.iter().all(|entry| entry.points == 0),
+            entries.iter().all(collected),
             CoordinatorError::PointsRemain
+        );
+        // What is forfeited is counted by then, and goes with the rent.
+        let returned = entries.iter().all(|entry| entry.bond_lamports == 0);
+        require!(
+            returned && run.bonds_lamports == 0,
+            CoordinatorError::BondsRemain
         );
     }
     emit!(RunClosed {

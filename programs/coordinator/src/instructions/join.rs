@@ -1,15 +1,18 @@
 //! `join`.
 
-use anchor_lang::prelude::*;
+use anchor_lang::{
+    prelude::*,
+    system_program::{transfer, Transfer},
+};
 
 use super::{check_version, create_run::copy_text, now, read, with_world};
 use crate::{
     errors::CoordinatorError,
     events::Joined,
-    machine::{phase::Phase, shares::MAX_WEIGHT},
+    machine::{audit::STRIKES_MAX, shares::MAX_WEIGHT},
     state::{
         seeds, MemberState, Participant, Pass, Roster, RosterEntry, Rounds, Run, ACCOUNT_VERSION,
-        ADDRESS_BYTES, PARTICIPANT_BYTES, RECORDS,
+        ADDRESS_BYTES, PARTICIPANT_BYTES,
     },
     world::World,
 };
@@ -25,12 +28,14 @@ pub struct JoinArgs {
     pub node_key: [u8; 32],
     /// Where the node is found, at most 96 bytes; may be empty.
     pub address: String,
+    /// The largest bond that the wallet accepts, in lamports; the payer pays that of the run.
+    pub bond_lamports_max: u64,
 }
 
 /// What `join` needs.
 #[derive(Accounts)]
 pub struct Join<'info> {
-    /// Pays the rent of the participant's account and gets it back.
+    /// Pays the rent of the participant's account and gets it back, and the bond.
     #[account(mut)]
     pub payer: Signer<'info>,
     /// The wallet that joins.
@@ -94,9 +99,27 @@ pub fn join(ctx: &Context<Join>, args: &JoinArgs) -> Result<()> {
     begin_instance(&mut participant, accounts.run.load()?.instance);
     require!(participant.barred == 0, CoordinatorError::Barred);
     set_address(&mut participant, &args.node_key, &args.address)?;
+    let mut bond = 0;
     with_world(&accounts.run, &accounts.roster, &accounts.rounds, |world| {
-        run(world, &wallet, &mut participant, args)
-    })
+        bond = run(world, &wallet, &mut participant, args)?;
+        Ok(())
+    })?;
+    deposit(accounts, bond)
+}
+
+/// Pays the bond into the run's account.
+fn deposit(accounts: &Join, bond: u64) -> Result<()> {
+    if bond == 0 {
+        return Ok(());
+    }
+    let parties = Transfer {
+        from: accounts.payer.to_account_info(),
+        to: accounts.run.to_account_info(),
+    };
+    transfer(
+        CpiContext::new(accounts.system_program.key(), parties),
+        bond,
+    )
 }
 
 /// What is written about another run at the same address, closed since, is forgotten.
@@ -106,6 +129,7 @@ pub fn begin_instance(participant: &mut Participant, instance: [u8; 32]) {
     }
     participant.instance = instance;
     participant.barred = 0;
+    participant.strikes = 0;
     participant.slot = 0;
     participant.member_id = 0;
     participant.joins = 0;
@@ -168,7 +192,7 @@ pub fn set_address(
     Ok(())
 }
 
-/// The instruction on an open run.
+/// The instruction on an open run; returns the bond that is to be paid.
 ///
 /// # Errors
 /// Those of [`join`].
@@ -177,25 +201,32 @@ pub fn run(
     wallet: &Pubkey,
     participant: &mut Participant,
     args: &JoinArgs,
-) -> Result<()> {
-    let held = world
+) -> Result<u64> {
+    let holds = world
         .roster
         .get(usize::from(participant.slot))
-        .filter(|held| {
+        .is_some_and(|held| {
             participant.member_id != 0
                 && held.wallet == *wallet
                 && held.member_id == participant.member_id
+                && MemberState::is_member(held.state)
         });
-    let holds = held.is_some_and(|held| MemberState::is_member(held.state));
     require!(!holds, CoordinatorError::AlreadyAMember);
-    let ejected = held.is_some_and(|held| held.state == MemberState::Ejected as u8);
-    require!(!ejected, CoordinatorError::Barred);
-    let (epoch, now) = (world.run.epoch, world.now);
-    // In Cooldown no record is that of the run's round: the four before it are kept.
-    let resting = u32::from(world.phase()? == Phase::Cooldown);
-    let newest = world.run.round.saturating_sub(resting);
+    let now = world.now;
     let entry = world.entry(args.slot)?;
-    require!(is_free(entry, epoch, newest), CoordinatorError::SlotTaken);
+    let left = MemberState::is_member(entry.state) || entry.owes();
+    require!(
+        !left && !world.is_named(args.slot)?,
+        CoordinatorError::SlotTaken
+    );
+    let strikes = earlier_strikes(world.roster, wallet, participant)?;
+    let bond = world.run.config.bond_lamports;
+    require!(
+        bond <= args.bond_lamports_max,
+        CoordinatorError::BondAboveLimit
+    );
+    let bonds = world.run.bonds_lamports.checked_add(bond);
+    world.run.bonds_lamports = bonds.ok_or(CoordinatorError::Overflow)?;
     let member_id = world.run.next_member_id;
     world.run.next_member_id = member_id.checked_add(1).ok_or(CoordinatorError::Overflow)?;
     let entry = world.entry(args.slot)?;
@@ -205,6 +236,9 @@ pub fn run(
     entry.member_id = member_id;
     entry.declared_weight = args.weight;
     entry.joined_at = now.time;
+    entry.bond_lamports = bond;
+    entry.strikes = strikes;
+    entry.strikes_collected = strikes;
     world.set_state(args.slot, MemberState::Joined)?;
     world.seen(args.slot)?;
     world.count_members();
@@ -216,17 +250,29 @@ pub fn run(
         slot: args.slot,
         member_id,
         wallet: *wallet,
+        bond_lamports: bond,
     });
-    Ok(())
+    Ok(bond)
 }
 
-/// Whether nobody holds the slot, no record names it, and its points were collected; `newest` is
-/// the round of the newest record.
-fn is_free(entry: &RosterEntry, epoch: u32, newest: u32) -> bool {
-    let kept = u32::try_from(RECORDS).unwrap_or(0);
-    // Who was never Active has no weight, and no record names it.
-    let named = entry.weight > 0
-        && entry.named_epoch == epoch
-        && newest < entry.named_round.saturating_add(kept);
-    !MemberState::is_member(entry.state) && !named && entry.points == 0
+/// Strikes of the wallet's earlier memberships, collected or not.
+///
+/// # Errors
+/// `Barred` if there are too many, or one ended with its ejection.
+fn earlier_strikes(
+    roster: &[RosterEntry],
+    wallet: &Pubkey,
+    participant: &Participant,
+) -> Result<u8> {
+    let mut strikes = participant.strikes;
+    // Who joins for the first time left nothing on the roster.
+    let looked_at = if participant.joins > 0 { roster } else { &[] };
+    for entry in looked_at.iter().filter(|entry| entry.wallet == *wallet) {
+        let ejected = entry.state == MemberState::Ejected as u8;
+        require!(!ejected, CoordinatorError::Barred);
+        let new = entry.strikes.saturating_sub(entry.strikes_collected);
+        strikes = strikes.saturating_add(new);
+    }
+    require!(strikes < STRIKES_MAX, CoordinatorError::Barred);
+    Ok(strikes)
 }

@@ -27,6 +27,8 @@ pub const MAX_POSITIONS: u64 = 1 << 60;
 pub const MAX_DATA_SEQUENCES: u64 = 1 << 48;
 /// Most members of a hundred that verify instead of training.
 pub const VERIFICATION_PERCENT_MAX: u8 = 50;
+/// Largest bond, in lamports: those of 1,024 members fit a u64 by far.
+pub const MAX_BOND_LAMPORTS: u64 = 1 << 48;
 /// Attestations name slots exactly, a bit a slot.
 pub const ATTESTATION_EXACT: u8 = 0;
 
@@ -129,7 +131,7 @@ pub enum ConfigError {
     BatchRampSteps,
     /// `data_sequences` is 0 or above 2^48.
     DataSequences,
-    /// `bond_lamports` is not 0, which this version needs.
+    /// `bond_lamports` is above 2^48.
     BondLamports,
     /// `slash_points` is above 2^48.
     SlashPoints,
@@ -227,7 +229,10 @@ impl RunConfig {
             (1..=MAX_DATA_SEQUENCES).contains(&self.data_sequences),
             ConfigError::DataSequences,
         )?;
-        need(self.bond_lamports == 0, ConfigError::BondLamports)?;
+        need(
+            self.bond_lamports <= MAX_BOND_LAMPORTS,
+            ConfigError::BondLamports,
+        )?;
         need(self.slash_points <= 1 << 48, ConfigError::SlashPoints)
     }
 

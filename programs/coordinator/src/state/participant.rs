@@ -19,8 +19,10 @@ pub struct Participant {
     pub barred: u8,
     /// Slot of the last membership.
     pub slot: u16,
+    /// Rejected payloads of collected memberships.
+    pub strikes: u8,
     /// Zero.
-    pub padding: [u8; 2],
+    pub padding: u8,
     /// Member id of the last membership; 0: none.
     pub member_id: u32,
     /// How often it joined.

@@ -57,7 +57,7 @@ pub struct RosterEntry {
     pub last_seen: i64,
     /// The chain slot of that.
     pub last_seen_slot: u64,
-    /// Counts up over a run's life and is never used twice; 0: the slot was never held.
+    /// Counts up over a run's life and is never used twice; 0: nobody's, all was collected.
     pub member_id: u32,
     /// Epoch in which the member was last admitted.
     pub admitted_epoch: u32,
@@ -77,18 +77,30 @@ pub struct RosterEntry {
     pub misses: u8,
     /// Silences in this epoch as a witness.
     pub silences: u8,
-    /// Rejected payloads.
+    /// Rejected payloads, with those of the wallet's earlier memberships.
     pub strikes: u8,
     /// A [`VoteStage`].
     pub vote_stage: u8,
-    /// For later versions; zero.
-    pub flags: u8,
+    /// Of them, those that the participant's account counts already.
+    pub strikes_collected: u8,
     /// Zero.
     pub padding: [u8; 2],
     /// Points that rejected payloads cost, not yet collected.
     pub points_slashed: u64,
     /// For later versions; zero.
     pub reserved: [u8; 40],
+}
+
+impl RosterEntry {
+    /// Whether its holder, here or gone, has anything on it that was not collected.
+    #[must_use]
+    pub const fn owes(&self) -> bool {
+        self.points > 0
+            || self.points_slashed > 0
+            || self.bond_lamports > 0
+            || self.strikes > self.strikes_collected
+            || self.state == MemberState::Ejected as u8
+    }
 }
 
 const _: () = assert!(core::mem::size_of::<RosterHeader>() == 64);
@@ -107,7 +119,7 @@ pub const fn roster_bytes(capacity: u16) -> usize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum MemberState {
-    /// Nobody ever held the slot.
+    /// Nobody holds the slot, and nothing of a former holder is left on it.
     Empty = 0,
     /// Is there, has not the model yet.
     Joined = 1,

@@ -241,8 +241,12 @@ pub struct Run {
     pub warmup_member_id: u32,
     /// Zero.
     pub padding2: [u8; 4],
+    /// Lamports of the bonds on the roster; they lie in this account, above its rent.
+    pub bonds_lamports: u64,
+    /// Lamports of forfeited bonds; they lie here until the run is closed.
+    pub forfeited_lamports: u64,
     /// For later versions; zero.
-    pub reserved: [u8; 248],
+    pub reserved: [u8; 232],
 }
 
 const _: () = assert!(core::mem::size_of::<StateRecord>() == 88);

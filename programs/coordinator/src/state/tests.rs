@@ -29,7 +29,7 @@ macro_rules! assert_layout {
 fn a_run_lies_byte_by_byte() {
     assert_layout!(Run: (version, 1), (bump, 1), (roster_bump, 1), (rounds_bump, 1), (capacity, 2), (run_id_len, 1), (complete, 1), (creation_slot, 8), (instance, 32), (creator, 32), (rent_payer, 32), (authority, 32), (proposed_authority, 32), (join_authority, 32), (roster, 32), (rounds, 32), (run_id, 32), (config, 192), (model_hash, 32), (model_uri, 128), (metadata, 256), (metadata_len, 2), (model_uri_len, 1), (rates_pending, 1), (next_points_per_sequence, 4), (next_points_per_attestation, 4), (next_points_per_verdict, 4), (phase_started_at, 8), (phase_started_slot, 8), (phase_deadline, 8), (grace_since, 8), (grace_since_slot, 8), (waiting_since, 8), (waiting_since_slot, 8), (step, 8), (fresh_cursor, 8), (repeated, 8), (accepted, 8), (in_flight, 8), (transitions, 8), (entropy_target_slot, 8), (entropy, 32), (chain_hash, 32), (epoch, 4), (round, 4), (rounds_in_epoch, 4), (next_member_id, 4), (joined, 2), (ready, 2), (active, 2), (behind, 2), (phase, 1), (pause_requested, 1), (warmup_failures, 1), (entropy_stored, 1), (end_reason, 1), (padding, 3), (grace_seconds, 4), (backlog_count, 4), (backlog, 512), (agreed, 88), (snapshots, 176), (vote, 112), (checkpoints, 576), (pending_checkpoint, 288),
         (warmup_member_id, 4),
-        (padding2, 4), (reserved, 248));
+        (padding2, 4), (bonds_lamports, 8), (forfeited_lamports, 8), (reserved, 232));
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_roster_lies_byte_by_byte() {
 
 #[test]
 fn a_roster_entry_lies_byte_by_byte() {
-    assert_layout!(RosterEntry: (wallet, 32), (node_key, 32), (vote, 32), (points, 8), (bond_lamports, 8), (joined_at, 8), (state_since, 8), (state_since_slot, 8), (last_seen, 8), (last_seen_slot, 8), (member_id, 4), (admitted_epoch, 4), (admitted_round, 4), (named_epoch, 4), (named_round, 4), (declared_weight, 2), (weight, 2), (state, 1), (misses, 1), (silences, 1), (strikes, 1), (vote_stage, 1), (flags, 1), (padding, 2), (points_slashed, 8), (reserved, 40));
+    assert_layout!(RosterEntry: (wallet, 32), (node_key, 32), (vote, 32), (points, 8), (bond_lamports, 8), (joined_at, 8), (state_since, 8), (state_since_slot, 8), (last_seen, 8), (last_seen_slot, 8), (member_id, 4), (admitted_epoch, 4), (admitted_round, 4), (named_epoch, 4), (named_round, 4), (declared_weight, 2), (weight, 2), (state, 1), (misses, 1), (silences, 1), (strikes, 1), (vote_stage, 1), (strikes_collected, 1), (padding, 2), (points_slashed, 8), (reserved, 40));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn the_fixed_part_of_the_records_lies_byte_by_byte() {
 
 #[test]
 fn a_participant_lies_byte_by_byte() {
-    assert_layout!(Participant: (version, 1), (bump, 1), (address_len, 1), (barred, 1), (slot, 2), (padding, 2), (member_id, 4), (joins, 4), (run, 32), (wallet, 32), (payee, 32), (rent_payer, 32), (address, 96), (points_earned, 8), (points_slashed, 8), (points_claimed, 8), (claims, 8), (epochs_served, 4), (rounds_served, 4),
+    assert_layout!(Participant: (version, 1), (bump, 1), (address_len, 1), (barred, 1), (slot, 2), (strikes, 1), (padding, 1), (member_id, 4), (joins, 4), (run, 32), (wallet, 32), (payee, 32), (rent_payer, 32), (address, 96), (points_earned, 8), (points_slashed, 8), (points_claimed, 8), (claims, 8), (epochs_served, 4), (rounds_served, 4),
         (bond_lamports, 8), (instance, 32), (reserved, 48));
 }
 

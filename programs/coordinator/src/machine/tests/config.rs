@@ -67,7 +67,10 @@ fn each_count_has_an_error_of_its_own() {
         ),
         (|c| c.data_sequences = 0, ConfigError::DataSequences),
         (|c| c.data_sequences = 1 << 49, ConfigError::DataSequences),
-        (|c| c.bond_lamports = 1, ConfigError::BondLamports),
+        (
+            |c| c.bond_lamports = (1 << 48) + 1,
+            ConfigError::BondLamports,
+        ),
         (|c| c.slash_points = u64::MAX, ConfigError::SlashPoints),
         (|c| c.epoch_rounds = 0, ConfigError::EpochRounds),
         (|c| c.epoch_rounds = 1_000_001, ConfigError::EpochRounds),

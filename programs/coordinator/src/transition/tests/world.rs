@@ -156,8 +156,9 @@ impl Memory {
             weight: 100,
             node_key: [1; 32],
             address: String::new(),
+            bond_lamports_max: u64::MAX,
         };
-        self.open(|world| join::run(world, &Self::wallet(slot), &mut participant, &args))
+        self.open(|world| join::run(world, &Self::wallet(slot), &mut participant, &args).map(drop))
     }
 
     /// A member is ready; no transition follows.

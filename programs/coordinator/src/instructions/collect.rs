@@ -1,0 +1,232 @@
+//! `collect`.
+
+use anchor_lang::{prelude::*, Lamports};
+
+use super::{check_version, with_world};
+use crate::{
+    errors::CoordinatorError,
+    events::Collected,
+    state::{MemberState, Participant, Roster, RosterEntry, Rounds, Run},
+    world::World,
+};
+
+/// Arguments of `collect`.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug)]
+pub struct CollectArgs {
+    /// The slot.
+    pub slot: u16,
+}
+
+/// What `collect` needs.
+#[derive(Accounts)]
+pub struct Collect<'info> {
+    /// The run.
+    #[account(
+        mut,
+        has_one = roster @ CoordinatorError::WrongAccount,
+        has_one = rounds @ CoordinatorError::WrongAccount,
+    )]
+    pub run: AccountLoader<'info, Run>,
+    /// Its roster.
+    #[account(mut)]
+    pub roster: AccountLoader<'info, Roster>,
+    /// Its round records.
+    #[account(mut)]
+    pub rounds: AccountLoader<'info, Rounds>,
+    /// The account of the slot's holder.
+    #[account(mut, has_one = run @ CoordinatorError::WrongAccount)]
+    pub participant: AccountLoader<'info, Participant>,
+    /// The holder's payee. Without it, or if it cannot take lamports, a bond goes to the holder's
+    /// account, from where it comes with `close_participant`.
+    /// CHECK: compared with the participant's payee; it only receives lamports.
+    #[account(mut)]
+    pub payee: Option<UncheckedAccount<'info>>,
+}
+
+/// Where a bond goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum BondTo {
+    /// It stays, or there is none.
+    Nowhere = 0,
+    /// To the payee.
+    Payee = 1,
+    /// To the participant's account.
+    Participant = 2,
+    /// Nowhere: it is forfeited.
+    Forfeited = 3,
+}
+
+/// What was on a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Id of the member.
+    pub member_id: u32,
+    /// Points.
+    pub points: u64,
+    /// Points that rejected payloads cost.
+    pub points_slashed: u64,
+    /// Rejected payloads.
+    pub strikes: u8,
+    /// Whether the slot is free now.
+    pub freed: bool,
+    /// The bond, if it leaves the slot.
+    pub bond_lamports: u64,
+    /// Whether it is forfeited.
+    pub forfeited: bool,
+}
+
+/// See [`crate::coordinator::collect`].
+///
+/// # Errors
+/// As documented there.
+pub fn collect(ctx: &Context<Collect>, args: &CollectArgs) -> Result<()> {
+    let accounts = &ctx.accounts;
+    let mut participant = accounts.participant.load_mut()?;
+    check_version(participant.version)?;
+    if let Some(payee) = &accounts.payee {
+        require!(
+            payee.key() == participant.payee,
+            CoordinatorError::WrongAccount
+        );
+    }
+    let mut taken = None;
+    let mut bonds_left = 0_u64;
+    with_world(&accounts.run, &accounts.roster, &accounts.rounds, |world| {
+        taken = Some(run(world, &mut participant, args.slot)?);
+        bonds_left = world.run.bonds_lamports;
+        Ok(())
+    })?;
+    let taken = taken.ok_or(CoordinatorError::NothingToCollect)?;
+    let bond_to = pay(accounts, &mut participant, taken, bonds_left)?;
+    emit!(Collected {
+        run: participant.run,
+        slot: args.slot,
+        member_id: taken.member_id,
+        wallet: participant.wallet,
+        points: taken.points,
+        points_slashed: taken.points_slashed,
+        strikes: taken.strikes,
+        freed: u8::from(taken.freed),
+        bond_to: bond_to as u8,
+        bond_lamports: taken.bond_lamports,
+        payee: participant.payee,
+    });
+    Ok(())
+}
+
+/// The instruction on an open run; lamports move afterwards.
+///
+/// # Errors
+/// Those of [`collect`].
+pub fn run(world: &mut World, participant: &mut Participant, slot: u16) -> Result<Taken> {
+    let named = world.is_named(slot)?;
+    let entry = world.entry(slot)?;
+    require!(entry.member_id != 0, CoordinatorError::NothingToCollect);
+    let holder = entry.wallet == participant.wallet && world.run.instance == participant.instance;
+    require!(holder, CoordinatorError::NotTheHolder);
+    let entry = world.entry(slot)?;
+    let freed = !MemberState::is_member(entry.state) && !named;
+    let forfeited = freed && entry.state == MemberState::Ejected as u8;
+    let taken = Taken {
+        member_id: entry.member_id,
+        points: entry.points,
+        points_slashed: entry.points_slashed,
+        strikes: entry.strikes.saturating_sub(entry.strikes_collected),
+        freed,
+        bond_lamports: if freed { entry.bond_lamports } else { 0 },
+        forfeited,
+    };
+    require!(
+        freed || taken.points > 0 || taken.points_slashed > 0 || taken.strikes > 0,
+        CoordinatorError::NothingToCollect
+    );
+    take(entry, freed);
+    note(participant, &taken);
+    release(world.run, &taken)?;
+    Ok(taken)
+}
+
+/// Leaves nothing of what is collected on the slot.
+fn take(entry: &mut RosterEntry, freed: bool) {
+    if freed {
+        bytemuck::bytes_of_mut(entry).fill(0);
+        return;
+    }
+    entry.points = 0;
+    entry.points_slashed = 0;
+    entry.strikes_collected = entry.strikes;
+}
+
+/// Adds it to what the participant has.
+fn note(participant: &mut Participant, taken: &Taken) {
+    // At the end of their type sums stay: nobody must be kept from collecting.
+    let earned = &mut participant.points_earned;
+    *earned = earned.saturating_add(taken.points);
+    let slashed = &mut participant.points_slashed;
+    *slashed = slashed.saturating_add(taken.points_slashed);
+    participant.strikes = participant.strikes.saturating_add(taken.strikes);
+    if taken.forfeited {
+        participant.barred = 1;
+    }
+}
+
+/// Counts the bond out of the roster's.
+fn release(run: &mut Run, taken: &Taken) -> Result<()> {
+    let left = run.bonds_lamports.checked_sub(taken.bond_lamports);
+    run.bonds_lamports = left.ok_or(CoordinatorError::Overflow)?;
+    if taken.forfeited {
+        let sum = run.forfeited_lamports.checked_add(taken.bond_lamports);
+        run.forfeited_lamports = sum.ok_or(CoordinatorError::Overflow)?;
+    }
+    Ok(())
+}
+
+/// Moves the bond's lamports.
+fn pay(
+    accounts: &Collect,
+    participant: &mut Participant,
+    taken: Taken,
+    bonds_left: u64,
+) -> Result<BondTo> {
+    let bond = taken.bond_lamports;
+    if bond == 0 {
+        return Ok(BondTo::Nowhere);
+    }
+    if taken.forfeited {
+        return Ok(BondTo::Forfeited);
+    }
+    let run = accounts.run.to_account_info();
+    run.sub_lamports(bond)?;
+    // Nobody's bond is paid from the rent, or from another's.
+    let kept = Rent::get()?.minimum_balance(run.data_len());
+    let least = kept.checked_add(bonds_left);
+    require!(
+        least.is_some_and(|least| run.lamports() >= least),
+        CoordinatorError::InvariantBonds
+    );
+    if let Some(payee) = &accounts.payee {
+        if can_take(payee, bond)? {
+            payee.add_lamports(bond)?;
+            return Ok(BondTo::Payee);
+        }
+    }
+    accounts.participant.to_account_info().add_lamports(bond)?;
+    let sum = participant.bond_lamports.checked_add(bond);
+    participant.bond_lamports = sum.ok_or(CoordinatorError::Overflow)?;
+    Ok(BondTo::Participant)
+}
+
+/// Whether the chain lets an account be credited, and nobody's books are confused by it: it is
+/// writable, no program, not ours, and exempt from rent afterwards.
+///
+/// # Errors
+/// If the rent cannot be read.
+pub fn can_take(account: &AccountInfo, lamports: u64) -> Result<bool> {
+    let least = Rent::get()?.minimum_balance(account.data_len());
+    let after = account.lamports().checked_add(lamports);
+    Ok(account.is_writable
+        && !account.executable
+        && *account.owner != crate::ID
+        && after.is_some_and(|after| after >= least))
+}
