@@ -44,8 +44,10 @@ async def check_admission(
     if bond > bond_lamports_max:
         raise AdmissionError(
             f"this run asks for a bond of {sol(bond)}, and "
-            + (f"{sol(bond_lamports_max)} is accepted" if bond_lamports_max else "none is accepted"),
-            hint=f"it comes back to the payee after leaving, and is lost by cheating; to accept it: "
+            + (
+                f"{sol(bond_lamports_max)} is accepted" if bond_lamports_max else "none is accepted"
+            ),
+            hint="it comes back to the payee after leaving, and is lost by cheating; to accept it: "
             f"--bond-max {sol(bond).partition(' ')[0]}",
         )
     return bond

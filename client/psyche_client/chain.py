@@ -20,7 +20,13 @@ from psyche_client.collecting import collect_from
 from psyche_client.network import Member
 from psyche_client.payloads import Trained
 from psyche_client.seen import AgreedState, RoundSeen, Seat, Sight, StateVoteSeen
-from psyche_client.sighting import Turns, freed_slots, free_slots, participant_address_text, read_sight
+from psyche_client.sighting import (
+    Turns,
+    free_slots,
+    freed_slots,
+    participant_address_text,
+    read_sight,
+)
 from psyche_sdk._generated import types as t
 from psyche_sdk.coordinator import Coordinator, Snapshot
 from psyche_sdk.errors import InsufficientFunds, PsycheError

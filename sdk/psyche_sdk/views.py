@@ -46,8 +46,8 @@ from psyche_sdk._rules.permutation import Permutation
 from psyche_sdk._rules.phase import Moment, Phase, Transition
 from psyche_sdk._rules.roster import Member, MemberState, Roster, VoteStage, decode_roster
 from psyche_sdk._rules.rounds import RoundRecord, decode_rounds
-from psyche_sdk._rules.slots import collects, frees, is_free, is_named
 from psyche_sdk._rules.run import Run, StateRecord, StateVote, VoteKind, decode_run
+from psyche_sdk._rules.slots import collects, frees, is_free, is_named
 
 if TYPE_CHECKING:
     from psyche_sdk._generated.types import RunConfig

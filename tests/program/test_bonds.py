@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_sdk._generated import layouts
 from psyche_sdk._generated import types as events
-from psyche_sdk._generated._program import PROGRAM_ID
 from psyche_sdk.errors import AnchorError, PsycheError
 from psyche_sdk.program_errors import (
     Barred,
@@ -31,7 +29,7 @@ from psyche_sdk.views import MemberState, Participant, Phase, decode_participant
 from support.actors import ALICE, BOB, CAROL, DAVE, ERIN, MALLORY, OLIVIA, TRIO, Actor
 from support.instruction_table import CLOCK, NOBODY
 from support.program import World, build, world_at
-from support.program_chain import Sent
+from support.program_chain import PROGRAM_FILE, Sent
 
 BOND = 2_000_000
 MOST = 1 << 48
@@ -385,7 +383,7 @@ def test_points_stay_at_the_end_of_their_type_and_stop_nobody() -> None:
 def executable(world: World) -> Pubkey:
     """A program."""
     key = Pubkey.new_unique()
-    world.svm.set_account(key, Account(10**9, b"x" * 36, PROGRAM_ID, executable=True))
+    world.svm.add_program_from_file(key, PROGRAM_FILE)
     return key
 
 
@@ -600,9 +598,7 @@ def test_a_run_with_points_on_its_roster_cannot_be_closed(field: str) -> None:
 
 def test_a_closed_account_gives_its_rent_to_who_paid() -> None:
     world = given(0)
-    args = build.JoinArgs(
-        slot=0, weight=1, node_key=BOB.node_key, address="", bond_lamports_max=0
-    )
+    args = build.JoinArgs(slot=0, weight=1, node_key=BOB.node_key, address="", bond_lamports_max=0)
     join = world.instruction("join", BOB, args, payer=DAVE.wallet)
     world.send(join, signers=[DAVE, BOB])
     world.leave(BOB)

@@ -178,7 +178,9 @@ def test_the_largest_transaction_fits_into_1232_bytes(call: Call) -> None:
 
 
 def test_joining_with_a_payer_fits_into_1232_bytes() -> None:
-    args = build.JoinArgs(slot=1_023, weight=1_000, node_key=bytes(32), address="a" * 96, bond_lamports_max=0)
+    args = build.JoinArgs(
+        slot=1_023, weight=1_000, node_key=bytes(32), address="a" * 96, bond_lamports_max=0
+    )
 
     instruction = World().instruction("join", ERIN, args, payer=MALLORY.wallet)
 

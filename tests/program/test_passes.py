@@ -88,7 +88,9 @@ def test_the_pass_of_another_wallet_or_run_admits_nobody() -> None:
     world.name_run("demo")
 
     for wrong in (world.pass_key(CAROL), other, BOB.wallet):
-        args = build.JoinArgs(slot=0, weight=1, node_key=BOB.node_key, address="", bond_lamports_max=0)
+        args = build.JoinArgs(
+            slot=0, weight=1, node_key=BOB.node_key, address="", bond_lamports_max=0
+        )
         with pytest.raises(AnchorError) as caught:
             world.do("join", BOB, args, pass_=wrong)
         assert caught.value.code == WRONG_SEEDS

@@ -236,7 +236,9 @@ def _reveal_args(world: World) -> build.RevealStateArgs:
 
 
 def _join_args(_: World) -> build.JoinArgs:
-    return build.JoinArgs(slot=7, weight=100, node_key=ERIN.node_key, address="host:1", bond_lamports_max=10**9)
+    return build.JoinArgs(
+        slot=7, weight=100, node_key=ERIN.node_key, address="host:1", bond_lamports_max=10**9
+    )
 
 
 def _endpoint_args(world: World) -> build.SetEndpointArgs:
@@ -363,7 +365,7 @@ CALLS = (
         "close_participant",
         clear,
         BOB,
-        more=lambda w: {"payee": BOB.wallet},
+        more=lambda _: {"payee": BOB.wallet},
     ),
     Call("set_endpoint", _training, BOB, _endpoint_args),
     Call("set_weight", _training, BOB, _weight_args),

@@ -46,7 +46,8 @@ def lamports_of(text: str) -> int:
     found = re.fullmatch(r"(\d{1,9})(?:\.(\d{1,9}))?", text.strip())
     if found is None:
         raise CommandError(
-            f"`{text}` is no amount of SOL", hint="write it with at most nine decimals, such as 0.05"
+            f"`{text}` is no amount of SOL",
+            hint="write it with at most nine decimals, such as 0.05",
         )
     return int(found[1]) * LAMPORTS_PER_SOL + int((found[2] or "").ljust(9, "0"))
 

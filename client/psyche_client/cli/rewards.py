@@ -110,7 +110,7 @@ def payee(
 
 @app.command()
 def close(run: RunName, *, url: Url = None, wallet: WalletFile = None) -> None:
-    """Close this wallet's account in a run; its rent comes back, and with it what it earned goes."""
+    """Close this wallet's account in a run: its rent comes back, its sum of points is gone."""
     from solders.pubkey import Pubkey  # noqa: PLC0415 - a page of help needs no keys
 
     key_file = wallet_path(wallet)

@@ -76,7 +76,7 @@ def close_participant(state: State, wallet: bytes, payee: bytes | None) -> None:
         {
             "SlotRemains": any(entry.wallet == wallet for entry in state.entries),
             "PayeeCannotTake": waits and payee is None,
-            "WrongAccount": waits and payee is not None and payee != holder.payee,
+            "WrongAccount": payee is not None and payee != holder.payee,
         }
     )
     del state.holders[wallet]

@@ -6,7 +6,6 @@ import random
 from dataclasses import dataclass, replace
 
 import numpy as np
-
 from solders.pubkey import Pubkey
 
 from psyche_sdk import instructions as build

@@ -8,8 +8,8 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_sdk import instructions as build
-from psyche_sdk._generated.pdas import participant_address
 from psyche_sdk._generated._program import PROGRAM_ID
+from psyche_sdk._generated.pdas import participant_address
 from psyche_sdk.errors import ProgramError
 from psyche_sdk.program_errors import TooEarly
 from psyche_sdk.views import MemberState, Moment, Phase

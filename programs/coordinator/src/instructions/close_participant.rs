@@ -96,17 +96,15 @@ fn check_clear(
 
 /// A bond that was left here goes to the payee; the wallet can name another one before.
 fn pay(accounts: &CloseParticipant, participant: &Participant, bond: u64) -> Result<()> {
+    let named = accounts.payee.as_ref();
+    require!(
+        named.is_none_or(|payee| payee.key() == participant.payee),
+        CoordinatorError::WrongAccount
+    );
     if bond == 0 {
         return Ok(());
     }
-    let payee = accounts
-        .payee
-        .as_ref()
-        .ok_or(CoordinatorError::PayeeCannotTake)?;
-    require!(
-        payee.key() == participant.payee,
-        CoordinatorError::WrongAccount
-    );
+    let payee = named.ok_or(CoordinatorError::PayeeCannotTake)?;
     require!(can_take(payee, bond)?, CoordinatorError::PayeeCannotTake);
     accounts.participant.to_account_info().sub_lamports(bond)?;
     payee.add_lamports(bond)?;

@@ -223,10 +223,10 @@ fn pay(
 /// # Errors
 /// If the rent cannot be read.
 pub fn can_take(account: &AccountInfo, lamports: u64) -> Result<bool> {
+    if !account.is_writable || account.executable || *account.owner == crate::ID {
+        return Ok(false);
+    }
     let least = Rent::get()?.minimum_balance(account.data_len());
     let after = account.lamports().checked_add(lamports);
-    Ok(account.is_writable
-        && !account.executable
-        && *account.owner != crate::ID
-        && after.is_some_and(|after| after >= least))
+    Ok(after.is_some_and(|after| after >= least))
 }
