@@ -87,6 +87,7 @@ def at(chain_slot: int, **run: Any) -> Snapshot:
 def participant(address: str) -> bytes:
     """The bytes of a participant's account that says where its node is."""
     row = np.zeros(1, layouts.PARTICIPANT)
+    row["version"] = 2
     row["address"][0, : len(address)] = np.frombuffer(address.encode(), np.uint8)
     row["address_len"] = len(address)
     return PARTICIPANT_DISCRIMINATOR + row.tobytes()
@@ -132,6 +133,20 @@ async def test_a_newcomer_takes_a_free_slot_with_its_node_and_address() -> None:
     ((name, (args,), _),) = coordinator.sent
     assert name == "join"
     assert (args.slot, args.node_key, args.address) == (3, b"n" * 32, "127.0.0.1:7000")
+
+
+async def test_a_newcomer_frees_a_slot_whose_holder_is_gone_if_no_other_is_free() -> None:
+    wallet = bytes([5]) * 32
+    others = {s: {"state": ACTIVE, "member_id": s + 1} for s in range(CAPACITY)}
+    others[6] = {"state": 5, "member_id": 7, "wallet": wallet, "bond_lamports": 9}
+    chain, coordinator = chain_of(snapshot(members=others))
+    coordinator.participants[wallet] = participant("")
+
+    await chain.join(await chain.sight())
+
+    (first, (slot, holder, payee), _), (second, (args,), _) = coordinator.sent
+    assert (first, slot, bytes(holder), bytes(payee)) == ("collect", 6, wallet, bytes(32))
+    assert (second, args.slot, args.bond_lamports_max) == ("join", 6, 0)
 
 
 async def test_a_full_run_is_tried_again_later() -> None:

@@ -215,6 +215,14 @@ def test_the_program_gets_whole_numbers_by_its_own_names() -> None:
     assert all(type(value) is int for value in fields.values())
 
 
+def test_the_program_gets_the_bond_and_the_rates_of_the_file() -> None:
+    lines = "bond_lamports = 5\npoints_per_sequence = 6\npoints_per_attestation = 7"
+    fields = chain_fields(parse(with_line("rewards", lines)))
+
+    names = ("bond_lamports", "points_per_sequence", "points_per_attestation")
+    assert [fields[name] for name in (*names, "points_per_verdict")] == [5, 6, 7, 0]
+
+
 def test_the_update_rule_reads_what_the_file_says() -> None:
     config = parse(with_line("training.schedule", "learning_rate = 0.0007\nfinal_percent = 50"))
 

@@ -4,13 +4,14 @@ import numpy as np
 
 from psyche_client.sighting import (
     free_slots,
+    freed_slots,
     participant_address_text,
     read_facts,
 )
 from psyche_sdk._generated import accounts as heads
 from psyche_sdk._generated import layouts
 from support.accounts import CAPACITY, fill, run_bytes
-from support.sights import DROPPED, LEFT, MEMBERS, a_round, snapshot
+from support.sights import DROPPED, LEFT, MEMBERS, snapshot
 
 
 def test_a_newcomer_is_offered_slots_that_nobody_holds() -> None:
@@ -20,17 +21,24 @@ def test_a_newcomer_is_offered_slots_that_nobody_holds() -> None:
 
 
 def test_a_slot_is_not_offered_while_a_record_names_its_last_holder() -> None:
+    named = {"state": LEFT, "weight": 1, "named_epoch": 0, "named_round": 4}
+    left = {7: MEMBERS[7] | named, 5: {"state": DROPPED, "member_id": 50}}
+
+    assert 7 not in free_slots(snapshot(members=left))
+    assert 5 in free_slots(snapshot(members=left))
+    assert 7 in free_slots(snapshot(members=left, round=8))
+
+
+def test_a_slot_that_collecting_frees_is_told_with_its_holder() -> None:
     left = {
-        7: MEMBERS[7] | {"state": LEFT},
-        2: MEMBERS[2] | {"state": DROPPED},
-        5: {"state": LEFT, "member_id": 50},
+        7: MEMBERS[7] | {"state": LEFT, "bond_lamports": 3},
+        2: MEMBERS[2],
+        5: {"state": DROPPED, "member_id": 50},
     }
-    assert 7 in free_slots(snapshot(members=left))
-    as_trainer = snapshot(a_round(witnesses=0), members=left)
-    assert not {7, 2} & set(free_slots(as_trainer))
-    assert 5 in free_slots(as_trainer)
-    as_witness = a_round(columns={"member_id": [0] * CAPACITY})
-    assert 2 not in free_slots(snapshot(as_witness, members=left))
+
+    (found,) = freed_slots(snapshot(members=left))
+
+    assert (found.slot, found.bond_lamports) == (7, 3)
 
 
 def test_a_slot_with_points_of_its_last_holder_is_not_offered() -> None:

@@ -57,14 +57,17 @@ pub fn migrate(ctx: &Context<Migrate>) -> Result<()> {
         require!(full, CoordinatorError::LayoutMismatch);
         let mut data = accounts.roster.as_ref().try_borrow_mut_data()?;
         let entries: &mut [RosterEntry] = cast(entries_of(&mut data)?)?;
-        let blank = entries.iter().all(|entry| entry.points_slashed == 0);
+        let blank = entries
+            .iter()
+            .all(|entry| entry.points_slashed == 0 && entry.strikes_collected == 0);
         require!(blank, CoordinatorError::LayoutMismatch);
     }
     let mut roster = accounts.roster.load_mut()?;
     let mut rounds = accounts.rounds.load_mut()?;
     check_previous(roster.header.version)?;
     check_previous(rounds.header.version)?;
-    let blank = rounds.records.iter().all(is_blank);
+    let unpaid = run.bonds_lamports == 0 && run.forfeited_lamports == 0;
+    let blank = unpaid && rounds.records.iter().all(is_blank);
     require!(blank, CoordinatorError::LayoutMismatch);
     run.version = ACCOUNT_VERSION;
     roster.header.version = ACCOUNT_VERSION;
