@@ -64,7 +64,7 @@ def test_the_facts_of_a_run_are_read() -> None:
 
 def participant(address: bytes, length: int) -> bytes:
     row = np.zeros((), layouts.PARTICIPANT)
-    fill(row, {"version": 1, "address": address, "address_len": length})
+    fill(row, {"version": 2, "address": address, "address_len": length})
     return heads.PARTICIPANT_DISCRIMINATOR + row.tobytes()
 
 
