@@ -20,7 +20,7 @@ BROKEN: dict[str, list[Any]] = {
     "total_steps": [0, 2**40 + 1],
     "batch_ramp_steps": [2**40 + 1],
     "data_sequences": [0, 2**48 + 1],
-    "bond_lamports": [1],
+    "bond_lamports": [2**48 + 1, 2**64 - 1],
     "slash_points": [2**48 + 1],
     "waiting_seconds": [0, 1, DAYS_30 + 1],
     "warmup_seconds": [0, 1, DAYS_30 + 1],
