@@ -117,16 +117,24 @@ class Metered(World):
         self.tick_all()
         assert self.run.phase is Phase.TRAIN
 
-    def enter(self, slot: int) -> None:
-        """A member joins, with a weight like no neighbour's."""
+    def enter(self, index: int, *, slot: int | None = None, kind: str = "") -> None:
+        """A member joins, by default into its own slot, with a weight like no neighbour's."""
         args = build.JoinArgs(
-            slot=slot,
-            weight=self.weight(slot),
+            slot=index if slot is None else slot,
+            weight=self.weight(index),
             node_key=bytes([1]) * 32,
             address="a" * 96,
-            bond_lamports_max=0,
+            bond_lamports_max=self.config.bond_lamports,
         )
-        self.do("join", self.members[slot], args)
+        member = self.members[index]
+        sent = self.send(self.instruction("join", member, args), signers=[member])
+        self.note(f"join, {kind}" if kind else "join", sent.units)
+
+    def collect_from(self, slot: int, index: int) -> None:
+        """Somebody collects what a member has on a slot; its bond goes to its payee."""
+        member = self.members[index]
+        accounts = {"participant": self.participant_key(member), "payee": member.wallet}
+        self.do("collect", FAUCET, build.CollectArgs(slot=slot), **accounts)
 
     def weight(self, slot: int) -> int:
         """What a member says of its speed."""
@@ -178,11 +186,11 @@ class Metered(World):
         )
         self.call("attest", slot, args, kind)
 
-    def go(self, name: str, slot: int, kind: str = "") -> None:
-        """A member leaves, or says that it is behind."""
-        run = self.run
+    def go(self, name: str, index: int, kind: str = "", *, held: int | None = None) -> None:
+        """A member leaves its slot, or another that it holds, or says that it is behind."""
+        run, slot = self.run, index if held is None else held
         args = build.MemberArgs(epoch=run.epoch, round=run.round, slot=slot)
-        self.call(name, slot, args, kind)
+        self.call(name, index, args, kind)
 
     def train(self, slots: list[int]) -> None:
         """These slots commit, the time for it goes by, and witnesses are drawn."""

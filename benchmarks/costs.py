@@ -102,6 +102,19 @@ def second_epoch(world: Metered) -> None:
     assert world.run.phase is Phase.TRAIN
 
 
+def farewells(world: Metered) -> None:
+    """A member leaves, comes back to another slot, leaves for good, and closes its account."""
+    last = world.count - 1
+    world.enter(0)
+    world.go("leave", 0)
+    world.enter(0, slot=last, kind="comes back")
+    world.go("leave", 0, held=last)
+    for slot in (0, last):
+        world.collect_from(slot, 0)
+    actor = world.members[0]
+    world.do("close_participant", actor, payee=actor.wallet)
+
+
 def drops(world: Metered) -> None:
     """Every second member misses a round, and is dropped for it."""
     world.open(world.count)
@@ -117,6 +130,7 @@ def measured(count: int) -> tuple[dict[str, int], int]:
         (transitions, Metered(count)),
         (admissions, Metered(count, init_min_members=count - 1, misses_max=255)),
         (second_epoch, Metered(count, init_min_members=count - 1, epoch_rounds=1)),
+        (farewells, Metered(count, bond_lamports=2_000_000)),
         (drops, Metered(count, misses_max=1, min_members=1)),
     ]
     units = dict(patient.units)

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 
 from hypothesis import HealthCheck, settings
 from hypothesis import Phase as Step
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
+from solders.pubkey import Pubkey
 
 from psyche_sdk import instructions as build
 from support.actors import ALICE, FAUCET, MALLORY, Actor
@@ -208,28 +210,38 @@ class Sides(Knowing):
         change = money.revoke_pass
         self.pair.act("revoke_pass", signer, None, change, *keys, self.pair.now, **more)
 
+    @rule(actor=actors, to=st.sampled_from([MALLORY.wallet, None, None, Pubkey.default()]))
+    def set_payee(self, actor: Actor, to: Pubkey | None) -> None:
+        """To a stranger, back to itself, or to the run's own account, which takes nothing."""
+        wallet, world = bytes(actor.wallet), self.pair.world
+        if wallet in self.state.holders:
+            odd = self.state.round % 2
+            payee = to or (world.run_key if odd else actor.wallet)
+            args = build.SetPayeeArgs(payee=payee if to != Pubkey.default() else to)
+            given = (wallet, bytes(args.payee))
+            self.pair.act("set_payee", actor, args, money.set_payee, *given)
+
     @rule(slot=st.integers(0, 8), other=seldom, actor=actors, payee=st.integers(0, 9))
     def collect(self, slot: int, other: bool, actor: Actor, payee: int) -> None:
-        """From a slot; mostly into its holder's account."""
+        """From a slot; mostly into its holder's account, and for its payee."""
         held = [one for one in SIX if self.slot_of(one) == slot]
         holder = held[0] if held and not other else actor
-        wallet = bytes(holder.wallet)
-        if wallet not in self.state.holders:
+        if bytes(holder.wallet) not in self.state.holders:
             return
-        to = {0: None, 1: MALLORY.wallet}.get(payee, holder.wallet)
+        to, takes = self.payee_of(holder, payee)
         accounts = {"participant": self.pair.world.participant_key(holder), "payee": to}
         args = build.CollectArgs(slot=slot)
-        given = (slot, wallet, bytes(to) if to else None)
-        self.pair.act("collect", FAUCET, args, money.collect, *given, **accounts)
+        given = (slot, bytes(holder.wallet), bytes(to) if to else None)
+        change = partial(money.collect, takes=takes)
+        self.pair.act("collect", FAUCET, args, change, *given, **accounts)
 
     @rule(actor=actors, payee=st.integers(0, 3))
     def close_participant(self, actor: Actor, payee: int) -> None:
-        wallet = bytes(actor.wallet)
-        if wallet not in self.state.holders:
+        if bytes(actor.wallet) not in self.state.holders:
             return
-        to = {0: None, 1: MALLORY.wallet}.get(payee, actor.wallet)
-        given = (wallet, bytes(to) if to else None)
-        change = money.close_participant
+        to, takes = self.payee_of(actor, payee)
+        given = (bytes(actor.wallet), bytes(to) if to else None)
+        change = partial(money.close_participant, takes=takes)
         if self.pair.act("close_participant", actor, None, change, *given, payee=to):
             self.known.discard(actor)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine
+from solders.pubkey import Pubkey
 
 from psyche_sdk import instructions as build
 from support.actors import ALICE, Actor, crowd
@@ -78,6 +79,12 @@ class Knowing(RuleBasedStateMachine):
         if vote is None:
             return (self.state.epoch, self.state.round)
         return (vote.epoch, vote.round + (wrong == 3))
+
+    def payee_of(self, holder: Actor, choice: int) -> tuple[Pubkey | None, bool]:
+        """Mostly a holder's payee, and whether it can take lamports; else none, or a stranger."""
+        own = Pubkey(self.state.holders[bytes(holder.wallet)].payee)
+        named = {0: None, 1: SIX[0].wallet}.get(choice, own)
+        return named, named != self.pair.world.run_key
 
     def actor_at(self, slot: int) -> Actor:
         """Who holds a slot."""

@@ -30,6 +30,8 @@ def run_facts(data: bytes, address: str = "") -> dict[str, Any]:
         "id": run.run_id,
         "creator": key(run.creator),
         "authority": key(run.authority),
+        "join_authority": key(run.join_authority) if run.join_authority else None,
+        "bond_lamports": run.config.bond_lamports,
         "instance": run.instance.hex(),
         "phase": phase_words(run),
         "deadline": run.phase_deadline if phase_words(run) in TIMED else None,

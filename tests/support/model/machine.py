@@ -51,10 +51,15 @@ def _due_in_warmup(state: State, now: Moment) -> Step | None:
     if ready >= state.config.min_members:
         if state.entropy is None or (members.awaited(state) and not over):
             return None
-        return decide if votes.is_open(state) else start_epoch
+        return decide if _undecided(state) else start_epoch
     if not over:
         return None
-    return decide if votes.is_open(state) else fail_warmup
+    return decide if _undecided(state) else fail_warmup
+
+
+def _undecided(state: State) -> bool:
+    """Whether a vote is open that agreed on nothing yet."""
+    return votes.is_open(state) and not (state.vote is not None and state.vote.agreed)
 
 
 def _due_in_witness(state: State, now: Moment) -> Step | None:

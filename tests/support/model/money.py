@@ -45,8 +45,16 @@ def revoke_pass(state: State, signer: bytes, wallet: bytes, payer: bytes, now: M
     del state.permits[wallet]
 
 
-def collect(state: State, slot: int, wallet: bytes, payee: bytes | None) -> None:
-    """By anybody, in any phase."""
+def set_payee(state: State, wallet: bytes, payee: bytes) -> None:
+    """By the wallet."""
+    _refuse({"PayeeZero": not any(payee)})
+    state.holders[wallet].payee = payee
+
+
+def collect(
+    state: State, slot: int, wallet: bytes, payee: bytes | None, *, takes: bool = True
+) -> None:
+    """By anybody, in any phase; `takes` says whether the payee can take lamports."""
     known = slot < state.capacity
     entry = state.entries[slot] if known else Entry()
     holder = state.holders[wallet]
@@ -63,19 +71,21 @@ def collect(state: State, slot: int, wallet: bytes, payee: bytes | None) -> None
     holder.earned += entry.points
     entry.points = 0
     if gone:
-        if payee is None:
+        if payee is None or not takes:
             holder.waiting += entry.bond
         state.entries[slot] = Entry()
 
 
-def close_participant(state: State, wallet: bytes, payee: bytes | None) -> None:
+def close_participant(
+    state: State, wallet: bytes, payee: bytes | None, *, takes: bool = True
+) -> None:
     """By the wallet, when nothing on the roster is its own."""
     holder = state.holders[wallet]
     waits = holder.waiting > 0
     _refuse(
         {
             "SlotRemains": any(entry.wallet == wallet for entry in state.entries),
-            "PayeeCannotTake": waits and payee is None,
+            "PayeeCannotTake": waits and (payee is None or not takes),
             "WrongAccount": payee is not None and payee != holder.payee,
         }
     )

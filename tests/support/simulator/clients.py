@@ -11,14 +11,16 @@ from solders.pubkey import Pubkey
 from psyche_sdk import instructions as build
 from psyche_sdk._generated.pdas import participant_address
 from psyche_sdk._rules.hashing import bit_field
-from psyche_sdk.views import MemberState
-from support.actors import Actor
+from psyche_sdk.views import MemberState, decode_participant
+from support.actors import ALICE, Actor
 from support.program import sha
 from support.simulator.chain import SimulatedChain
 from support.simulator.snapshot import Snapshot
 
 GONE = (MemberState.EMPTY, MemberState.LEFT, MemberState.DROPPED, MemberState.EJECTED)
 NOBODY = Pubkey.default()
+#: An address without an account: a small bond would leave it below its rent.
+NOWHERE = Pubkey(sha(b"nowhere"))
 UNREADY = (MemberState.JOINED, MemberState.BEHIND)
 
 
@@ -106,15 +108,26 @@ def collect(world: SimulatedChain, client: Client) -> None:
     holder = participant_address(run=world.run_key, wallet=wallet)
     if not world.data(holder):
         return
-    payee = rng.choice([wallet, wallet, wallet, None, client.actor.wallet])
+    named = Pubkey(decode_participant(world.data(holder)).payee)
+    payee = rng.choice([named, named, named, None, client.actor.wallet])
     args = build.CollectArgs(slot=slot)
     world.attempt("collect", client.actor, args, participant=holder, payee=payee)
+
+
+def name_payee(world: SimulatedChain, client: Client) -> None:
+    """Its bond goes elsewhere: also to what cannot take it."""
+    mine = world.participant_key(client.actor)
+    if not world.data(mine):
+        return
+    to = [client.actor.wallet, ALICE.wallet, world.run_key, world.roster_key, mine, NOWHERE]
+    world.attempt("set_payee", client.actor, build.SetPayeeArgs(payee=world.rng.choice(to)))
 
 
 def close(world: SimulatedChain, client: Client) -> None:
     """Closes its account, if nothing is left on the roster."""
     if world.data(world.participant_key(client.actor)):
-        world.attempt("close_participant", client.actor, payee=client.actor.wallet)
+        held = decode_participant(world.data(world.participant_key(client.actor)))
+        world.attempt("close_participant", client.actor, payee=Pubkey(held.payee))
 
 
 def place(world: SimulatedChain, client: Client) -> build.MemberArgs:

@@ -254,10 +254,11 @@ class Sweep:
             lambda: clients.set_weight(world, client),
             lambda: clients.collect(world, client),
             lambda: clients.close(world, client),
+            lambda: clients.name_payee(world, client),
             lambda: world.try_tick(client.actor),
             lambda: owner.act(world),
         ]
-        weights = [4, 6, 1, 1, 2, 2, 2, 1, 1, 1, 2, 1, 3, 1]
+        weights = [4, 6, 1, 1, 2, 2, 2, 1, 1, 1, 2, 1, 1, 3, 1]
         self.rng.choices(odd, weights)[0]()
 
     def storm(self) -> tuple[int, int]:
