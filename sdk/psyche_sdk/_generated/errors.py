@@ -19,6 +19,8 @@ __all__ = [
     "Barred",
     "BitFieldLength",
     "BitNotCommitted",
+    "BondAboveLimit",
+    "BondsRemain",
     "ClockBackwards",
     "CommitmentDiffers",
     "CommitmentZero",
@@ -63,6 +65,7 @@ __all__ = [
     "DataInUse",
     "EntropyNotStored",
     "IndexOutOfRange",
+    "InvariantBonds",
     "InvariantMembers",
     "InvariantPositions",
     "JoinAuthorityRequired",
@@ -77,12 +80,15 @@ __all__ = [
     "NotATrainer",
     "NotAVerifier",
     "NotAWitness",
+    "NotTheHolder",
     "NotYourSlot",
     "NothingToAttest",
+    "NothingToCollect",
     "Overflow",
     "PassExpired",
     "PassExpiryPast",
     "PauseAlreadyRequested",
+    "PayeeCannotTake",
     "PayeeZero",
     "PayloadTooLarge",
     "PointsRemain",
@@ -91,6 +97,7 @@ __all__ = [
     "ScoreOutOfRange",
     "ScoresFail",
     "SlotHashesUnavailable",
+    "SlotRemains",
     "SlotTaken",
     "TooEarly",
     "TrainerGone",
@@ -551,11 +558,11 @@ class ConfigDataSequences(_Base):
 
 
 class ConfigBondLamports(_Base):
-    """bond_lamports is not 0, which this version needs."""
+    """bond_lamports is above 2^48."""
 
     code = 6054
     name = "ConfigBondLamports"
-    message = "bond_lamports is not 0, which this version needs"
+    message = "bond_lamports is above 2^48"
 
 
 class ConfigSlashPoints(_Base):
@@ -942,6 +949,64 @@ class ScoresFail(_Base):
     message = "A verdict that passes has a score on the failing side of the run's threshold"
 
 
+class BondAboveLimit(_Base):
+    """The bond is above what the wallet accepts: look at bond_lamports, and accept it by name."""
+
+    code = 6103
+    name = "BondAboveLimit"
+    message = (
+        "The bond is above what the wallet accepts: look at bond_lamports, and accept it by name"
+    )
+
+
+class NothingToCollect(_Base):
+    """Nothing is to be collected from the slot now."""
+
+    code = 6104
+    name = "NothingToCollect"
+    message = "Nothing is to be collected from the slot now"
+
+
+class BondsRemain(_Base):
+    """The run cannot close while bonds are on its roster: send collect for each slot."""
+
+    code = 6105
+    name = "BondsRemain"
+    message = "The run cannot close while bonds are on its roster: send collect for each slot"
+
+
+class SlotRemains(_Base):
+    """The wallet has a slot, or something on one: leave, and send collect."""
+
+    code = 6106
+    name = "SlotRemains"
+    message = "The wallet has a slot, or something on one: leave, and send collect"
+
+
+class PayeeCannotTake(_Base):
+    """The payee cannot take the lamports: name another by set_payee."""
+
+    code = 6107
+    name = "PayeeCannotTake"
+    message = "The payee cannot take the lamports: name another by set_payee"
+
+
+class NotTheHolder(_Base):
+    """The participant's account is not that of the slot's holder."""
+
+    code = 6108
+    name = "NotTheHolder"
+    message = "The participant's account is not that of the slot's holder"
+
+
+class InvariantBonds(_Base):
+    """The run's account would hold less than its rent and the bonds on its roster."""
+
+    code = 6109
+    name = "InvariantBonds"
+    message = "The run's account would hold less than its rent and the bonds on its roster"
+
+
 #: Code -> (name, message).
 ERRORS: Final[dict[int, tuple[str, str]]] = {
     6000: ("Unauthorized", "The signer may not do this to this run"),
@@ -1007,7 +1072,7 @@ ERRORS: Final[dict[int, tuple[str, str]]] = {
     6051: ("ConfigTotalSteps", "total_steps is 0 or above 2^40"),
     6052: ("ConfigBatchRampSteps", "batch_ramp_steps is above 2^40"),
     6053: ("ConfigDataSequences", "data_sequences is 0 or above 2^48"),
-    6054: ("ConfigBondLamports", "bond_lamports is not 0, which this version needs"),
+    6054: ("ConfigBondLamports", "bond_lamports is above 2^48"),
     6055: ("ConfigSlashPoints", "slash_points is above 2^48"),
     6056: ("ConfigWaitingSeconds", "waiting_seconds is outside 2 seconds to 30 days"),
     6057: ("ConfigWarmupSeconds", "warmup_seconds is outside 2 seconds to 30 days"),
@@ -1076,6 +1141,22 @@ ERRORS: Final[dict[int, tuple[str, str]]] = {
     6102: (
         "ScoresFail",
         "A verdict that passes has a score on the failing side of the run's threshold",
+    ),
+    6103: (
+        "BondAboveLimit",
+        "The bond is above what the wallet accepts: look at bond_lamports, and accept it by name",
+    ),
+    6104: ("NothingToCollect", "Nothing is to be collected from the slot now"),
+    6105: (
+        "BondsRemain",
+        "The run cannot close while bonds are on its roster: send collect for each slot",
+    ),
+    6106: ("SlotRemains", "The wallet has a slot, or something on one: leave, and send collect"),
+    6107: ("PayeeCannotTake", "The payee cannot take the lamports: name another by set_payee"),
+    6108: ("NotTheHolder", "The participant's account is not that of the slot's holder"),
+    6109: (
+        "InvariantBonds",
+        "The run's account would hold less than its rent and the bonds on its roster",
     ),
 }
 
@@ -1184,4 +1265,11 @@ BY_CODE: Final[dict[int, type[_Base]]] = {
     6100: VerdictMismatch,
     6101: ScoreOutOfRange,
     6102: ScoresFail,
+    6103: BondAboveLimit,
+    6104: NothingToCollect,
+    6105: BondsRemain,
+    6106: SlotRemains,
+    6107: PayeeCannotTake,
+    6108: NotTheHolder,
+    6109: InvariantBonds,
 }

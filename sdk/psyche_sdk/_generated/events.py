@@ -19,6 +19,7 @@ Event: TypeAlias = (
     | _t.AuthorityChanged
     | _t.AuthorityProposed
     | _t.CaseClosed
+    | _t.Collected
     | _t.CommitteeDrawn
     | _t.CommitteeMissed
     | _t.DigestAgreed
@@ -29,6 +30,7 @@ Event: TypeAlias = (
     | _t.Joined
     | _t.MemberChanged
     | _t.MembersChanged
+    | _t.ParticipantClosed
     | _t.ParticipantMigrated
     | _t.PassIssued
     | _t.PassRevoked
@@ -56,6 +58,7 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"\x1f\x13\xae\x98\x04R\xd7\xe2": _t.AUTHORITY_CHANGED_CODEC,
     b"\xf4u^p5\x97#Y": _t.AUTHORITY_PROPOSED_CODEC,
     b"\x9b!\xbe\xfe\xfe7\xb8u": _t.CASE_CLOSED_CODEC,
+    b"Cm\x8a\xa7\xa8\xef\x02\xcf": _t.COLLECTED_CODEC,
     b"L\xb7\xf7\xe5\x9df\xca\xc2": _t.COMMITTEE_DRAWN_CODEC,
     b"\xd0L\x17\xb6\x02\xe7}\x81": _t.COMMITTEE_MISSED_CODEC,
     b"[S\t\xa9)E\xd4\x98": _t.DIGEST_AGREED_CODEC,
@@ -66,6 +69,7 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"\x10\x14,0\x84\xbdDb": _t.JOINED_CODEC,
     b"\x8a0\xea\x03\xb4SO\xf3": _t.MEMBER_CHANGED_CODEC,
     b"\x80\xab\x8f\xbd\x9f\xcf\x9f^": _t.MEMBERS_CHANGED_CODEC,
+    b">1\xda\xfc(\x82DG": _t.PARTICIPANT_CLOSED_CODEC,
     b"\x01\xe54\xec\xb8(&\x83": _t.PARTICIPANT_MIGRATED_CODEC,
     b"\x03O\xe6*\x86c\xa6\x90": _t.PASS_ISSUED_CODEC,
     b"\xa2r(\x1a\xc4$&\xf4": _t.PASS_REVOKED_CODEC,

@@ -21,7 +21,9 @@ ALLOCATE_DISCRIMINATOR: Final = b"@&\xbd\x81\x18\x9dR\x88"
 ATTEST_DISCRIMINATOR: Final = b"S\x94xw\x90\x8bu\xa0"
 ATTEST_STATE_DISCRIMINATOR: Final = b"\xa7 H*\xc7&\xcek"
 BEHIND_DISCRIMINATOR: Final = b"a6q\xe8\x97\x18\xd5\xc0"
+CLOSE_PARTICIPANT_DISCRIMINATOR: Final = b"\xc0\xa2\\\x05\x94\xbf\xcf\x97"
 CLOSE_RUN_DISCRIMINATOR: Final = b"\x1f=\x82LJ\x93\xab\xcc"
+COLLECT_DISCRIMINATOR: Final = b"\xd0/\xc2\x9b\x11bR\xec"
 COMMIT_DISCRIMINATOR: Final = b"\xdf\x8c\x8e\xa5\xe5\xd0\x9cJ"
 CREATE_RUN_DISCRIMINATOR: Final = b"\xc3\xf1\xf5\x8bem\xd1\xed"
 ISSUE_PASS_DISCRIMINATOR: Final = b"\xfa65\xe4\xc9tG\xe0"
@@ -56,7 +58,9 @@ NAMES: Final[dict[bytes, str]] = {
     ATTEST_DISCRIMINATOR: "attest",
     ATTEST_STATE_DISCRIMINATOR: "attest_state",
     BEHIND_DISCRIMINATOR: "behind",
+    CLOSE_PARTICIPANT_DISCRIMINATOR: "close_participant",
     CLOSE_RUN_DISCRIMINATOR: "close_run",
+    COLLECT_DISCRIMINATOR: "collect",
     COMMIT_DISCRIMINATOR: "commit",
     CREATE_RUN_DISCRIMINATOR: "create_run",
     ISSUE_PASS_DISCRIMINATOR: "issue_pass",
@@ -267,6 +271,39 @@ def behind(
     return Instruction(program_id, data, metas)
 
 
+def close_participant(
+    *,
+    wallet: Pubkey,
+    rent_payer: Pubkey,
+    run: Pubkey,
+    roster: Pubkey,
+    participant: Pubkey,
+    payee: Pubkey | None = None,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Closes a participant's account; its rent goes back to who paid, a bond in it to the payee.
+
+    Authority: the wallet. Errors: `SlotRemains`, `Barred`, `PayeeCannotTake`.
+    """
+    metas = [
+        AccountMeta(wallet, is_signer=True, is_writable=False),
+        AccountMeta(rent_payer, is_signer=False, is_writable=True),
+        AccountMeta(run, is_signer=False, is_writable=False),
+        AccountMeta(roster, is_signer=False, is_writable=False),
+        AccountMeta(participant, is_signer=False, is_writable=True),
+        AccountMeta(payee, is_signer=False, is_writable=True)
+        if payee is not None
+        else AccountMeta(program_id, is_signer=False, is_writable=False),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "close_participant",
+        CLOSE_PARTICIPANT_DISCRIMINATOR,
+    )
+    return Instruction(program_id, data, metas)
+
+
 def close_run(
     *,
     authority: Pubkey,
@@ -277,9 +314,10 @@ def close_run(
     remaining_accounts: Sequence[AccountMeta] = (),
     program_id: Pubkey = PROGRAM_ID,
 ) -> Instruction:
-    """Closes the three accounts of a run without members; the rent goes back to who paid.
+    """Closes the three accounts of a run without members; the rent goes back to who paid, and
+    forfeited bonds with it.
 
-    Authority: the run's. Errors: `WrongPhase`, `MembersRemain`, `PointsRemain`.
+    Authority: the run's. Errors: `WrongPhase`, `MembersRemain`, `PointsRemain`, `BondsRemain`.
     """
     metas = [
         AccountMeta(authority, is_signer=True, is_writable=False),
@@ -292,6 +330,41 @@ def close_run(
     data = _data(
         "close_run",
         CLOSE_RUN_DISCRIMINATOR,
+    )
+    return Instruction(program_id, data, metas)
+
+
+def collect(
+    *,
+    run: Pubkey,
+    roster: Pubkey,
+    rounds: Pubkey,
+    participant: Pubkey,
+    args: _t.CollectArgs,
+    payee: Pubkey | None = None,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Moves what a slot's holder has on it to the holder's account: points, strikes. If the holder
+    is gone, and no kept record names it, its bond goes to its payee, too, or is forfeited if it
+    was ejected, and the slot is free.
+
+    Authority: anyone. Errors: `UnknownSlot`, `NotTheHolder`, `NothingToCollect`.
+    """
+    metas = [
+        AccountMeta(run, is_signer=False, is_writable=True),
+        AccountMeta(roster, is_signer=False, is_writable=True),
+        AccountMeta(rounds, is_signer=False, is_writable=True),
+        AccountMeta(participant, is_signer=False, is_writable=True),
+        AccountMeta(payee, is_signer=False, is_writable=True)
+        if payee is not None
+        else AccountMeta(program_id, is_signer=False, is_writable=False),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "collect",
+        COLLECT_DISCRIMINATOR,
+        ("args", _t.COLLECT_ARGS_CODEC, args),
     )
     return Instruction(program_id, data, metas)
 
@@ -415,11 +488,12 @@ def join(
 ) -> Instruction:
     """Takes a free slot.
 
-    Where the run has a join authority, it needs a pass by it that is not over.
+    Where the run has a join authority, it needs a pass by it that is not over. The run's bond
+    is deposited.
 
-    Authority: the wallet. Errors: `SlotTaken`, `AlreadyAMember`, `Barred`,
-    `JoinAuthorityRequired`, `PassExpired`, `WeightOutOfRange`, `NodeKeyZero`, `AddressTooLong`,
-    `UnknownSlot`.
+    Authority: the wallet; the payer for the bond. Errors: `SlotTaken`, `AlreadyAMember`,
+    `Barred`, `JoinAuthorityRequired`, `PassExpired`, `BondAboveLimit`, `WeightOutOfRange`,
+    `NodeKeyZero`, `AddressTooLong`, `UnknownSlot`.
     """
     if participant is None:
         participant = _pdas.participant_address(run=run, wallet=wallet, program_id=program_id)

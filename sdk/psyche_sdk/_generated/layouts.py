@@ -78,8 +78,10 @@ PARTICIPANT: Final = _sized(
             ("barred", "u1"),
             #: Slot of the last membership.
             ("slot", "<u2"),
+            #: Rejected payloads of collected memberships.
+            ("strikes", "u1"),
             #: Zero.
-            ("padding", "u1", (2,)),
+            ("padding", "u1"),
             #: Member id of the last membership; 0: none.
             ("member_id", "<u4"),
             #: How often it joined.
@@ -191,7 +193,7 @@ ROSTER_ENTRY: Final = _sized(
             ("last_seen", "<i8"),
             #: The chain slot of that.
             ("last_seen_slot", "<u8"),
-            #: Counts up over a run's life and is never used twice; 0: the slot was never held.
+            #: Counts up over a run's life and is never used twice; 0: nobody's, all was collected.
             ("member_id", "<u4"),
             #: Epoch in which the member was last admitted.
             ("admitted_epoch", "<u4"),
@@ -211,12 +213,12 @@ ROSTER_ENTRY: Final = _sized(
             ("misses", "u1"),
             #: Silences in this epoch as a witness.
             ("silences", "u1"),
-            #: Rejected payloads.
+            #: Rejected payloads, with those of the wallet's earlier memberships.
             ("strikes", "u1"),
             #: A [`VoteStage`].
             ("vote_stage", "u1"),
-            #: For later versions; zero.
-            ("flags", "u1"),
+            #: Of them, those that the participant's account counts already.
+            ("strikes_collected", "u1"),
             #: Zero.
             ("padding", "u1", (2,)),
             #: Points that rejected payloads cost, not yet collected.
@@ -685,8 +687,12 @@ RUN: Final = _sized(
             ("warmup_member_id", "<u4"),
             #: Zero.
             ("padding2", "u1", (4,)),
+            #: Lamports of the bonds on the roster; they lie in this account, above its rent.
+            ("bonds_lamports", "<u8"),
+            #: Lamports of forfeited bonds; they lie here until the run is closed.
+            ("forfeited_lamports", "<u8"),
             #: For later versions; zero.
-            ("reserved", "u1", (248,)),
+            ("reserved", "u1", (232,)),
         ]
     ),
     3152,

@@ -195,6 +195,65 @@ CASE_CLOSED_CODEC: Final[_b.Codec[CaseClosed]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CollectArgs:
+    """Arguments of `collect`."""
+
+    #: The slot.
+    slot: int
+
+
+COLLECT_ARGS_CODEC: Final[_b.Codec[CollectArgs]] = _b.struct(
+    CollectArgs,
+    ("slot", _b.U16),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What a slot's holder had on it went to the holder's account."""
+
+    #: The run.
+    run: Pubkey
+    #: The slot.
+    slot: int
+    #: The member's id.
+    member_id: int
+    #: The holder's wallet.
+    wallet: Pubkey
+    #: Points that were collected.
+    points: int
+    #: Points that rejected payloads cost.
+    points_slashed: int
+    #: Rejected payloads.
+    strikes: int
+    #: 1: the slot is free.
+    freed: int
+    #: Where its bond went: 0 nowhere, 1 to the payee, 2 to the participant's account because
+    #: the payee cannot take it, 3 it is forfeited.
+    bond_to: int
+    #: The bond, in lamports; 0: there was none, or it stays on the slot.
+    bond_lamports: int
+    #: The payee.
+    payee: Pubkey
+
+
+COLLECTED_CODEC: Final[_b.Codec[Collected]] = _b.struct(
+    Collected,
+    ("run", _b.PUBKEY),
+    ("slot", _b.U16),
+    ("member_id", _b.U32),
+    ("wallet", _b.PUBKEY),
+    ("points", _b.U64),
+    ("points_slashed", _b.U64),
+    ("strikes", _b.U8),
+    ("freed", _b.U8),
+    ("bond_to", _b.U8),
+    ("bond_lamports", _b.U64),
+    ("payee", _b.PUBKEY),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommitArgs:
     """Arguments of `commit`."""
 
@@ -611,6 +670,8 @@ class JoinArgs:
     node_key: bytes
     #: Where the node is found, at most 96 bytes; may be empty.
     address: str
+    #: The largest bond that the wallet accepts, in lamports; the payer pays that of the run.
+    bond_lamports_max: int
 
 
 JOIN_ARGS_CODEC: Final[_b.Codec[JoinArgs]] = _b.struct(
@@ -619,6 +680,7 @@ JOIN_ARGS_CODEC: Final[_b.Codec[JoinArgs]] = _b.struct(
     ("weight", _b.U16),
     ("node_key", _b.fixed_bytes(32)),
     ("address", _b.STRING),
+    ("bond_lamports_max", _b.U64),
 )
 
 
@@ -654,6 +716,8 @@ class Joined:
     member_id: int
     #: The wallet.
     wallet: Pubkey
+    #: The bond that was paid.
+    bond_lamports: int
 
 
 JOINED_CODEC: Final[_b.Codec[Joined]] = _b.struct(
@@ -662,6 +726,7 @@ JOINED_CODEC: Final[_b.Codec[Joined]] = _b.struct(
     ("slot", _b.U16),
     ("member_id", _b.U32),
     ("wallet", _b.PUBKEY),
+    ("bond_lamports", _b.U64),
 )
 
 
@@ -794,6 +859,35 @@ OPEN_VERDICT_ARGS_CODEC: Final[_b.Codec[OpenVerdictArgs]] = _b.struct(
     ("slot", _b.U16),
     ("verdict", VERDICT_CODEC),
     ("salt", _b.fixed_bytes(32)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantClosed:
+    """A participant's account was closed."""
+
+    #: The run.
+    run: Pubkey
+    #: The wallet.
+    wallet: Pubkey
+    #: Points that it had earned.
+    points_earned: int
+    #: Points that rejected payloads had cost.
+    points_slashed: int
+    #: Lamports of a bond that went to the payee now.
+    bond_lamports: int
+    #: The payee.
+    payee: Pubkey
+
+
+PARTICIPANT_CLOSED_CODEC: Final[_b.Codec[ParticipantClosed]] = _b.struct(
+    ParticipantClosed,
+    ("run", _b.PUBKEY),
+    ("wallet", _b.PUBKEY),
+    ("points_earned", _b.U64),
+    ("points_slashed", _b.U64),
+    ("bond_lamports", _b.U64),
+    ("payee", _b.PUBKEY),
 )
 
 
