@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,9 @@ def test_each_error_of_the_idl_has_a_class_with_its_code_and_message() -> None:
 
 def _values(definition: dict[str, Any]) -> st.SearchStrategy[Any]:
     fields = definition["type"]["fields"]
-    strategies = {field["name"]: _value(field["type"]) for field in fields}
+    names = [name + "_" * keyword.iskeyword(name) for name in (one["name"] for one in fields)]
+    values = [_value(field["type"]) for field in fields]
+    strategies = dict(zip(names, values, strict=True))
     return st.builds(getattr(types, definition["name"]), **strategies)
 
 
