@@ -35,6 +35,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "peers": "who it talks to: peers (slot, path, rtt_ms, received_bytes)",
     "chain": "what a transaction took: instruction, compute_units, lamports",
     "resync": "it builds its parameters anew: epoch, round, reason",
+    "momentum": "its own momentum as of a state came back from its disk: step",
     "snapshot": "an agreed state is kept: epoch, round, digest",
     "checkpoint": "parameters are on disk: step, path, digest",
     "validation": "loss on held-out text: step, loss",

@@ -161,6 +161,8 @@ class Node:
         for state in new:
             self._log.write("snapshot", epoch=state.epoch, round=state.round, digest=state.digest)
             self._exchange.announce([state.digest])
+        if new:
+            await self._keep_momenta()
         if self._replica.give_up_if_outvoted(sight.states):
             self._log.write("error", message="the members agreed on other parameters than these")
         in_step = self._replica.chain_hash == sight.chain_hash  # else it still needs older ones
@@ -168,6 +170,12 @@ class Node:
             oldest = min(sight.states, key=lambda s: s.step)
             # Two rounds may be in flight when a state is agreed.
             self._replica.store.forget_payloads((oldest.epoch, max(0, oldest.round - 2)))
+
+    async def _keep_momenta(self) -> None:
+        try:
+            await asyncio.to_thread(self._keeper.keep_momenta)
+        except ModelError as error:
+            self._log.write("error", message=f"a restart will begin without momentum: {error}")
 
     def _me(self) -> Me:
         return what_i_know(self.sight, self._now, self._replica, self._fetcher, self._exchange)
@@ -218,8 +226,6 @@ class Node:
         settled = self.sight.next_settled(self._replica.chain_hash)
         assert settled is not None
         record = self.sight.find(*settled.key)
-        seat = self.sight.seat
-        ours = seat is not None and any(m[1] == seat.member_id for m in settled.members)
         losses = [
             (c.loss * c.tokens, c.tokens)
             for slot, c in (record.commitments.items() if record is not None else ())
@@ -227,7 +233,7 @@ class Node:
         ]
         tokens = sum(t for _, t in losses)
         loss = sum(x for x, _ in losses) / tokens if tokens else None
-        await self._replica.apply(settled, seat.slot if ours and seat else None, loss=loss)
+        await self._replica.apply(settled, loss=loss)
         self._log.write(
             "settled",
             epoch=settled.epoch,

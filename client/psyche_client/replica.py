@@ -16,7 +16,10 @@ import numpy.typing as npt
 
 from psyche_client.events import EventLog
 from psyche_client.keeper import Keeper
+from psyche_client.model.errors import ModelError
+from psyche_client.momentum_file import load_momentum
 from psyche_client.network import FetchFailed
+from psyche_client.optim.errors import LayoutError
 from psyche_client.payloads import PayloadKey, Trained
 from psyche_client.resync import Resync, local_state
 from psyche_client.seen import AgreedState, Sight
@@ -62,6 +65,7 @@ class Replica:
         if found is not None:
             state, parameters = found
             await self.run(lambda: self.trainer.load(parameters))
+            await self._recall(state)
             self.chain_hash, self.step = state.chain_hash, state.step
         elif sight.states:
             # A fresh client takes the newest state; only the first needs no download.
@@ -69,7 +73,27 @@ class Replica:
         while self.chain_hash and (settled := self.store.round_after(self.chain_hash)) is not None:
             if not all(self.store.holds(commitment) for _, _, commitment in settled.members):
                 break
-            await self.apply(settled, None, loss=None)
+            await self.apply(settled, loss=None)
+
+    async def _recall(self, state: AgreedState) -> None:
+        """This client's own momentum as of the state that was loaded, if it lies beside it.
+
+        The rounds settled since then are replayed upon it: `Trainer.settle` knows from the saved
+        commitments which of the selections in flight were accepted.
+        """
+
+        def take() -> bool:
+            momentum = load_momentum(self.store, state.digest, state.chain_hash)
+            if momentum is not None:
+                self.trainer.take_momentum(momentum)
+            return momentum is not None
+
+        try:
+            if await self.run(take):
+                self._log.write("momentum", step=state.step)
+        except (ModelError, LayoutError) as error:
+            message = f"the momentum saved with step {state.step} is of no use, it starts at zero"
+            self._log.write("error", message=f"{message}: {error}")
 
     async def _take_initial(self, state: AgreedState) -> bool:
         """Makes the parameters from the run's init seed, if `state` is what they are."""
@@ -82,12 +106,11 @@ class Replica:
         self.keeper.adopt(state, self.trainer.parameters())
         return True
 
-    async def apply(self, settled: SettledRound, mine: int | None, *, loss: float | None) -> None:
+    async def apply(self, settled: SettledRound, *, loss: float | None) -> None:
         """Writes a settled round down, then applies it.
 
         Args:
             settled: follows `chain_hash`; its payloads are on disk.
-            mine: this client's slot if its payload is among the accepted ones.
             loss: mean loss that its trainers reported, for the log.
 
         Raises:
@@ -96,7 +119,7 @@ class Replica:
         payloads = [self._payload(settled, *member) for member in settled.members]
         async with self._order:
             self.store.append_round(settled)
-            await self.run(lambda: self._settle(settled, payloads, mine))
+            await self.run(lambda: self._settle(settled, payloads))
         self._log.write(
             "round",
             epoch=settled.epoch,
@@ -107,11 +130,9 @@ class Replica:
             chain_hash=settled.chain_hash,
         )
 
-    def _settle(
-        self, settled: SettledRound, payloads: list[tuple[PayloadKey, bytes]], mine: int | None
-    ) -> None:
+    def _settle(self, settled: SettledRound, payloads: list[tuple[PayloadKey, bytes]]) -> None:
         """On the worker thread: parameters and place move together, even if nobody waits."""
-        self.trainer.settle(settled.key, settled.step, payloads, mine)
+        self.trainer.settle(settled.key, settled.step, payloads)
         self.chain_hash, self.step = settled.chain_hash, settled.step + 1
 
     def _payload(
@@ -142,7 +163,9 @@ class Replica:
         if chain_hash != self.chain_hash:
             return  # a round was applied while this waited for its turn
         found = await self.run(
-            lambda: self.keeper.candidate(self.trainer.parameters(), step, chain_hash)
+            lambda: self.keeper.candidate(
+                self.trainer.parameters(), step, chain_hash, self.trainer.momentum_state()
+            )
         )
         self.candidates = {chain_hash: found}
 
@@ -193,7 +216,7 @@ class Replica:
             settled = await resync.next_round(self.chain_hash)
             if settled is None:
                 return False
-            await self.apply(settled, None, loss=None)
+            await self.apply(settled, loss=None)
         return True
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ from psyche_client.model.digest import (
     write_piece,
 )
 from psyche_client.model.errors import ModelError
+from psyche_client.momentum_file import momentum_path
 from psyche_client.network import Exchange, FetchFailed, Kind
 from psyche_client.payloads import PayloadKey, WantedPayload
 from psyche_client.seen import AgreedState
@@ -46,6 +47,12 @@ def state_path(store: Store, state_digest: bytes) -> Path:
     return store.states / f"{state_digest.hex()}.safetensors"
 
 
+def forget_state(store: Store, state_digest: bytes) -> None:
+    """Deletes a state, and this client's momentum as of it."""
+    state_path(store, state_digest).unlink(missing_ok=True)
+    momentum_path(store, state_digest).unlink(missing_ok=True)
+
+
 def local_state(
     store: Store, states: Iterable[AgreedState]
 ) -> tuple[AgreedState, Parameters] | None:
@@ -57,7 +64,7 @@ def local_state(
         try:
             return state, dict(load_checkpoint(path, expected_digest=state.digest).parameters)
         except ModelError:
-            path.unlink(missing_ok=True)  # damaged: peers have it
+            forget_state(store, state.digest)  # damaged: peers have it
     return None
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +22,7 @@ from psyche_client.model.mla import build, load, parameters_of
 from psyche_client.optim import selftest
 from psyche_client.optim.codec import Expectation, PayloadHeader, Selection, decode, encode
 from psyche_client.optim.distro import DisTrO
-from psyche_client.optim.errors import PayloadError
+from psyche_client.optim.errors import LayoutError, PayloadError
 from psyche_client.optim.layout import Layout
 from psyche_client.optim.rule import UpdateRule
 from psyche_client.payloads import PayloadKey, Trained
@@ -28,6 +30,8 @@ from psyche_client.payloads import PayloadKey, Trained
 Parameters = dict[str, npt.NDArray[np.float32]]
 MICRO_BATCH = 8
 """Sequences a backward pass: bounds the memory of activations."""
+HASH_BYTES = 32
+_COMMITMENTS = "in_flight.commitments"
 
 
 class Trainer:
@@ -51,6 +55,7 @@ class Trainer:
         self.optimizer = DisTrO(layout, self.rule, members_max=members_max)
         self.form = self.optimizer.form
         self.layout_digest = layout.digest()
+        self._sent: dict[tuple[int, int], bytes] = {}
         self.instance, self.payload_bytes_max = instance, payload_bytes_max
         self.model = build(
             document.architecture, initial_parameters(document.architecture, document.init_seed)
@@ -69,7 +74,41 @@ class Trainer:
     def load(self, parameters: Mapping[str, npt.NDArray[np.float32]]) -> None:
         """Takes other parameters; the momentum starts at zero, for it belonged to the old ones."""
         load(self.model, parameters)
+        self._forget_momentum()
+
+    def _forget_momentum(self) -> None:
         self.optimizer.reset()
+        self._sent = {}
+
+    def momentum_state(self) -> dict[str, npt.NDArray[Any]]:
+        """A copy of the momentum, of what is in flight and of the payloads that carried it."""
+        state = {name: tensor.numpy() for name, tensor in self.optimizer.state_dict().items()}
+        # What never became a payload has a hash that no payload has.
+        sent = [self._sent.get(key, bytes(HASH_BYTES)) for key in self.optimizer.in_flight]
+        state[_COMMITMENTS] = np.frombuffer(b"".join(sent), np.uint8).reshape(-1, HASH_BYTES)
+        return state
+
+    def take_momentum(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Takes back what `momentum_state` gave when the parameters were the present ones.
+
+        Rounds that this client trained after that moment are not in it: their gradients are lost,
+        and what they sent was not taken out of this momentum. `settle` leaves it alone for them.
+
+        Raises:
+            LayoutError: it is another layout's, or damaged; the momentum is zero then.
+        """
+        self._forget_momentum()
+        rest = dict(state)
+        sent = rest.pop(_COMMITMENTS, None)
+        try:
+            self.optimizer.load_state_dict({n: torch.from_numpy(a) for n, a in rest.items()})
+        except TypeError as error:
+            raise LayoutError(f"saved momentum has a type that none has: {error}") from error
+        keys = self.optimizer.in_flight
+        if sent is None or sent.dtype != np.uint8 or sent.shape != (len(keys), HASH_BYTES):
+            self._forget_momentum()
+            raise LayoutError("saved momentum needs one commitment for each round in flight")
+        self._sent = {key: row.tobytes() for key, row in zip(keys, sent, strict=True)}
 
     def load_initial(self) -> None:
         """Back to the parameters that the run's init seed gives."""
@@ -103,6 +142,7 @@ class Trainer:
             selection,
             self.form,
         )
+        self._sent[key.round_key] = sha256(payload).digest()
         return Trained(
             payload=payload,
             loss=loss,
@@ -143,15 +183,20 @@ class Trainer:
         round_key: tuple[int, int],
         step: int,
         payloads: Sequence[tuple[PayloadKey, bytes]],
-        mine: int | None,
     ) -> None:
         """Applies a settled round: exactly these payloads, in slot order.
+
+        What this client has in flight from this round is done with if its payload is among them,
+        else it returns to the momentum. So it does from older rounds: rounds settle in order, so
+        those were given up. A payload of this client that is not in flight here (it was sent
+        before a restart, after the momentum was saved) changes the parameters alone: nothing was
+        taken out of this momentum for it, so nothing may be put back. What it sent and the
+        momentum still has is sent once more, faded.
 
         Args:
             round_key: (epoch, round).
             step: the round's start number, which drives the learning rate.
             payloads: the accepted ones. One that fails the form check contributes nothing.
-            mine: this client's slot in that round; None if it did not train there.
         """
         keys = [key.slot for key, _ in payloads]
         assert keys == sorted(keys)
@@ -159,7 +204,17 @@ class Trainer:
         rate = self.rule.schedule.lr_at(step)
         parameters = {name: parameter.data for name, parameter in self._by_name.items()}
         self.optimizer.update(parameters, [s for s in selections if s is not None], rate)
-        self.optimizer.settled(round_key, accepted=mine in keys)
+        # Another's copy of this client's bytes fails the form check: the header names the slot.
+        formed = [p for s, (_, p) in zip(selections, payloads, strict=True) if s is not None]
+        self._settle_own(round_key, formed)
+
+    def _settle_own(self, round_key: tuple[int, int], accepted: Sequence[bytes]) -> None:
+        sent = self._sent.pop(round_key, None)
+        here = sent is not None and any(sha256(data).digest() == sent for data in accepted)
+        self.optimizer.settled(round_key, accepted=here)
+        for given_up in [key for key in self.optimizer.in_flight if key < round_key]:
+            self.optimizer.give_back(given_up)
+            self._sent.pop(given_up, None)
 
     @torch.no_grad()
     def validation_loss(self, sequences: npt.NDArray[np.int64]) -> float:

@@ -41,7 +41,7 @@ def digests(trainer: Trainer, payloads: list[bytes]) -> list[bytes]:
     trainer.load_initial()
     found = [trainer.digest(0)]
     for number, payload in enumerate(payloads):
-        trainer.settle((0, number), number, [(key(number, 1), payload)], None)
+        trainer.settle((0, number), number, [(key(number, 1), payload)])
         found.append(trainer.digest(number + 1))
     return found
 

@@ -23,7 +23,7 @@ def state_at_peer(world: World, number: int, digests: list[bytes]) -> AgreedStat
     """Peers have the state before round `number`; the client is left without any."""
     for done in range(number):
         payload = (key(done, 1), world.payloads[done])
-        world.trainer.settle((0, done), done, [payload], None)
+        world.trainer.settle((0, done), done, [payload])
     raw = world.trainer.manifest(number)
     assert sha256(raw).digest() == digests[number]
     world.peers.give(Kind.MANIFEST, digests[number], raw)
@@ -109,7 +109,7 @@ async def test_parameters_that_the_members_did_not_agree_on_are_let_go(
 ) -> None:
     world.put(0, 1, 2)
     await world.replica.open(sight(states=(world.initial,)))
-    await world.replica.apply(world.rounds[0], None, loss=None)
+    await world.replica.apply(world.rounds[0], loss=None)
     held = await world.replica.vote_digest(world.rounds[0].chain_hash, 1)
     assert held == digests[1]
     theirs = agreed(1, digests[2], chain_hash=world.rounds[0].chain_hash)

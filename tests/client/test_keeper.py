@@ -9,6 +9,7 @@ from psyche_client.keeper import Keeper
 from psyche_client.model.checkpoint import save
 from psyche_client.model.digest import digest_of, manifest, parse_manifest
 from psyche_client.model.errors import CheckpointError
+from psyche_client.momentum_file import load_momentum, momentum_path
 from psyche_client.network import Kind
 from psyche_client.resync import state_path
 from psyche_client.seen import AgreedState
@@ -139,6 +140,87 @@ def test_a_state_that_the_disk_refused_is_kept_at_the_next_try(
             keeper.keep([state(3)])
     assert keeper.keep([state(3)]) == [state(3)]
     assert state_path(store, state(3).digest).exists()
+
+
+MOMENTUM = {"momentum": np.arange(6, dtype=np.float32), "rounds": np.zeros((0, 4), np.int64)}
+
+
+def kept_with_momentum(keeper: Keeper) -> AgreedState:
+    keeper.candidate(parameters(), 3, START, MOMENTUM)
+    keeper.keep([state(3)])
+    keeper.keep_momenta()
+    return state(3)
+
+
+def test_the_momentum_lies_beside_an_agreed_state(keeper: Keeper, store: Store) -> None:
+    of = kept_with_momentum(keeper)
+    found = load_momentum(store, of.digest, START)
+    assert found is not None
+    assert found.keys() == MOMENTUM.keys()
+    assert all(np.array_equal(found[name], MOMENTUM[name]) for name in MOMENTUM)
+
+
+def test_the_momentum_of_a_state_that_was_voted_down_is_not_written(
+    keeper: Keeper, store: Store
+) -> None:
+    keeper.candidate(parameters(), 3, START, MOMENTUM)
+    keeper.keep([state(3, value=2.0)])
+    keeper.keep_momenta()
+    assert list(store.states.iterdir()) == []
+
+
+def test_a_momentum_is_kept_as_long_as_its_state(keeper: Keeper, store: Store) -> None:
+    of = kept_with_momentum(keeper)
+    keeper.keep([of])
+    assert momentum_path(store, of.digest).exists()
+    keeper.candidate(parameters(2.0), 4, START)
+    keeper.keep([state(4, value=2.0)])
+    assert [path.stem for path in store.states.iterdir()] == [state(4, value=2.0).digest.hex()]
+
+
+def test_a_state_comes_to_disk_before_its_momentum(keeper: Keeper, store: Store) -> None:
+    keeper.candidate(parameters(), 3, START, MOMENTUM)
+    keeper.keep([state(3)])
+    assert [path.name for path in store.states.iterdir()] == [
+        f"{state(3).digest.hex()}.safetensors"
+    ]
+
+
+def test_a_momentum_that_the_disk_refused_is_let_go(
+    keeper: Keeper, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise CheckpointError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("psyche_client.keeper.save_momentum", full)
+        with pytest.raises(CheckpointError):
+            kept_with_momentum(keeper)
+    keeper.keep_momenta()
+    assert state_path(store, state(3).digest).exists()
+    assert not momentum_path(store, state(3).digest).exists()
+
+
+def test_a_damaged_state_is_deleted_with_its_momentum(keeper: Keeper, store: Store) -> None:
+    of = kept_with_momentum(keeper)
+    state_path(store, of.digest).write_bytes(b"torn")
+    Keeper(store).reopen([of])
+    assert list(store.states.iterdir()) == []
+
+
+def test_an_adopted_state_brings_no_momentum_of_an_earlier_life(
+    keeper: Keeper, store: Store
+) -> None:
+    of = kept_with_momentum(keeper)
+    keeper.adopt(of, parameters())
+    assert not momentum_path(store, of.digest).exists()
+
+
+def test_what_a_kill_left_half_written_is_cleared(keeper: Keeper, store: Store) -> None:
+    torn = store.states / ".0123.safetensors.abcd"
+    torn.write_bytes(b"half of it")
+    keeper.reopen([])
+    assert not torn.exists()
 
 
 def test_ones_own_payload_is_not_served_before_train_closes(keeper: Keeper, store: Store) -> None:

@@ -219,6 +219,20 @@ async def test_a_disk_that_refuses_a_state_does_not_end_the_client(
     assert "the disk is full" in world.errors()
 
 
+async def test_a_disk_that_refuses_the_momentum_does_not_hold_back_the_state(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise CheckpointError("the disk is full")
+
+    monkeypatch.setattr(world.keeper, "keep", lambda _: [world.initial])
+    monkeypatch.setattr(world.keeper, "keep_momenta", full)
+    world.chain.now = world.finished()
+    await world.run()
+    assert world.peers.announced == [world.initial.digest]
+    assert any("the disk is full" in message for message in world.errors())
+
+
 @pytest.mark.parametrize(("older", "deleted"), [(False, True), (True, False)])
 async def test_payloads_are_deleted_once_no_agreed_state_needs_them(
     world: World, older: bool, deleted: bool

@@ -54,7 +54,7 @@ async def test_a_round_without_its_payload_on_disk_is_not_applied(
 ) -> None:
     await opened(world)
     with pytest.raises(StoreError):
-        await world.replica.apply(world.rounds[0], None, loss=None)
+        await world.replica.apply(world.rounds[0], loss=None)
     assert world.trainer.digest(0) == digests[0]
     assert world.store.history() == []
 
@@ -65,7 +65,7 @@ async def test_an_accepted_payload_of_the_wrong_form_is_applied_as_nothing(
     await opened(world)
     world.store.put_payload(0, 0, 1, BAD)
     of = settled(0, {1: BAD})
-    await world.replica.apply(of, None, loss=None)
+    await world.replica.apply(of, loss=None)
     assert world.trainer.digest(0) == digests[0]
     assert world.replica.chain_hash == of.chain_hash
     assert world.store.round_after(START) == of
@@ -173,7 +173,7 @@ async def test_a_vote_never_names_parameters_that_a_round_is_changing(
         settle(*arguments)
 
     monkeypatch.setattr(world.trainer, "settle", slow)
-    applying = asyncio.create_task(world.replica.apply(world.rounds[0], None, loss=None))
+    applying = asyncio.create_task(world.replica.apply(world.rounds[0], loss=None))
     await asyncio.to_thread(settling.wait, 30)
     voting = asyncio.create_task(world.replica.vote_digest(START, 0))
     await asyncio.sleep(0)  # it waits for its turn now

@@ -65,8 +65,8 @@ def one_round(trainers: list[Trainer], number: int, accepted: set[int]) -> list[
         for slot, trainer in enumerate(trainers)
     ]
     payloads = [(key(number, s), t.payload) for s, t in enumerate(trained) if s in accepted]
-    for slot, trainer in enumerate(trainers):
-        trainer.settle((0, number), number, payloads, slot)
+    for trainer in trainers:
+        trainer.settle((0, number), number, payloads)
     return [t.loss for t in trained]
 
 
@@ -82,9 +82,9 @@ def test_a_late_joiner_that_replays_holds_the_same_bits(trainers: list[Trainer])
     for number in range(3):
         trained = [t.train(text(number + s, 2), key(number, s)) for s, t in enumerate(trainers)]
         payloads = [(key(number, s), t.payload) for s, t in enumerate(trained)]
-        for slot, trainer in enumerate(trainers):
-            trainer.settle((0, number), number, payloads, slot)
-        late.settle((0, number), number, payloads, None)
+        for trainer in trainers:
+            trainer.settle((0, number), number, payloads)
+        late.settle((0, number), number, payloads)
     assert late.digest(3) == trainers[0].digest(3)
 
 
@@ -103,12 +103,12 @@ def test_an_accepted_payload_of_the_wrong_form_contributes_nothing(
     trainers: list[Trainer],
 ) -> None:
     good = trainers[0].train(text(0, 2), key(0, 0)).payload
-    trainers[0].settle((0, 0), 0, [(key(0, 0), good), (key(0, 1), good)], 0)
-    trainers[1].settle((0, 0), 0, [(key(0, 0), good)], None)
+    trainers[0].settle((0, 0), 0, [(key(0, 0), good), (key(0, 1), good)])
+    trainers[1].settle((0, 0), 0, [(key(0, 0), good)])
     assert trainers[0].digest(1) == trainers[1].digest(1)
 
 
 def test_an_empty_round_changes_no_bit(trainers: list[Trainer]) -> None:
     before = trainers[0].digest(0)
-    trainers[0].settle((0, 0), 0, [], None)
+    trainers[0].settle((0, 0), 0, [])
     assert trainers[0].digest(0) == before

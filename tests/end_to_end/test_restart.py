@@ -46,6 +46,7 @@ def test_a_run_whose_every_client_was_killed_goes_on_from_the_disks(run: SmallRu
         fetched = [event["what"] for event in run.events(number, "fetched")]
         assert "piece" not in fetched, "the agreed parameters lay on its disk"
         assert len(run.events(number, "joined")) == 1, "it came back into the slot that it held"
+        assert [event["step"] for event in run.events(number, "momentum")] == [EPOCH_ROUNDS]
 
 
 @pytest.mark.slow
@@ -66,3 +67,4 @@ def test_a_client_that_is_restarted_alone_comes_back_and_ends_in_step(run: Small
     if before.member_id == after.member_id:
         assert after.slot == before.slot
     assert "piece" not in [event["what"] for event in run.events(2, "fetched")]
+    assert [event["step"] for event in run.events(2, "momentum")] == [EPOCH_ROUNDS]

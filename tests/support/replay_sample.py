@@ -131,8 +131,8 @@ def write_run(out: Path) -> list[Trainer]:
     for step in range(ROUNDS):
         made = payloads_of(trainers, step, rng)
         chain_hash = settle(store, step, made, chain_hash).chain_hash
-        for slot, trainer in enumerate(trainers):
-            trainer.settle(divmod(step, EPOCH_ROUNDS), step, list(made.items()), slot)
+        for trainer in trainers:
+            trainer.settle(divmod(step, EPOCH_ROUNDS), step, list(made.items()))
         if step + 1 == SNAPSHOT_STEP:
             snapshot = state(trainers[0], step + 1, chain_hash)
     for number, trainer in enumerate(trainers):

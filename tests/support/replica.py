@@ -67,7 +67,7 @@ class World:
     async def apply(self, *numbers: int) -> None:
         for number in numbers:
             self.put(number)
-            await self.replica.apply(self.rounds[number], None, loss=None)
+            await self.replica.apply(self.rounds[number], loss=None)
 
     async def close(self) -> None:
         await self.fetcher.close()
