@@ -60,7 +60,7 @@ def _metadata(state_digest: bytes, chain_hash: bytes, momentum: Arrays) -> dict[
     total = sha256()
     for name, values in sorted(momentum.items()):
         total.update(f"{name} {values.dtype.str} {values.shape};".encode())
-        total.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+        total.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
     return {
         "state": state_digest.hex(),
         "chain_hash": chain_hash.hex(),
