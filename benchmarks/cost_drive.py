@@ -17,6 +17,7 @@ from psyche_sdk._generated.types import (
     EntropyStored,
     PhaseChanged,
     PointsCredited,
+    PublishersDrawn,
     RoundSettled,
     WitnessesDrawn,
 )
@@ -99,6 +100,8 @@ class Metered(World):
             return f"{kind}{', a newcomer at the median' if late else ''}{dropped}"
         if EntropyStored in by_type:
             drawn = WitnessesDrawn in by_type
+            if PublishersDrawn in by_type:
+                return "store entropy, draw publishers"
             return "store entropy" + (", draw witnesses" if drawn else "")
         return "make a round final" if PointsCredited in by_type else "give shares back"
 

@@ -17,8 +17,10 @@ from functools import cache
 
 from benchmarks import cost_search
 from benchmarks.cost_drive import Metered
+from psyche_sdk.instructions import SetCheckpointArgs
 from psyche_sdk.views import Phase, witnesses
 from support.actors import ALICE
+from support.program_checkpoints import end_cooldown
 
 MEMBERS = (32, 256, 1_024)
 #: Found cases that are played again, by members: the dearest of each kind of tick come first.
@@ -91,6 +93,9 @@ def second_epoch(world: Metered) -> None:
     world.open(last)
     world.play(list(range(last)))
     world.cast_votes(range(last), against=0)
+    world.pass_time(slots=3)
+    world.tick_all()
+    end_cooldown(world)
     world.tick_all()
     world.enter(last)
     world.pass_seconds(world.config.waiting_seconds)
@@ -115,6 +120,19 @@ def farewells(world: Metered) -> None:
     world.do("close_participant", actor, payee=actor.wallet)
 
 
+def owners_checkpoint(world: Metered) -> None:
+    """All are ready when the owner sets other parameters."""
+    for slot in range(world.count):
+        world.enter(slot)
+    world.tick_all()
+    world.pass_time(slots=3)
+    world.tick_all()
+    for slot in range(world.count - 1):
+        world.say_ready(slot)
+    world.do("pause", ALICE)
+    world.do("set_checkpoint", ALICE, SetCheckpointArgs(digest=bytes([1]) * 32, uri="a" * 96))
+
+
 def drops(world: Metered) -> None:
     """Every second member misses a round, and is dropped for it."""
     world.open(world.count)
@@ -131,6 +149,7 @@ def measured(count: int) -> tuple[dict[str, int], int]:
         (admissions, Metered(count, init_min_members=count - 1, misses_max=255)),
         (second_epoch, Metered(count, init_min_members=count - 1, epoch_rounds=1)),
         (farewells, Metered(count, bond_lamports=2_000_000)),
+        (owners_checkpoint, Metered(count)),
         (drops, Metered(count, misses_max=1, min_members=1)),
     ]
     units = dict(patient.units)

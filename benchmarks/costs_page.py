@@ -28,8 +28,11 @@ REFERENCE_BYTES, REFERENCE_SOL = 119_160, 0.83
 PRIORITY = 1_000
 #: Transactions of a member at an epoch's turn: its sealed vote, its opening.
 VOTES = 2
-#: Ticks of an epoch's turn: advance to cooldown, end epoch, start warmup, store entropy, start.
-TURN_TICKS = 5
+#: Ticks of an epoch's turn: advance to cooldown, store entropy, end epoch, start warmup, store
+#: entropy, start.
+TURN_TICKS = 6
+#: Transactions of the checkpoint between two epochs: two publications, each confirmed by two.
+CHECKPOINT = 6
 
 Row = Iterable[object]
 
@@ -148,7 +151,7 @@ def fees_table() -> str:
 
 def run_fees(count: int, rounds: int) -> int:
     """Lamports of all fees of a run in which all goes well."""
-    turns = rounds // EPOCH_ROUNDS * (VOTES * count + TURN_TICKS)
+    turns = rounds // EPOCH_ROUNDS * (VOTES * count + TURN_TICKS + CHECKPOINT)
     return SIGNATURE * (rounds * sum(transactions(count)) + turns + 2 * count)
 
 

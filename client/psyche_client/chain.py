@@ -30,7 +30,7 @@ from psyche_client.sighting import (
 from psyche_sdk._generated import types as t
 from psyche_sdk.coordinator import Coordinator, Snapshot
 from psyche_sdk.errors import InsufficientFunds, PsycheError
-from psyche_sdk.program_errors import TooEarly
+from psyche_sdk.program_errors import PublicationsFull, TooEarly, WrongPhase, WrongRound
 
 Result = TypeVar("Result")
 
@@ -252,6 +252,18 @@ class Chain:
         )
         await self._try(self._coordinator.reveal_state(args))
 
+    async def publish_checkpoint(self, sight: Sight, uri: str) -> None:
+        """Says where the agreed parameters lie, unless the epoch is over or others said enough."""
+        assert sight.seat is not None
+        args = t.PublishCheckpointArgs(epoch=sight.epoch, slot=sight.seat.slot, uri=uri)
+        await self._try(_unless_over(self._coordinator.publish_checkpoint(args)))
+
+    async def confirm_checkpoint(self, sight: Sight, place: int) -> None:
+        """Says that what was published in this place is right, unless the epoch is over."""
+        assert sight.seat is not None
+        args = t.ConfirmCheckpointArgs(epoch=sight.epoch, slot=sight.seat.slot, place=place)
+        await self._try(_unless_over(self._coordinator.confirm_checkpoint(args)))
+
     async def _try(self, call: Awaitable[Result]) -> Result:
         try:
             return await call
@@ -259,6 +271,11 @@ class Chain:
             raise  # nothing that this client does will mend it
         except PsycheError as error:
             raise ChainError(str(error)) from error
+
+
+async def _unless_over(call: Awaitable[object]) -> None:
+    with contextlib.suppress(WrongPhase, WrongRound, PublicationsFull):  # others were faster
+        await call
 
 
 def _who(sight: Sight) -> dict[str, int]:

@@ -56,6 +56,9 @@ class Step(Enum):
     ATTEST = "attest the payloads held"
     VOTE = "send the hidden digest"
     REVEAL = "open the digest"
+    PUBLISH = "say where the agreed parameters lie"
+    CHECK = "fetch the drawn piece from who published"
+    CONFIRM = "say that what was published is right"
     TICK = "make the transition that is due"
     LEAVE = "hand the slot back"
     FINISH = "keep the model and stop"
@@ -83,6 +86,10 @@ class View:
     vote: VoteStage = VoteStage.CLOSED
     voted: bool = False
     revealed: bool = False
+    publishes: bool = False
+    """It is this client's turn to publish the agreed parameters."""
+    offers: frozenset[int] = frozenset()
+    """Places of what was published, and this client shall confirm now."""
     due: bool = False
     """A transition would happen if somebody sent `tick`."""
     my_turn: bool = False
@@ -105,6 +112,12 @@ class Me:
     """Slots whose committed payload of the attested round is here and of the right form."""
     vote_ready: bool = False
     """The digest of the state under vote is known here."""
+    serves_agreed: bool = False
+    """Peers can fetch the agreed parameters here."""
+    checking: frozenset[int] = frozenset()
+    """Places from which this client fetches, or in vain tried to."""
+    checked: frozenset[int] = frozenset()
+    """Places from which manifest and drawn piece came, and were right."""
     stopping: bool = False
     needed: bool = False
     """The run is finished, but a member that lags is connected."""
@@ -170,7 +183,16 @@ def _work(view: View, me: Me) -> Step:
         return Step.VOTE
     if me.vote_ready and view.vote is VoteStage.REVEAL and view.voted and not view.revealed:
         return Step.REVEAL
-    return _duty(view)
+    return _checkpoint(view, me) or _duty(view)
+
+
+def _checkpoint(view: View, me: Me) -> Step | None:
+    """What there is to publish, to look at and to confirm at an epoch's end."""
+    if view.publishes and me.serves_agreed:
+        return Step.PUBLISH
+    if view.offers & me.checked:
+        return Step.CONFIRM
+    return Step.CHECK if view.offers - me.checking - me.checked else None
 
 
 def _duty(view: View) -> Step:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from psyche_client.events import EventLog
 from psyche_client.network import PeerStatus
 from psyche_client.payloads import PayloadKey
-from psyche_client.seen import Sight, view
+from psyche_client.seen import KeptCheckpoint, Sight, view
 
 
 class Diary:
@@ -19,9 +19,11 @@ class Diary:
         self._seen: tuple[object, ...] = ()
         self._round_started: float | None = None
         self._training_seconds = 0.0
+        self._kept: KeptCheckpoint | None = None
 
     def look(self, sight: Sight, peers: Iterable[PeerStatus] = ()) -> None:
-        """Writes down a phase or a round that is new, and who is connected then."""
+        """Writes down what is new: a phase, a round and who is connected then, a checkpoint."""
+        self._checkpoint(sight.kept)
         seen = (sight.phase, sight.epoch, sight.round)
         if seen == self._seen:
             return
@@ -42,6 +44,19 @@ class Diary:
         self._training_seconds += seconds
         self._log.write(
             "training_seconds", epoch=key.epoch, round=key.round, seconds=round(seconds, 4)
+        )
+
+    def _checkpoint(self, kept: KeptCheckpoint | None) -> None:
+        if kept is None or kept == self._kept:
+            return
+        self._kept = kept
+        self._log.write(
+            "kept",
+            epoch=kept.epoch,
+            step=kept.step,
+            digest=kept.digest,
+            confirmations=kept.confirmations,
+            uris=kept.uris,
         )
 
     def _round(self, sight: Sight) -> None:

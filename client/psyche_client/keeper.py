@@ -106,6 +106,10 @@ class Keeper:
             found, (chain_hash, momentum) = self._momenta.popitem()
             save_momentum(self._store, found, chain_hash, momentum)
 
+    def serves(self, found: bytes) -> bool:
+        """Whether peers can fetch the state with this digest here."""
+        return found in self._served
+
     def adopt(self, state: AgreedState, parameters: Parameters) -> None:
         """Keeps and serves a state that was made from the seed or came from peers.
 

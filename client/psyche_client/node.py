@@ -19,6 +19,7 @@ from psyche_client.model.errors import ModelError
 from psyche_client.network import Exchange, NetworkError
 from psyche_client.payloads import PayloadKey
 from psyche_client.progress import Progress, what_i_know
+from psyche_client.publishing import Publishing
 from psyche_client.replica import LostHistoryError, Replica
 from psyche_client.resync import Resync
 from psyche_client.seen import Sight, view, wanted_payloads
@@ -54,6 +55,7 @@ class Node:
         self._workload, self._log, self._keep_all = workload, log, keep_all
         self._now, self._diary = Progress(), Diary(log)
         self._changed = changed
+        self._publishing = Publishing(chain, exchange, log, self.wake)
         self._sight: Sight | None = None
         self._looked = 0.0
         self._opened = False
@@ -97,6 +99,7 @@ class Node:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._publishing.close()
 
     async def _take_part(self) -> Sight:
         while True:
@@ -147,6 +150,7 @@ class Node:
             self._keeper.release()
         self._fetcher.want(wanted_payloads(sight))
         self._diary.look(sight, self._exchange.peers())
+        self._publishing.look(sight)
         vote = sight.vote
         if vote is not None:
             await self._replica.vote_digest(vote.chain_hash, vote.step)
@@ -178,7 +182,7 @@ class Node:
             self._log.write("error", message=f"a restart will begin without momentum: {error}")
 
     def _me(self) -> Me:
-        return what_i_know(self.sight, self._now, self._replica, self._fetcher, self._exchange)
+        return what_i_know(self.sight, self._now, self._replica, self._fetcher, self._publishing)
 
     # Acting
 
@@ -194,6 +198,9 @@ class Node:
             Step.ATTEST: self._attest,
             Step.VOTE: self._vote,
             Step.REVEAL: self._reveal,
+            Step.PUBLISH: lambda: self._publishing.publish(self.sight),
+            Step.CHECK: lambda: self._publishing.check(self.sight),
+            Step.CONFIRM: lambda: self._publishing.confirm(self.sight),
             Step.TICK: lambda: self._chain.tick(self.sight),
             Step.LEAVE: self._leave,
             Step.WAIT: lambda: self._pause(LOOK_SECONDS),

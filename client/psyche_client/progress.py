@@ -10,6 +10,7 @@ from psyche_client.decide import Me, Phase, Standing
 from psyche_client.fetching import Fetcher
 from psyche_client.network import Exchange
 from psyche_client.payloads import Trained
+from psyche_client.publishing import Publishing
 from psyche_client.replica import Replica
 from psyche_client.seen import Sight
 
@@ -47,7 +48,11 @@ class Progress:
 
 
 def what_i_know(
-    sight: Sight, now: Progress, replica: Replica, fetcher: Fetcher, exchange: Exchange
+    sight: Sight,
+    now: Progress,
+    replica: Replica,
+    fetcher: Fetcher,
+    publishing: Publishing,
 ) -> Me:
     """The client's part of what `decide` decides by."""
     following = sight.next_settled(replica.chain_hash)
@@ -64,8 +69,12 @@ def what_i_know(
         payload_ready=now.trained is not None and now.share == (sight.epoch, sight.round),
         held=frozenset(slot for slot, c in committed.items() if fetcher.good(c.digest)),
         vote_ready=vote is not None and vote.chain_hash in replica.candidates,
+        serves_agreed=sight.checkpoint is not None
+        and replica.keeper.serves(sight.checkpoint.digest),
+        checking=publishing.checking(sight),
+        checked=publishing.checked(sight),
         stopping=now.stopping,
-        needed=lingers and _is_needed(sight, exchange),
+        needed=lingers and _is_needed(sight, publishing.exchange),
         patient=lingers,
     )
 

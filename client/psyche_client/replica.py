@@ -198,7 +198,8 @@ class Replica:
             if await self._take_initial(state):
                 return
             try:
-                parameters = await resync.state(state)
+                found = local_state(self.store, [state])
+                parameters = found[1] if found is not None else await resync.state(state)
             except FetchFailed as error:
                 self._log.write("error", message=f"state of step {state.step}: {error}")
                 continue

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ from psyche_client.network import Exchange, FetchFailed, Kind
 from psyche_client.payloads import PayloadKey, WantedPayload
 from psyche_client.seen import AgreedState
 from psyche_client.store import SettledRound, Store
+from psyche_sdk.views import node_of
 
 Parameters = dict[str, npt.NDArray[np.float32]]
 
@@ -95,16 +97,23 @@ class Resync:
         self.fetched_bytes = 0
 
     async def state(self, agreed: AgreedState) -> Parameters:
-        """The parameters with this digest, piece by piece from many peers.
+        """The parameters with this digest: from a file, or piece by piece from many peers.
+
+        A file counts only if a kept checkpoint names it. Who published is asked first.
 
         Raises:
             FetchFailed: no peer gave all of it in time.
             ModelError: the digest is of another model than the run's.
         """
+        found = await asyncio.to_thread(self._from_file, agreed)
+        if found is not None:
+            return found
+        hints = [node for uri in agreed.sources if (node := node_of(uri)) is not None]
         raw = await self._exchange.fetch_blob(
             Kind.MANIFEST,
             agreed.digest,
             lambda data: digest(data) == agreed.digest,
+            hints,
             timeout=MANIFEST_SECONDS,
             max_size=MANIFEST_BYTES_MAX,
         )
@@ -112,13 +121,34 @@ class Resync:
         manifest.check_shapes(self._shapes)
         parameters = empty_parameters(manifest)
         pieces = [(name, i) for name in self._shapes for i in range(len(manifest.pieces(name)))]
-        await _all_or_none([self._piece(parameters, manifest, *piece) for piece in pieces])
+        await _all_or_none([self._piece(parameters, manifest, hints, *piece) for piece in pieces])
         self.fetched_bytes += len(raw)
         self._log.write("fetched", what="manifest", bytes=len(raw), seconds=0.0)
         return parameters
 
+    def _from_file(self, agreed: AgreedState) -> Parameters | None:
+        """The parameters from a file that a checkpoint names, if there is one on this machine."""
+        for uri in agreed.sources:
+            place = urlparse(uri)
+            path = Path(unquote(place.path))
+            if place.scheme != "file" or not path.is_file():
+                continue
+            try:
+                found = dict(load_checkpoint(path, expected_digest=agreed.digest).parameters)
+            except ModelError as error:
+                self._log.write("error", message=str(error))
+                continue
+            if {name: values.shape for name, values in found.items()} == self._shapes:
+                return found
+        return None
+
     async def _piece(
-        self, parameters: Parameters, manifest: Manifest, name: str, index: int
+        self,
+        parameters: Parameters,
+        manifest: Manifest,
+        hints: list[bytes],
+        name: str,
+        index: int,
     ) -> None:
         def right(data: bytes) -> bool:
             verify_piece(manifest, name, index, data)
@@ -127,7 +157,7 @@ class Resync:
         size = manifest.entry(name).piece_bytes(index)
         key = manifest.pieces(name)[index]
         data = await self._exchange.fetch_blob(
-            Kind.PIECE, key, right, timeout=PIECE_SECONDS, max_size=size
+            Kind.PIECE, key, right, hints, timeout=PIECE_SECONDS, max_size=size
         )
         write_piece(parameters, manifest, name, index, data)
         self.fetched_bytes += len(data)

@@ -108,6 +108,45 @@ class AgreedState:
     step: int
     digest: bytes
     chain_hash: bytes
+    sources: tuple[str, ...] = ()
+    """URIs of a kept checkpoint with this digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """Parameters that a member published, which this client shall look at.
+
+    Attributes:
+        place: as `confirm_checkpoint` names it.
+        node_key: of the node that serves them.
+        seed: from which the piece is drawn.
+    """
+
+    epoch: int
+    place: int
+    node_key: bytes
+    digest: bytes
+    seed: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointSeen:
+    """What this client has to do about the checkpoint of an epoch, in its turn."""
+
+    digest: bytes
+    publish: bool
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptCheckpoint:
+    """The newest checkpoint that the run keeps."""
+
+    epoch: int
+    step: int
+    digest: bytes
+    confirmations: int
+    uris: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +183,8 @@ class Sight:
     due: bool
     my_turn: bool
     attest_late: bool
+    checkpoint: CheckpointSeen | None = None
+    kept: KeptCheckpoint | None = None
 
     @property
     def current(self) -> RoundSeen | None:
@@ -209,6 +250,10 @@ def view(sight: Sight) -> View:
         vote=vote.stage if vote is not None else VoteStage.CLOSED,
         voted=vote is not None and vote.voted,
         revealed=vote is not None and vote.revealed,
+        publishes=sight.checkpoint is not None and sight.checkpoint.publish,
+        offers=frozenset(one.place for one in sight.checkpoint.offers)
+        if sight.checkpoint is not None
+        else frozenset(),
         due=sight.due,
         my_turn=sight.my_turn,
     )

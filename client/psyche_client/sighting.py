@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from psyche_client.decide import Phase, Standing, VoteStage
+from psyche_client.offers import Turn, checkpoint_seen, kept_checkpoint, sources_of
 from psyche_client.payloads import PayloadKey
 from psyche_client.seen import AgreedState, Commitment, RoundSeen, Seat, Sight, StateVoteSeen
 from psyche_sdk import views
@@ -74,18 +75,23 @@ def read_facts(data: bytes) -> RunFacts:
 
 
 class Turns:
-    """Since when a transition is due, as this client saw it: members tick one after the other."""
+    """Since when a thing is due, as this client saw it: members act one after the other."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._due: tuple[object, ...] = ()
-        self._since = 0.0
+        self._since: dict[str, tuple[tuple[object, ...], float]] = {}
 
     def mine(self, due: tuple[object, ...], place: int | None) -> bool:
         """Whether it is the turn of the member at this place (None: of no member) to tick."""
-        if due != self._due:
-            self._due, self._since = due, self._clock()
-        return place is not None and self._clock() - self._since >= place * TURN_SECONDS
+        return self.of("tick", due, place)
+
+    def of(self, matter: str, due: tuple[object, ...], place: int | None) -> bool:
+        """The same of any matter; its turns begin anew when another thing is due in it."""
+        last, since = self._since.get(matter, ((), 0.0))
+        if due != last:
+            since = self._clock()
+            self._since[matter] = due, since
+        return place is not None and self._clock() - since >= place * TURN_SECONDS
 
 
 def read_sight(snapshot: Snapshot, wallet: bytes, turns: Turns, *, now: float) -> Sight:
@@ -102,7 +108,8 @@ def read_sight(snapshot: Snapshot, wallet: bytes, turns: Turns, *, now: float) -
     me = roster.find(wallet)
     moment = Moment(int(now), snapshot.chain_slot)
     due = views.due_transition(run, roster, records, moment)
-    place = views.tick_turn(run, roster, me.slot) if me is not None else None
+    order = views.tick_order(run, roster)
+    place = order.index(me.slot) if me is not None and me.slot in order else None
     return Sight(
         chain_slot=snapshot.chain_slot,
         phase=Phase(int(run.phase)),
@@ -121,6 +128,8 @@ def read_sight(snapshot: Snapshot, wallet: bytes, turns: Turns, *, now: float) -
         due=due is not None,
         my_turn=due is not None and turns.mine((due, run.epoch, run.round, run.phase), place),
         attest_late=_is_late(run, moment.time),
+        checkpoint=checkpoint_seen(run, roster, me, moment, Turn(order, turns.of)),
+        kept=kept_checkpoint(run),
     )
 
 
@@ -214,16 +223,17 @@ def _commitment(record: RoundRecord, slot: int) -> Commitment:
 
 def _states(run: Run) -> tuple[AgreedState, ...]:
     found = [*([run.agreed] if run.agreed is not None else []), *run.snapshots]
-    return tuple(_state(record) for record in found)
+    return tuple(_state(record, sources_of(run, record.digest)) for record in found)
 
 
-def _state(record: StateRecord) -> AgreedState:
+def _state(record: StateRecord, sources: tuple[str, ...]) -> AgreedState:
     return AgreedState(
         epoch=record.epoch,
         round=record.round,
         step=record.step,
         digest=record.digest,
         chain_hash=record.chain_hash,
+        sources=sources,
     )
 
 

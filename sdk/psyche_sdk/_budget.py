@@ -46,6 +46,9 @@ _BASE: Final = {
     "verdict": 20_000,
     "seal_verdict": 20_000,
     "open_verdict": 20_000,
+    "publish_checkpoint": 30_000,
+    "confirm_checkpoint": 20_000,
+    "set_checkpoint": 40_000,
 }
 _DEFAULT = 200_000
 #: Units a slot of instructions that look at every slot, on top of `_GROWING_BASE`: an abort gives

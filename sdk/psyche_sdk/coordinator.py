@@ -13,7 +13,7 @@ from solders.pubkey import Pubkey
 
 from psyche_sdk import _accounts, _measure
 from psyche_sdk._accounts import AccountData
-from psyche_sdk._money_actions import MoneyActions
+from psyche_sdk._checkpoint_actions import CheckpointActions
 from psyche_sdk._send import Sender
 from psyche_sdk._signing import SendOptions
 from psyche_sdk._transport import HttpTransport, Transport
@@ -62,7 +62,7 @@ class Snapshot:
         return self.run.lamports + self.roster.lamports + self.rounds.lamports
 
 
-class Coordinator(MoneyActions, VerifyActions):
+class Coordinator(CheckpointActions, VerifyActions):
     """One run: read (`run`, `snapshot`, ...), watch (`watch`), act (a method an instruction).
 
     Args:

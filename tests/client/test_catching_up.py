@@ -61,6 +61,25 @@ async def test_a_client_without_history_loads_a_state_from_its_peers_and_replays
     assert world.keeper.load(Kind.MANIFEST, state.digest) is not None
 
 
+async def test_the_owners_checkpoint_is_loaded_from_this_disk_if_it_lies_there(
+    world: World, digests: list[bytes]
+) -> None:
+    await opened(world)
+    world.give(0)
+    now = sight(states=(world.initial,), chain_hash=world.rounds[0].chain_hash)
+    await world.replica.rebuild(world.resync, lambda: now)
+    before = agreed(1, digests[1], world.rounds[0].chain_hash)
+    world.keeper.adopt(before, world.trainer.parameters())
+    state = agreed(1, digests[1], b"reset".ljust(32, b"."))
+    now = sight(states=(state,), chain_hash=state.chain_hash)
+
+    await world.replica.rebuild(world.resync, lambda: now)
+
+    assert world.replica.chain_hash == state.chain_hash
+    assert world.trainer.digest(1) == digests[1]
+    assert {kind for kind, _ in world.peers.asked} <= {Kind.HISTORY, Kind.PAYLOAD}
+
+
 async def test_a_round_whose_payload_is_lost_is_jumped_over_with_a_newer_state(
     world: World, digests: list[bytes]
 ) -> None:

@@ -79,6 +79,50 @@ def test_a_run_is_created_paused_steered_and_closed(
     assert run(["run", "show", address, "--url", chain]) == Code.CHAIN
 
 
+def test_the_owner_sets_a_checkpoint_of_a_paused_run(
+    chain: str, owner: list[str], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    create("set", owner, data, tmp_path)
+    address = capsys.readouterr().out.strip()
+    before = shown(address, chain, capsys)
+    assert before["checkpoint"] is None
+
+    command = ["run", "checkpoint", "set", address, "--digest", "ab" * 32]
+    assert run([*command, "--uri", "file:///model", *owner]) == Code.OK
+
+    after = shown(address, chain, capsys)
+    assert after["agreed_digest"] == after["checkpoint"]["digest"] == "ab" * 32
+    assert after["checkpoint"]["uris"] == ["file:///model"]
+    assert after["chain_hash"] != before["chain_hash"]
+    assert run(["run", "show", address, "--url", chain]) == Code.OK
+    assert "checkpoint.uris          file:///model" in capsys.readouterr().out
+    assert run(["run", "resume", address, *owner]) == Code.OK
+    assert run([*command, *owner]) == Code.REFUSED
+
+
+@pytest.mark.parametrize("digest", ["", "ab", "zz" * 32, "00" * 32])
+def test_what_is_no_digest_is_a_usage_error(
+    owner: list[str], digest: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wallet = owner[1]
+    command = ["run", "checkpoint", "set", f"{'1' * 32}", "--digest", digest, "--wallet", wallet]
+
+    assert run(command) == Code.USAGE
+
+    assert "64 hexadecimal digits" in capsys.readouterr().err
+
+
+def test_a_uri_that_does_not_fit_the_chain_is_a_usage_error(
+    owner: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["run", "checkpoint", "set", "1" * 32, "--digest", "ab" * 32, "--uri", "a b"]
+
+    assert run([*command, "--wallet", owner[1]]) == Code.USAGE
+
+    assert "1 to 96 printable" in capsys.readouterr().err
+
+
 def test_the_chain_names_the_model_that_was_written(
     chain: str, owner: list[str], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -248,6 +248,55 @@ CASES = [
         Me(synced=True, vote_ready=True),
         Step.WAIT,
     ),
+    # checkpoints
+    (
+        "who shall publish does, once peers can fetch here",
+        active(Phase.COOLDOWN, publishes=True),
+        Me(synced=True, serves_agreed=True),
+        Step.PUBLISH,
+    ),
+    (
+        "what is not served here is not published",
+        active(Phase.COOLDOWN, publishes=True),
+        SYNCED,
+        Step.WAIT,
+    ),
+    (
+        "what was published is looked at first",
+        active(Phase.COOLDOWN, offers=frozenset({0})),
+        SYNCED,
+        Step.CHECK,
+    ),
+    (
+        "once",
+        active(Phase.COOLDOWN, offers=frozenset({0})),
+        Me(synced=True, checking=frozenset({0})),
+        Step.WAIT,
+    ),
+    (
+        "the second beside the first",
+        active(Phase.COOLDOWN, offers=frozenset({0, 1})),
+        Me(synced=True, checking=frozenset({0})),
+        Step.CHECK,
+    ),
+    (
+        "and confirmed then",
+        active(Phase.COOLDOWN, offers=frozenset({0, 1})),
+        Me(synced=True, checking=frozenset({0}), checked=frozenset({1})),
+        Step.CONFIRM,
+    ),
+    (
+        "a word is opened before anything is published",
+        active(Phase.COOLDOWN, vote=VoteStage.REVEAL, voted=True, publishes=True),
+        Me(synced=True, vote_ready=True, serves_agreed=True),
+        Step.REVEAL,
+    ),
+    (
+        "who waits for a piece still ticks",
+        active(Phase.COOLDOWN, offers=frozenset({0}), due=True, my_turn=True),
+        Me(synced=True, checking=frozenset({0})),
+        Step.TICK,
+    ),
     # ticking, leaving
     ("who has the turn ticks", active(Phase.WITNESS, due=True, my_turn=True), SYNCED, Step.TICK),
     ("others wait", active(Phase.WITNESS, due=True), SYNCED, Step.WAIT),
@@ -274,6 +323,7 @@ views = st.builds(
     attestable=st.frozensets(st.integers(0, 7)),
     attested=st.frozensets(st.integers(0, 7)),
     vote=st.sampled_from(VoteStage),
+    offers=st.frozensets(st.integers(0, 1)),
     **dict.fromkeys(
         [
             "trains",
@@ -284,6 +334,7 @@ views = st.builds(
             "attested_once",
             "voted",
             "revealed",
+            "publishes",
             "due",
             "my_turn",
         ],
@@ -293,6 +344,8 @@ views = st.builds(
 clients = st.builds(
     Me,
     held=st.frozensets(st.integers(0, 7)),
+    checking=st.frozensets(st.integers(0, 1)),
+    checked=st.frozensets(st.integers(0, 1)),
     **dict.fromkeys(
         [
             "synced",
@@ -302,6 +355,7 @@ clients = st.builds(
             "training",
             "payload_ready",
             "vote_ready",
+            "serves_agreed",
             "stopping",
             "needed",
             "patient",
@@ -326,6 +380,11 @@ def test_no_answer_breaks_a_rule(view: View, me: Me) -> None:
     if step is Step.ATTEST:
         assert view.witnesses
         assert view.attest_open
+    if step is Step.PUBLISH:
+        assert view.publishes
+        assert me.serves_agreed
+    if step is Step.CONFIRM:
+        assert view.offers & me.checked
     if step is Step.TICK:
         assert view.due
         assert view.my_turn

@@ -56,6 +56,13 @@ def test_a_state_is_served_only_once_the_chain_agreed_on_it(keeper: Keeper) -> N
     assert served == [parameters()[name].tobytes() for name in ("a", "b")]
 
 
+def test_a_keeper_says_what_it_serves(keeper: Keeper) -> None:
+    found = keeper.candidate(parameters(), 4, START)
+    assert not keeper.serves(found)
+    keeper.keep([state(4)])
+    assert keeper.serves(found)
+
+
 def test_an_agreed_state_is_told_once(keeper: Keeper) -> None:
     keeper.candidate(parameters(), 3, START)
     assert keeper.keep([state(3)]) == [state(3)]

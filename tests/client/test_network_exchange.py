@@ -59,6 +59,27 @@ async def test_a_payload_is_fetched_from_a_hinted_peer_that_announced_nothing() 
         assert carol.shelf.loads == []
 
 
+async def test_a_blob_may_be_asked_of_one_peer_alone() -> None:
+    piece = os.urandom(5_000)
+    async with peers(3) as (alice, bob, carol):
+        key = give(alice, piece)
+        carol.shelf.put(piece, Kind.PIECE)
+        await bob.events.wait(EventKind.ANNOUNCED, alice.key)
+
+        def right(data: bytes) -> bool:
+            return sha256(data) == key
+
+        more = {"timeout": PATIENCE_SECONDS, "max_size": len(piece)}
+        found = await bob.exchange.fetch_blob(Kind.PIECE, key, right, only=carol.key, **more)
+
+        assert found == piece
+        assert alice.shelf.loads == []
+        more["timeout"] = 0.5
+        with pytest.raises(FetchFailed):
+            await bob.exchange.fetch_blob(Kind.PIECE, key, right, only=b"x" * 32, **more)
+        assert alice.shelf.loads == []
+
+
 async def test_a_fetch_waits_for_the_announcement() -> None:
     async with peers(2) as (alice, bob):
         pending = asyncio.create_task(take(bob, sha256(PAYLOAD), len(PAYLOAD)))

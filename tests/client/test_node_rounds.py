@@ -15,15 +15,18 @@ from psyche_client.chain import ChainError
 from psyche_client.custody import custody_leaf
 from psyche_client.decide import Phase, Standing, VoteStage
 from psyche_client.events import tail
+from psyche_client.model.digest import parse_manifest, read_piece
 from psyche_client.model.errors import CheckpointError
 from psyche_client.network import Kind
-from psyche_client.seen import Sight, StateVoteSeen
+from psyche_client.seen import CheckpointSeen, Offer, Sight, StateVoteSeen
 from psyche_client.trainer import Trainer
+from psyche_sdk.views import drawn_piece, node_uri
 from support.client import (
     START,
     agreed,
     key,
     record,
+    seat,
     settled,
     tiny_trainer,
     tokens,
@@ -192,6 +195,37 @@ async def test_a_vote_is_hidden_first_and_then_opened(world: World) -> None:
     digest = world.initial.digest
     assert sent["attest_state"][1] == sha256(digest + WALLET).digest()
     assert sent["reveal_state"][1] == digest
+
+
+async def test_what_was_agreed_is_published_once_peers_can_fetch_it(world: World) -> None:
+    chain = world.chain
+    seen = CheckpointSeen(digest=world.initial.digest, publish=True, offers=())
+    chain.now = world.sight(phase=Phase.COOLDOWN, checkpoint=seen)
+    chain.on("publish_checkpoint", chain.to(world.finished()))
+    await world.run()
+    assert ("publish_checkpoint", (node_uri(seat().node_key),)) in chain.sent
+    assert chain.names() == ["publish_checkpoint"]
+
+
+async def test_what_another_published_is_fetched_and_then_confirmed(world: World) -> None:
+    chain, raw = world.chain, world.trainer.manifest(0)
+    pieces = [
+        (name, index, piece)
+        for name, entry in parse_manifest(raw).entries.items()
+        for index, piece in enumerate(entry.pieces)
+    ]
+    seed, node_key = b"s" * 32, b"n" * 32
+    name, index, piece = pieces[drawn_piece(seed, WALLET, len(pieces))]
+    world.peers.give(Kind.MANIFEST, world.initial.digest, raw)
+    world.peers.give(Kind.PIECE, piece, read_piece(world.trainer.parameters(), name, index))
+    offer = Offer(epoch=0, place=1, node_key=node_key, digest=world.initial.digest, seed=seed)
+    seen = CheckpointSeen(digest=world.initial.digest, publish=False, offers=(offer,))
+    chain.now = world.sight(phase=Phase.COOLDOWN, checkpoint=seen)
+    chain.on("confirm_checkpoint", chain.to(world.finished()))
+    await world.run()
+    assert [one for one in chain.sent if one[0] != "sight"] == [("confirm_checkpoint", (1,))]
+    assert world.peers.only == [node_key] * 2
+    assert world.errors() == []
 
 
 async def test_a_tick_that_somebody_else_made_first_is_no_harm(world: World) -> None:

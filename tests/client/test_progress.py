@@ -5,6 +5,7 @@ import pytest
 from psyche_client.decide import Phase, Standing
 from psyche_client.fetching import Fetcher
 from psyche_client.progress import LINGER_SECONDS, Progress, what_i_know
+from psyche_client.publishing import Publishing
 from psyche_client.seen import Sight
 from support.client import START, Peers, agreed, seat, sight
 
@@ -26,7 +27,7 @@ def needed(peers: Peers, seen: Sight, now: Progress | None = None) -> bool:
         now or Progress(),
         Still(),  # type: ignore[arg-type]  # the two facts of a replica that are asked for
         Fetcher.__new__(Fetcher),
-        peers,  # type: ignore[arg-type]
+        Publishing(None, peers, None, lambda: None),  # type: ignore[arg-type]  # it does nothing
     )
     assert me.synced
     return me.needed

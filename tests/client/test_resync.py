@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from psyche_client.model.errors import ManifestError
 from psyche_client.network import FetchFailed, Kind
 from psyche_client.resync import Resync, _all_or_none, local_state, state_path
 from psyche_client.store import Store
+from psyche_sdk.views import node_uri
 from support.client import PAYLOAD_BYTES_MAX, START, Peers, agreed, settled
 
 SHAPES = {"a": (5,), "b": (3, 4)}
@@ -79,6 +81,55 @@ async def test_a_liar_is_passed_over_for_a_peer_with_the_right_bytes(world: Worl
         right = PARAMETERS[name].tobytes()
         world.peers.give(Kind.PIECE, piece, bytes(len(right)), right + b"\0", right[:-1], right)
     found = await world.resync.state(STATE)
+    assert digest(manifest(found, 7)) == STATE.digest
+
+
+async def test_who_published_a_state_is_asked_first(world: World) -> None:
+    world.peers.give(Kind.MANIFEST, STATE.digest, MANIFEST)
+    for name, piece in PIECES.items():
+        world.peers.give(Kind.PIECE, piece, PARAMETERS[name].tobytes())
+    sources = (node_uri(b"n" * 32), "https://example.org/model")
+
+    await world.resync.state(replace(STATE, sources=sources))
+
+    assert world.peers.hints == [b"n" * 32] * 3
+    assert world.peers.only == [None] * 3
+
+
+async def test_a_state_comes_from_the_file_that_a_checkpoint_names(
+    world: World, tmp_path: Path
+) -> None:
+    path = tmp_path / "a model.safetensors"
+    save(path, PARAMETERS, step=7, chain_hash=START)
+
+    found = await world.resync.state(replace(STATE, sources=(path.as_uri(),)))
+
+    assert digest(manifest(found, 7)) == STATE.digest
+    assert world.peers.asked == []
+
+
+@pytest.mark.parametrize("kept", ["nothing", "other parameters", "a torn file", "a folder"])
+async def test_a_file_that_is_not_the_agreed_state_is_passed_over(
+    world: World, tmp_path: Path, kept: str
+) -> None:
+    path = tmp_path / "model.safetensors"
+    if kept == "other parameters":
+        save(
+            path,
+            {name: values + 1 for name, values in PARAMETERS.items()},
+            step=7,
+            chain_hash=START,
+        )
+    elif kept == "a torn file":
+        path.write_bytes(b"torn")
+    elif kept == "a folder":
+        path.mkdir()
+    world.peers.give(Kind.MANIFEST, STATE.digest, MANIFEST)
+    for name, piece in PIECES.items():
+        world.peers.give(Kind.PIECE, piece, PARAMETERS[name].tobytes())
+
+    found = await world.resync.state(replace(STATE, sources=(path.as_uri(),)))
+
     assert digest(manifest(found, 7)) == STATE.digest
 
 

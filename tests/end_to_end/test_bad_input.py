@@ -145,7 +145,11 @@ def test_a_port_in_use_is_named() -> None:
     [
         ("--slot-ms", "9", "greater than or equal to 10"),
         ("--program", "nobody=x.so", "names no program"),
-        ("--program", f"{Keypair().pubkey()}=nowhere.so", "there is no file `nowhere.so`"),
+        (
+            "--program",
+            f"{Keypair.from_seed(bytes(32)).pubkey()}=nowhere.so",
+            "there is no file `nowhere.so`",
+        ),
     ],
 )
 def test_a_chain_with_impossible_options_does_not_start(

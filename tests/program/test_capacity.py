@@ -8,6 +8,7 @@ from benchmarks.cost_drive import Metered
 from psyche_sdk.program_errors import ConfigCapacity
 from psyche_sdk.views import MemberState, Phase, accepted
 from support.program import World
+from support.program_checkpoints import end_cooldown
 
 MANY = 1_024
 
@@ -41,9 +42,11 @@ def test_1024_members_train_and_agree() -> None:
         assert accepted(world.record(number)) == slots
     assert world.run.phase is Phase.COOLDOWN
     world.cast_votes(everybody, against=0)
+    end_cooldown(world)
     world.tick_all()
 
     assert (world.run.epoch, world.run.phase) == (1, Phase.WARMUP)
     assert len(world.roster.slots(MemberState.READY)) == MANY
     assert world.run.agreed is not None
     assert world.run.agreed.step == 3
+    assert world.run.checkpoints[-1].confirmations > 0

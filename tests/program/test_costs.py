@@ -16,10 +16,11 @@ from solders.transaction import Transaction
 
 from psyche_sdk._budget import units_for
 from psyche_sdk.views import MemberState, Phase, accepted
-from support.actors import BOB, ERIN, FAUCET, MALLORY, OLIVIA, Actor
+from support.actors import ALICE, BOB, ERIN, FAUCET, MALLORY, OLIVIA, Actor
 from support.costly import MANY, Costly
 from support.instruction_table import CALLS, EVERYBODY, Call
 from support.program import World, build, config, sha
+from support.program_checkpoints import confirm, publish, publishers
 
 COMMIT_UNITS, ATTEST_UNITS, TICK_UNITS = 5_000, 8_000, 60_000
 #: Largest transaction of a cluster, in bytes; LiteSVM takes larger ones.
@@ -113,6 +114,27 @@ def test_the_sdk_asks_for_enough_units_to_open_a_word_of_256() -> None:
     assert world.units["reveal_state"] <= units_for("reveal_state", capacity=MANY)
 
 
+def test_the_sdk_asks_for_enough_units_for_a_checkpoint_of_256() -> None:
+    world = voted(opened=set(range(MANY)))
+    before = len(world.ticks)
+    world.pass_time(slots=3)
+    world.tick_all()
+    first = publishers(world)[0]
+    publish(world, first, uri="a" * 96)
+    for actor in [one for one in world.members if one != first][1:4:2]:
+        confirm(world, actor)
+    world.tick_all()
+    assert world.run.checkpoints[-1].confirmations == 2
+    assert max(world.ticks[before:]) <= TICK_UNITS
+
+    world.do("pause", ALICE)
+    args = build.SetCheckpointArgs(digest=sha(b"own"), uri="a" * 96)
+    world.do("set_checkpoint", ALICE, args)
+
+    for name in ("publish_checkpoint", "confirm_checkpoint", "set_checkpoint"):
+        assert world.units[name] <= units_for(name, capacity=MANY), name
+
+
 def test_a_vote_that_is_decided_with_cooldown_costs_at_most_60000_units_a_tick() -> None:
     world = voted(opened={slot for slot in range(MANY) if slot % 4 == 0 or slot < 200})
     assert not world.vote.agreed
@@ -141,6 +163,8 @@ def test_the_run_account_has_at_most_4_kilobytes() -> None:
 LONGEST: dict[str, Any] = {
     "attest": build.AttestArgs(epoch=1, round=1, slot=1, bits=bytes(128), custody_root=bytes(32)),
     "set_endpoint": build.SetEndpointArgs(slot=1, node_key=bytes(32), address="a" * 96),
+    "publish_checkpoint": build.PublishCheckpointArgs(epoch=1, slot=1, uri="a" * 96),
+    "set_checkpoint": build.SetCheckpointArgs(digest=bytes(32), uri="a" * 96),
     "update_metadata": build.UpdateMetadataArgs(metadata="a" * 256),
     "update_model": build.UpdateModelArgs(model_hash=bytes(32), model_uri="a" * 128),
     "update_config": build.UpdateConfigArgs(config=config(), reset_positions=True),

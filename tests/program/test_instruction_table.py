@@ -36,7 +36,8 @@ ROUNDED = (
     *("commit", "attest", "ready", "behind", "leave", "attest_state", "reveal_state"),
     *VERDICTS,
 )
-SLOTTED = (*ROUNDED, "set_weight")
+CHECKPOINTS = ("publish_checkpoint", "confirm_checkpoint")
+SLOTTED = (*ROUNDED, *CHECKPOINTS, "set_weight")
 OWNERS = (
     "update_config",
     "update_model",
@@ -44,6 +45,7 @@ OWNERS = (
     "set_rates",
     "set_authority",
     "set_join_authority",
+    "set_checkpoint",
     "resume",
     "pause",
     "abort",
@@ -114,7 +116,7 @@ def test_only_the_owner_acts_on_the_run(call: Call) -> None:
 
 
 @pytest.mark.parametrize("name", ["roster", "rounds"])
-@calls("commit", "attest", "tick", "ready", "leave", "abort", "join", "attest_state")
+@calls("commit", "attest", "tick", "ready", "leave", "abort", "join", "attest_state", *CHECKPOINTS)
 def test_the_accounts_of_another_run_are_named_as_wrong(call: Call, name: str) -> None:
     world = call.given()
     swapped = dict(with_each_account_swapped(call, world))
@@ -163,6 +165,19 @@ def test_another_epoch_or_round_is_refused(call: Call) -> None:
     ):
         with pytest.raises(WrongRound):
             call.send(world, replace(args, **wrong))
+
+    assert world.state() == before
+
+
+@calls(*CHECKPOINTS)
+def test_another_epoch_of_a_checkpoint_is_refused(call: Call) -> None:
+    world = call.given()
+    args = call.args(world)
+    before = world.state()
+
+    for epoch in (args.epoch + 1, 2**32 - 1):
+        with pytest.raises(WrongRound):
+            call.send(world, replace(args, epoch=epoch))
 
     assert world.state() == before
 
@@ -220,6 +235,7 @@ def test_who_has_left_cannot_act_any_more(call: Call) -> None:
 
 @calls(
     *OWNERS,
+    *CHECKPOINTS,
     "accept_authority",
     "collect",
     "close_participant",

@@ -160,6 +160,20 @@ def agree(forged: Forged) -> None:
     forged.run["agreed"]["digest"][:] = 9
 
 
+def published_by_strangers(forged: Forged) -> None:
+    forged.run["pending_checkpoint"]["valid"] = 1
+    forged.run["pending_checkpoint"]["publishers"] = (77, 0)
+
+
+def kept_unpublished(forged: Forged) -> None:
+    forged.run["checkpoints"][1]["digest"][:] = forged.run["agreed"]["digest"]
+
+
+def other_last_entropy(forged: Forged) -> None:
+    forged.run["cooldown_entropy"][0] ^= 1
+    forged.run["cooldown_entropy_stored"] = 1
+
+
 CASES: list[tuple[int, Callable[[Forged], object]]] = [
     (1, add("active", 1)),
     (2, add("accepted", 1)),
@@ -179,11 +193,14 @@ CASES: list[tuple[int, Callable[[Forged], object]]] = [
     (15, accept_nobody),
     (16, other_hash),
     (17, other_entropy),
+    (17, other_last_entropy),
     (18, vote),
     (19, agree),
     (20, add("step", -1)),
     (21, add("phase_deadline", 1)),
     (24, add("creation_slot", 1)),
+    (26, published_by_strangers),
+    (26, kept_unpublished),
 ]
 BY_NUMBER = {
     int(check.__name__.partition("_")[0][1:]): check

@@ -114,6 +114,20 @@ def test_an_entry_with_slashed_points_is_no_old_one() -> None:
         world.do("migrate", FAUCET)
 
 
+@pytest.mark.parametrize(
+    "field",
+    ["cooldown_entropy_slot", "cooldown_entropy", "publishers", "publisher_slots"],
+)
+def test_a_run_with_a_draw_of_publishers_is_no_old_one(field: str) -> None:
+    world = old_world("training")
+    data = bytearray(world.data(world.run_key))
+    data[HEAD + layouts.RUN.fields[field][1]] = 1
+    world.poke(world.run_key, bytes(data))
+
+    with pytest.raises(LayoutMismatch):
+        world.do("migrate", FAUCET)
+
+
 def test_a_run_that_trained_goes_on_where_it_stood() -> None:
     world = migrated("training")
     for actor in world.members:

@@ -25,7 +25,7 @@ from solders.pubkey import Pubkey
 from psyche_sdk import instructions as build
 from support.actors import ALICE, FAUCET, MALLORY, Actor
 from support.knowing import CHANGES, KINDS, SIX, Knowing
-from support.model import acts, money, owner
+from support.model import acts, checkpoint_acts, money, owner
 from support.model.state import Phase, Place, sha
 from support.side_by_side import Pair
 
@@ -307,6 +307,28 @@ class Sides(Knowing):
             for actor in SIX if number else ():
                 say(actor, sha(b"odd") if actor is odd else word, 0)
 
+    # Checkpoints
+
+    @rule(actor=actors, wrong=st.integers(0, 20))
+    def publish(self, actor: Actor, wrong: int) -> None:
+        uri = {10: "", 11: "a" * 97, 12: "a b", 13: "é", 14: "x" * 96}.get(wrong, actor.name)
+        args = build.PublishCheckpointArgs(uri=uri, **self.checkpoint_key(actor, wrong))
+        self.pair.member("publish_checkpoint", actor, args, checkpoint_acts.publish, self.pair.now)
+
+    @rule(actor=actors, place=st.sampled_from([0, 0, 0, 1, 2, 255]), wrong=st.integers(0, 20))
+    def confirm(self, actor: Actor, place: int, wrong: int) -> None:
+        args = build.ConfirmCheckpointArgs(place=place, **self.checkpoint_key(actor, wrong))
+        self.pair.member("confirm_checkpoint", actor, args, checkpoint_acts.confirm, self.pair.now)
+
+    @rule(uri=st.sampled_from(["", "file:///x", "a b"]), digest=words, wrong=seldom, really=flags)
+    def set_checkpoint(self, uri: str, digest: bytes, wrong: bool, really: bool) -> None:
+        if self.state.phase is not Phase.PAUSED and not (wrong and really):
+            return  # it would only be refused
+        signer = MALLORY if wrong and not really else ALICE
+        args = build.SetCheckpointArgs(digest=bytes(32) if wrong else digest, uri=uri)
+        given = (bytes(signer.wallet), args, self.pair.now)
+        self.pair.act("set_checkpoint", signer, args, checkpoint_acts.set_checkpoint, *given)
+
     @rule()
     def tick(self) -> None:
         self.pair.tick()
@@ -346,6 +368,10 @@ class Sides(Knowing):
                 if but is not None:
                     pair.pass_time(seconds=6, slots=6)
                 self.everybody(Place.ACTIVE, lambda a: self.reveal(a, sha(b"yes"), 0), but)
+                pair.pass_time(slots=3)
+                pair.tick()
+                self.everybody(Place.ACTIVE, lambda a: self.publish(a, 0), but)
+                self.everybody(Place.ACTIVE, lambda a: self.confirm(a, 0, 0), but)
                 pair.tick()
             case _:
                 pair.tick()

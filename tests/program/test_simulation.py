@@ -23,6 +23,9 @@ SEEDS = range(16)
 MET = {
     *("attest: ok", "commit: ok", "join: ok", "leave: ok", "behind: ok", "ready: ok"),
     *("attest_state: ok", "reveal_state: ok", "pause: ok", "resume: ok", "update_config: ok"),
+    *("publish_checkpoint: ok", "confirm_checkpoint: ok", "set_checkpoint: ok"),
+    *("publish_checkpoint: NotAPublisher", "confirm_checkpoint: OwnPublication"),
+    *("publish_checkpoint: UriInvalid", "set_checkpoint: WrongPhase"),
     *("tick: TooEarly", "set_weight: ok", "commit: TrainerGone"),
     *("attest: BitNotCommitted", "attest: NotAWitness", "commit: WrongRound", "join: SlotTaken"),
     *("collect: ok", "collect: NothingToCollect", "collect: WrongAccount", "issue_pass: ok"),
@@ -53,6 +56,7 @@ def test_small_runs_meet_every_phase_and_most_refusals() -> None:
     assert phases == set(Phase)
     unmet = MET - set(outcomes)
     assert not unmet
+    assert any(small(seed).world.run.checkpoints for seed in SEEDS)
 
 
 @pytest.mark.parametrize("seed", range(2))

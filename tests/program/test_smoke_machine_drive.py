@@ -48,11 +48,18 @@ def waiting(drive: Drive, slots: list[int], number: int, column: str) -> list[in
 
 
 def vote(drive: Drive, digest: bytes) -> None:
-    """Everybody seals and opens the same digest."""
+    """Everybody seals and opens the same digest; one publishes, the others confirm."""
     for index in range(len(drive.members)):
         assert drive.seal(index, digest).error is None
     for index in range(len(drive.members)):
         assert drive.reveal(index, digest).error is None
+    drive.pass_slots(3)
+    assert drive.tick().error is None
+    first, *_ = drive.publishers()
+    drive.must(drive.publish(first, b"https://example.org/parameters"))
+    for index in range(len(drive.members)):
+        if index != first:
+            drive.must(drive.confirm(index, 0))
     assert drive.tick().error is None
 
 

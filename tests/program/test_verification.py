@@ -7,6 +7,7 @@ import pytest
 from psyche_sdk._generated.types import CaseClosed, CommitteeDrawn, PayloadRejected
 from psyche_sdk.program_errors import Barred, NotAMember, TooEarly
 from psyche_sdk.views import CaseStage, MemberState, Phase, VerdictWord, my_audit, my_seats
+from support.program_checkpoints import confirm_all, publish_all
 from support.program_rounds import share
 from support.verifying import Verified
 
@@ -225,10 +226,13 @@ def test_who_is_ejected_has_no_role_any_more() -> None:
 
 
 def in_cooldown(overlap: int = 0) -> Verified:
-    """Cooldown, with everybody's digest agreed, while the last round is audited."""
+    """Cooldown, its digest agreed and its checkpoint confirmed, while the last round is audited."""
     world = Verified(overlap=overlap, epoch_rounds=2, cooldown_seconds=40)
     world.to_phase(Phase.COOLDOWN)
     world.vote_all(b"\x01" * 32)
+    world.store_entropy()
+    publish_all(world)
+    confirm_all(world)
     world.tick_all()
     return world
 

@@ -17,6 +17,7 @@ from psyche_sdk.program_errors import (
 from psyche_sdk.views import MemberState, Phase, StateRecord, VoteKind
 from support.actors import BOB, CAROL, DAVE, ERIN, TRIO
 from support.program import DIGEST, World, sha, world_at
+from support.program_checkpoints import end_cooldown
 
 YES, NO, THIRD = sha(b"yes"), sha(b"no"), sha(b"third")
 
@@ -60,7 +61,7 @@ def test_an_agreed_digest_ends_the_epoch_and_leaves_its_voters_ready() -> None:
     chain_hash = world.run.chain_hash
 
     world.vote_all(YES)
-    world.tick()
+    end_cooldown(world)
 
     state = agreed(world)
     assert (state.digest, state.step, state.chain_hash) == (YES, 1, chain_hash)
@@ -75,7 +76,7 @@ def test_two_of_three_agree_and_the_third_is_joined_again() -> None:
     for actor, word in zip(TRIO, (YES, YES, NO), strict=True):
         world.reveal(actor, word)
 
-    world.tick()
+    end_cooldown(world)
 
     assert agreed(world).digest == YES
     assert states(world) == [MemberState.READY, MemberState.READY, MemberState.JOINED]
@@ -87,7 +88,7 @@ def test_who_differs_has_to_come_back_by_the_agreed_digest() -> None:
         world.seal(actor, word)
     for actor, word in zip(TRIO, (YES, YES, NO), strict=True):
         world.reveal(actor, word)
-    world.tick()
+    end_cooldown(world)
 
     with pytest.raises(UnknownDigest):
         world.ready(DAVE, digest=NO)
@@ -103,7 +104,7 @@ def test_who_sealed_the_agreed_digest_need_not_open_it() -> None:
     world.reveal(BOB, YES)
     world.reveal(CAROL, YES)
 
-    world.tick()
+    end_cooldown(world)
 
     assert states(world) == [MemberState.READY] * 3
 
@@ -116,7 +117,7 @@ def test_two_of_three_that_speak_agree_when_the_time_is_up() -> None:
     world.reveal(BOB, YES)
     world.reveal(CAROL, YES)
 
-    world.tick()
+    end_cooldown(world)
 
     assert agreed(world).digest == YES
     assert states(world) == [MemberState.READY, MemberState.READY, MemberState.JOINED]

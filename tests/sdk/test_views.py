@@ -241,11 +241,28 @@ def test_a_round_s_entropy_is_stored_when_its_slot_is_past() -> None:
     assert due(run, Moment(1001, 5003), noted) is Transition.STORE_ENTROPY
 
 
-def test_cooldown_ends_in_agreement_or_in_time() -> None:
-    vote = {"kind": 2, "agreed": 1}
-    assert due(a_run(5), after(39)) is None
-    assert due(a_run(5), after(40)) is Transition.END_EPOCH
-    assert due(a_run(5, vote=vote), after(1)) is Transition.END_EPOCH
+COOLED: dict[str, Any] = {"cooldown_entropy_stored": 1, "vote": {"kind": 2, "agreed": 1}}
+
+
+def test_cooldown_ends_in_time_whatever_was_published() -> None:
+    assert due(a_run(5, cooldown_entropy_stored=1), after(39)) is None
+    assert due(a_run(5, cooldown_entropy_stored=1), after(40)) is Transition.END_EPOCH
+
+
+def test_cooldown_ends_with_an_agreement_and_a_confirmed_checkpoint() -> None:
+    published: dict[str, Any] = {"valid": 1, "publishers": [90, 0], "uri_len": [4, 0]}
+    assert due(a_run(5, **COOLED), after(1)) is None
+    # Nobody else said the agreed digest: the publication is enough.
+    run = a_run(5, **COOLED, pending_checkpoint=published)
+    assert due(run, after(1)) is Transition.END_EPOCH
+    undecided = {"cooldown_entropy_stored": 1, "pending_checkpoint": published}
+    assert due(a_run(5, **undecided), after(1)) is None
+
+
+def test_the_entropy_of_cooldown_is_stored_when_its_slot_is_past() -> None:
+    run = a_run(5, cooldown_entropy_slot=5002)
+    assert due(run, Moment(1001, 5002)) is None
+    assert due(run, Moment(1001, 5003)) is Transition.STORE_ENTROPY
 
 
 def test_nothing_is_due_while_a_run_rests() -> None:

@@ -336,6 +336,21 @@ class Drive:
         data = struct.pack("<IIH", vote.epoch, vote.round, self.slot_of(index)) + digest
         return self.member_does("reveal_state", index, data)
 
+    def publish(self, index: int, uri: bytes) -> Sent:
+        """publish_checkpoint."""
+        data = struct.pack("<IHI", self.view().epoch, self.slot_of(index), len(uri)) + uri
+        return self.member_does("publish_checkpoint", index, data)
+
+    def confirm(self, index: int, place: int) -> Sent:
+        """confirm_checkpoint."""
+        data = struct.pack("<IHB", self.view().epoch, self.slot_of(index), place)
+        return self.member_does("confirm_checkpoint", index, data)
+
+    def publishers(self) -> list[int]:
+        """The slots that were drawn to publish, in drawn order."""
+        run = self.view()
+        return list(struct.unpack("<2H", run.raw("publisher_slots")))[: run.publishers]
+
     @staticmethod
     def must(sent: Sent) -> Sent:
         """The same, if it succeeded."""

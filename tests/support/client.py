@@ -166,6 +166,7 @@ class Peers:
         self.answers: dict[tuple[Kind, bytes], list[bytes]] = {}
         self.asked: list[tuple[Kind, bytes]] = []
         self.hints: list[bytes] = []
+        self.only: list[bytes | None] = []
         self.announced: list[bytes] = []
         self.members: dict[bytes, Any] = {}
         self.alive: dict[bytes, bool] = {}
@@ -223,10 +224,12 @@ class Peers:
         *,
         timeout: float,
         max_size: int,
+        only: bytes | None = None,
     ) -> bytes:
         """As `Exchange.fetch_blob`."""
         del timeout
         self.hints.extend(hints)
+        self.only.append(only)
         return self._answer(kind, key, lambda data: len(data) <= max_size and verify(data))
 
     def _answer(self, kind: Kind, name: bytes, right: Callable[[bytes], bool]) -> bytes:

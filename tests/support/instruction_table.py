@@ -18,6 +18,7 @@ from psyche_sdk.views import Phase
 from support.actors import ALICE, BOB, CAROL, DAVE, ERIN, FAUCET, MALLORY, OLIVIA, TRIO, Actor
 from support.program import World, config, sha, world_at
 from support.program_chain import Sent
+from support.program_checkpoints import confirm_args, publish, publish_args
 from support.verifying import auditing, bobs_opening, bobs_seal, bobs_verdict, judging, opening
 
 IDL: dict[str, Any] = json.loads(
@@ -208,6 +209,22 @@ def revealing() -> World:
     return world
 
 
+def publishable() -> World:
+    """Everybody said the same, and half of Cooldown went by: each of them may publish."""
+    world = voting()
+    world.vote_all(DIGEST_AFTER)
+    world.pass_seconds(world.config.cooldown_seconds // 2)
+    world.tick()
+    return world
+
+
+def confirmable() -> World:
+    """Carol published."""
+    world = publishable()
+    publish(world, CAROL)
+    return world
+
+
 def enterable() -> World:
     """Warmup, with the entropy due."""
     world = world_at(Phase.WARMUP)
@@ -280,6 +297,10 @@ def _rates_args(_: World) -> build.SetRatesArgs:
     )
 
 
+def _checkpoint_args(_: World) -> build.SetCheckpointArgs:
+    return build.SetCheckpointArgs(digest=DIGEST_AFTER, uri="")
+
+
 def proposed() -> World:
     """A run of alice's whose next owner shall be erin."""
     world = paused()
@@ -346,6 +367,7 @@ CALLS = (
         free=RUN,
     ),
     Call("set_payee", _training, BOB, _payee_args, free=frozenset({"participant"})),
+    Call("set_checkpoint", paused, ALICE, _checkpoint_args, frozenset({P.PAUSED})),
     Call("resume", paused, ALICE, phases=frozenset({P.PAUSED})),
     Call("pause", _training, ALICE, phases=EVERY_PHASE - {P.PAUSED}),
     Call("abort", hanging, ALICE, phases=RUNNING),
@@ -382,4 +404,18 @@ CALLS = (
     Call("verdict", auditing, BOB, bobs_verdict, VERIFIED),
     Call("seal_verdict", judging, BOB, bobs_seal, VERIFIED),
     Call("open_verdict", opening, BOB, bobs_opening, VERIFIED),
+    Call(
+        "publish_checkpoint",
+        publishable,
+        BOB,
+        lambda w: publish_args(w, BOB),
+        frozenset({P.COOLDOWN}),
+    ),
+    Call(
+        "confirm_checkpoint",
+        confirmable,
+        BOB,
+        lambda w: confirm_args(w, BOB),
+        frozenset({P.COOLDOWN}),
+    ),
 )

@@ -73,6 +73,11 @@ class Knowing(RuleBasedStateMachine):
         change = getattr(owner, name)
         self.pair.act(name, signer, None, change, bytes(signer.wallet), self.pair.now)
 
+    def checkpoint_key(self, actor: Actor, wrong: int) -> dict[str, int]:
+        """Epoch and slot, one of them wrong if `wrong` says so."""
+        here = self.here(actor, {2: 0}.get(wrong, wrong))
+        return {"epoch": here.epoch, "slot": here.slot}
+
     def vote_key(self, wrong: int) -> tuple[int, int]:
         """(epoch, round) of the vote, wrong if `wrong` says so."""
         vote = self.state.vote

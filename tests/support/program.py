@@ -14,6 +14,7 @@ from psyche_sdk.program_errors import TooEarly
 from psyche_sdk.views import MemberState, Phase, committed
 from support.actors import ALICE, FAUCET, TRIO, Actor
 from support.program_chain import Chain, Sent
+from support.program_checkpoints import end_cooldown
 from support.program_config import config, sha
 
 __all__ = ["DIGEST", "World", "config", "sha", "world_at"]
@@ -314,7 +315,7 @@ class World(Chain):
             case Phase.COOLDOWN:
                 if run.vote is None or not run.vote.agreed:
                     self.vote_all(sha(b"epoch", bytes([run.epoch])))
-                self.tick()
+                end_cooldown(self)
             case Phase.FINISHED:
                 raise AssertionError("the run is finished")
 

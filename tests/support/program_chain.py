@@ -180,7 +180,7 @@ class Chain:
                 | "set_join_authority"
             ):
                 return {"authority": me, "run": self.run_key}
-            case "resume" | "pause" | "abort":
+            case "resume" | "pause" | "abort" | "set_checkpoint":
                 return {"authority": me, **trio}
             case "close_run":
                 return {"authority": me, "rent_payer": ALICE.wallet, **trio}

@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from psyche_client.cli import data, doctor, local, model, owner, passes, rewards, wallet
+from psyche_client.cli import (
+    checkpoint,
+    data,
+    doctor,
+    local,
+    model,
+    owner,
+    passes,
+    rewards,
+    wallet,
+)
 from psyche_client.cli import run as runs
 from psyche_client.cli.errors import Code, show
 
@@ -37,6 +47,7 @@ app.command("join")(local.join)
 runs.app.command("rates")(owner.rates)
 runs.app.command("authority")(owner.authority)
 runs.app.command("join-authority")(owner.join_authority)
+runs.app.add_typer(checkpoint.app, name="checkpoint")
 app.add_typer(runs.app, name="run")
 app.add_typer(passes.app, name="pass")
 app.add_typer(rewards.app, name="rewards")

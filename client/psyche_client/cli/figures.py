@@ -45,6 +45,9 @@ def chain_facts(state: State) -> list[tuple[str, str]]:
     ]
     if chain.get("lamports_rent"):
         facts.append(("rent, comes back", sol(chain["lamports_rent"])))
+    kept = state.get("checkpoint")
+    if kept:
+        facts.append(("checkpoint", f"step {kept['step']}, {kept['confirmations']} confirmed it"))
     units = chain.get("compute_units", {})
     for name in sorted(units, key=_unit_order)[:UNIT_LINES]:
         facts.append((name, f"{units[name]:,} units"))

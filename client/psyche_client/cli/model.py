@@ -96,6 +96,20 @@ def export(
     say(f"wrote {out}: open it with transformers' AutoModelForCausalLM.from_pretrained")
 
 
+@app.command()
+def restamp(
+    checkpoint: Weights,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Where the new checkpoint goes.")],
+    *,
+    step: Annotated[int, typer.Option(min=0, max=2**40, help="The step that it trains next.")],
+) -> None:
+    """Write a checkpoint as one of another step, and print the digest that it has there."""
+    from psyche_client.model.checkpoint import load, save  # noqa: PLC0415 - a page of help is light
+
+    found = load(checkpoint)
+    put(save(out, found.parameters, step=step, chain_hash=found.chain_hash).hex())
+
+
 def _document(path: Path) -> ModelDocument:
     from psyche_client.model.document import ModelDocument  # noqa: PLC0415 - a page of help is light
 

@@ -94,7 +94,7 @@ def show(run: RunName, *, url: Url = None, json: Json = False) -> None:
             return
         for name, value in facts.items():
             for inner, item in (value if isinstance(value, dict) else {"": value}).items():
-                put(f"{'.'.join(filter(None, (name, inner))):<24} {'-' if item is None else item}")
+                put(f"{'.'.join(filter(None, (name, inner))):<24} {_shown(item)}")
         for member in members:
             put("  ".join(f"{name} {value}" for name, value in member.items()))
 
@@ -196,6 +196,12 @@ def _act(
         say(f"{coordinator.address} {done}")
 
     with_run(run, work, url=url, wallet=wallet_path(wallet))
+
+
+def _shown(item: object) -> object:
+    if isinstance(item, list):
+        return " ".join(map(str, item))
+    return "-" if item is None else item
 
 
 async def _refuse_existing(coordinator: Coordinator, name: str) -> None:

@@ -10,7 +10,7 @@ from psyche_client.cli.state import State, new_state
 
 if TYPE_CHECKING:
     from psyche_sdk.coordinator import Snapshot
-    from psyche_sdk.views import RoundRecord, Run
+    from psyche_sdk.views import Checkpoint, RoundRecord, Run
 
 TIMED = ("warmup", "train", "witness", "cooldown")
 """Phases that end by the clock at the latest."""
@@ -51,8 +51,20 @@ def run_facts(data: bytes, address: str = "") -> dict[str, Any]:
         },
         "chain_hash": run.chain_hash.hex(),
         "agreed_digest": run.agreed.digest.hex() if run.agreed else None,
+        "checkpoint": checkpoint_facts(run.checkpoints[-1]) if run.checkpoints else None,
         "model_hash": run.model_hash.hex(),
         "model_uri": run.model_uri,
+    }
+
+
+def checkpoint_facts(kept: Checkpoint) -> dict[str, Any]:
+    """What there is to say of a checkpoint that the run keeps."""
+    return {
+        "epoch": kept.epoch,
+        "step": kept.step,
+        "digest": kept.digest.hex(),
+        "confirmations": kept.confirmations,
+        "uris": [one.uri for one in kept.publications],
     }
 
 
@@ -98,6 +110,7 @@ def state_of(snapshot: Snapshot, before: State | None = None) -> State:
     state = before or new_state(run.run_id, run.config.total_steps)
     words = phase_words(run)
     state.update(phase=words, epoch=run.epoch, round=run.round, step=run.step)
+    state["checkpoint"] = checkpoint_facts(run.checkpoints[-1]) if run.checkpoints else None
     state["deadline"] = run.phase_deadline if words in TIMED else None
     record = views.record_of(records, run.epoch, run.round)
     state["members"] = []

@@ -3,6 +3,7 @@
 A state is a dict with these keys (all optional; the view leaves out what is not there):
 
     run, phase, deadline (unix seconds), epoch, round, step, total_steps, seconds (since the start)
+    checkpoint   {epoch, step, digest, confirmations, uris}: the newest that the run keeps, or None
     members      list of {slot, name, role, state, misses, tokens_per_second, note}
     losses       list of [step, loss], one a round that was applied
     validation   list of [step, loss]
@@ -22,6 +23,7 @@ State = dict[str, Any]
 
 LOG_LINES = 5
 ENDED = ("stopped", "killed")
+CHECKPOINT = ("epoch", "step", "digest", "confirmations", "uris")
 SUMS = {"training_seconds": "seconds", "waiting_seconds": "seconds"}
 
 
@@ -191,6 +193,14 @@ def _see_ended(state: State, entry: dict[str, Any], mine: Mapping[str, Any] | No
         note(state, f"{entry['name']} was dropped: others train its sequences")
 
 
+def _kept(state: State, client: str, event: Mapping[str, Any]) -> None:
+    del client
+    kept = {name: event.get(name) for name in CHECKPOINT}
+    if kept != state.get("checkpoint"):
+        state["checkpoint"] = kept
+        note(state, f"a checkpoint of step {kept['step']} is confirmed")
+
+
 def _resync(state: State, client: str, event: Mapping[str, Any]) -> None:
     member(state, client)["state"] = "catching up"
     note(state, f"{client} catches up from round {event.get('round', '?')}")
@@ -222,6 +232,7 @@ HANDLERS = {
     "chain": _chain,
     "peers": _peers,
     "members": _members,
+    "kept": _kept,
     "resync": _resync,
     "error": _error,
     "stop": _stop,

@@ -130,6 +130,8 @@ def plain_line(state: State, *, now: float) -> str:
         parts[2] += f" ({left} s left)"
     if losses:
         parts.append(f"loss {losses[-1][1]:.3f}")
+    if state.get("checkpoint"):
+        parts.append(f"checkpoint of step {state['checkpoint']['step']}")
     if state.get("payloads"):
         parts.append(f"{count_bytes(state['payload_bytes'] / state['payloads'])} a payload")
     return "  ".join(parts)

@@ -33,7 +33,10 @@ Verify = Callable[[bytes], bool]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to fetch, and how to know it: `size` if it is known, else at most `max_size`."""
+    """What to fetch, and how to know it: `size` if it is known, else at most `max_size`.
+
+    `only` is the one node that is asked; None: anyone.
+    """
 
     kind: Kind
     key: bytes
@@ -41,6 +44,7 @@ class Wanted:
     max_size: int
     size: int | None = None
     hints: tuple[bytes, ...] = ()
+    only: bytes | None = None
 
     def name(self) -> str:
         """For messages: kind and start of the key."""
@@ -110,6 +114,8 @@ class Hunt:
     def _choose(self) -> tuple[bytes | None, float]:
         """The peer to ask now; or None and how long to wait for a change, seconds."""
         now, mesh = self.mesh.now(), self.mesh
+        if self.wanted.only is not None:
+            return self._choose_only(self.wanted.only, now)
         holders = {n for n, link in mesh.links.items() if self.wanted.key in link.announced}
         hinted = {n for n in self.wanted.hints if n in mesh.links} - holders
         tiers = [holders, hinted]
@@ -123,6 +129,12 @@ class Hunt:
         waits = [self._peer(n).not_before - now for tier in tiers for n in tier]
         soonest = min((w for w in waits if w > 0.0), default=_SOON_SECONDS)
         return None, min(soonest, _SOON_SECONDS)
+
+    def _choose_only(self, node: bytes, now: float) -> tuple[bytes | None, float]:
+        link = self.mesh.links.get(node)
+        if link is None or not self._ready(node, now, announced=self.wanted.key in link.announced):
+            return None, _SOON_SECONDS
+        return node, 0.0
 
     def _ready(self, node: bytes, now: float, *, announced: bool) -> bool:
         if self.mesh.board.in_flight(node) >= self.mesh.settings.downloads_per_peer:

@@ -144,14 +144,16 @@ class Exchange:
         *,
         timeout: float,
         max_size: int,
+        only: bytes | None = None,
     ) -> bytes:
         """A manifest, piece or history record that `verify` accepts, within `timeout` seconds.
 
         `verify(bytes)` returns whether they are right (a ValueError counts as no; for more
         than 1 MiB it runs in a thread). A peer that sent others is banned for a while.
         FetchFailed at the deadline. Fetch pieces concurrently: peers share the work.
+        With `only` no other node than this one is asked.
         """
-        wanted = Wanted(kind, key, verify, max_size, None, unique(hints))
+        wanted = Wanted(kind, key, verify, max_size, None, unique(hints), only)
         return await self._hunt(wanted).run(timeout)
 
     def peers(self) -> list[PeerStatus]:

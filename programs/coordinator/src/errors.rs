@@ -349,6 +349,34 @@ pub enum CoordinatorError {
     #[msg("The run's account would hold less than its rent and the bonds on its roster")]
     // 6109
     InvariantBonds,
+    /// The digest of this epoch's parameters is not agreed yet.
+    #[msg("The digest of this epoch's parameters is not agreed yet")] // 6110
+    CheckpointNotAgreed,
+    /// The member did not say the agreed digest in the vote.
+    #[msg("The member did not say the agreed digest in the vote")] // 6111
+    DigestNotSaid,
+    /// The member was not drawn to publish; others may once half of Cooldown went by.
+    #[msg("The member was not drawn to publish; others may once half of Cooldown went by")]
+    // 6112
+    NotAPublisher,
+    /// The URI is not 1 to 96 printable ASCII characters without a space.
+    #[msg("The URI is not 1 to 96 printable ASCII characters without a space")] // 6113
+    UriInvalid,
+    /// The member published another URI in this epoch already.
+    #[msg("The member published another URI in this epoch already")] // 6114
+    PublicationDiffers,
+    /// Two URIs are published in this epoch already.
+    #[msg("Two URIs are published in this epoch already")] // 6115
+    PublicationsFull,
+    /// No URI is published in this place.
+    #[msg("No URI is published in this place")] // 6116
+    NothingPublished,
+    /// A member cannot confirm the URI that it published itself.
+    #[msg("A member cannot confirm the URI that it published itself")] // 6117
+    OwnPublication,
+    /// The digest is zero.
+    #[msg("The digest is zero")] // 6118
+    DigestZero,
 }
 
 impl From<ConfigError> for CoordinatorError {

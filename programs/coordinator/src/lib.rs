@@ -118,6 +118,13 @@ pub mod coordinator {
         instructions::revoke_pass::revoke_pass(&ctx)
     }
 
+    /// Sets the parameters from which a paused run goes on: a new chain hash begins with them.
+    ///
+    /// Authority: the run's. Errors: `WrongPhase`, `DigestZero`, `UriInvalid`.
+    pub fn set_checkpoint(ctx: Context<OwnerAccounts>, args: SetCheckpointArgs) -> Result<()> {
+        instructions::set_checkpoint::set_checkpoint(&ctx, &args)
+    }
+
     /// Lets a paused run wait for members; Finished at once if all its steps were trained.
     ///
     /// Authority: the run's. Errors: `WrongPhase`, `RunIncomplete`.
@@ -299,5 +306,29 @@ pub mod coordinator {
     /// `VerdictNotOpen`, `VerdictClosed`.
     pub fn open_verdict(ctx: Context<MemberAccounts>, args: OpenVerdictArgs) -> Result<()> {
         instructions::open_verdict::open_verdict(&ctx, &args)
+    }
+
+    /// Publishes where the agreed parameters of the epoch lie; the same again changes nothing.
+    ///
+    /// Authority: a drawn publisher, from half of Cooldown on any member, that said the agreed
+    /// digest. Errors: `WrongPhase`, `WrongRound`, `NotYourSlot`, `CheckpointNotAgreed`,
+    /// `DigestNotSaid`, `UriInvalid`, `NotAPublisher`, `PublicationDiffers`, `PublicationsFull`.
+    pub fn publish_checkpoint(
+        ctx: Context<MemberAccounts>,
+        args: PublishCheckpointArgs,
+    ) -> Result<()> {
+        instructions::publish_checkpoint::publish_checkpoint(&ctx, &args)
+    }
+
+    /// Says that manifest and drawn piece were fetched from a publisher and are right.
+    ///
+    /// Authority: another member that said the agreed digest. Errors: `WrongPhase`, `WrongRound`,
+    /// `NotYourSlot`, `CheckpointNotAgreed`, `DigestNotSaid`, `NothingPublished`,
+    /// `OwnPublication`.
+    pub fn confirm_checkpoint(
+        ctx: Context<MemberAccounts>,
+        args: ConfirmCheckpointArgs,
+    ) -> Result<()> {
+        instructions::confirm_checkpoint::confirm_checkpoint(&ctx, &args)
     }
 }

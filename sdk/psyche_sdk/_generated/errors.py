@@ -21,6 +21,7 @@ __all__ = [
     "BitNotCommitted",
     "BondAboveLimit",
     "BondsRemain",
+    "CheckpointNotAgreed",
     "ClockBackwards",
     "CommitmentDiffers",
     "CommitmentZero",
@@ -63,6 +64,8 @@ __all__ = [
     "ConfigWitnessCount",
     "ConfigWitnessSeconds",
     "DataInUse",
+    "DigestNotSaid",
+    "DigestZero",
     "EntropyNotStored",
     "IndexOutOfRange",
     "InvariantBonds",
@@ -77,14 +80,17 @@ __all__ = [
     "NoVote",
     "NodeKeyZero",
     "NotAMember",
+    "NotAPublisher",
     "NotATrainer",
     "NotAVerifier",
     "NotAWitness",
     "NotTheHolder",
     "NotYourSlot",
+    "NothingPublished",
     "NothingToAttest",
     "NothingToCollect",
     "Overflow",
+    "OwnPublication",
     "PassExpired",
     "PassExpiryPast",
     "PauseAlreadyRequested",
@@ -92,6 +98,8 @@ __all__ = [
     "PayeeZero",
     "PayloadTooLarge",
     "PointsRemain",
+    "PublicationDiffers",
+    "PublicationsFull",
     "RunIdInvalid",
     "RunIncomplete",
     "ScoreOutOfRange",
@@ -105,6 +113,7 @@ __all__ = [
     "UnknownChainHash",
     "UnknownDigest",
     "UnknownSlot",
+    "UriInvalid",
     "VerdictClosed",
     "VerdictDiffers",
     "VerdictMismatch",
@@ -1007,6 +1016,78 @@ class InvariantBonds(_Base):
     message = "The run's account would hold less than its rent and the bonds on its roster"
 
 
+class CheckpointNotAgreed(_Base):
+    """The digest of this epoch's parameters is not agreed yet."""
+
+    code = 6110
+    name = "CheckpointNotAgreed"
+    message = "The digest of this epoch's parameters is not agreed yet"
+
+
+class DigestNotSaid(_Base):
+    """The member did not say the agreed digest in the vote."""
+
+    code = 6111
+    name = "DigestNotSaid"
+    message = "The member did not say the agreed digest in the vote"
+
+
+class NotAPublisher(_Base):
+    """The member was not drawn to publish; others may once half of Cooldown went by."""
+
+    code = 6112
+    name = "NotAPublisher"
+    message = "The member was not drawn to publish; others may once half of Cooldown went by"
+
+
+class UriInvalid(_Base):
+    """The URI is not 1 to 96 printable ASCII characters without a space."""
+
+    code = 6113
+    name = "UriInvalid"
+    message = "The URI is not 1 to 96 printable ASCII characters without a space"
+
+
+class PublicationDiffers(_Base):
+    """The member published another URI in this epoch already."""
+
+    code = 6114
+    name = "PublicationDiffers"
+    message = "The member published another URI in this epoch already"
+
+
+class PublicationsFull(_Base):
+    """Two URIs are published in this epoch already."""
+
+    code = 6115
+    name = "PublicationsFull"
+    message = "Two URIs are published in this epoch already"
+
+
+class NothingPublished(_Base):
+    """No URI is published in this place."""
+
+    code = 6116
+    name = "NothingPublished"
+    message = "No URI is published in this place"
+
+
+class OwnPublication(_Base):
+    """A member cannot confirm the URI that it published itself."""
+
+    code = 6117
+    name = "OwnPublication"
+    message = "A member cannot confirm the URI that it published itself"
+
+
+class DigestZero(_Base):
+    """The digest is zero."""
+
+    code = 6118
+    name = "DigestZero"
+    message = "The digest is zero"
+
+
 #: Code -> (name, message).
 ERRORS: Final[dict[int, tuple[str, str]]] = {
     6000: ("Unauthorized", "The signer may not do this to this run"),
@@ -1158,6 +1239,18 @@ ERRORS: Final[dict[int, tuple[str, str]]] = {
         "InvariantBonds",
         "The run's account would hold less than its rent and the bonds on its roster",
     ),
+    6110: ("CheckpointNotAgreed", "The digest of this epoch's parameters is not agreed yet"),
+    6111: ("DigestNotSaid", "The member did not say the agreed digest in the vote"),
+    6112: (
+        "NotAPublisher",
+        "The member was not drawn to publish; others may once half of Cooldown went by",
+    ),
+    6113: ("UriInvalid", "The URI is not 1 to 96 printable ASCII characters without a space"),
+    6114: ("PublicationDiffers", "The member published another URI in this epoch already"),
+    6115: ("PublicationsFull", "Two URIs are published in this epoch already"),
+    6116: ("NothingPublished", "No URI is published in this place"),
+    6117: ("OwnPublication", "A member cannot confirm the URI that it published itself"),
+    6118: ("DigestZero", "The digest is zero"),
 }
 
 #: Code -> class.
@@ -1272,4 +1365,13 @@ BY_CODE: Final[dict[int, type[_Base]]] = {
     6107: PayeeCannotTake,
     6108: NotTheHolder,
     6109: InvariantBonds,
+    6110: CheckpointNotAgreed,
+    6111: DigestNotSaid,
+    6112: NotAPublisher,
+    6113: UriInvalid,
+    6114: PublicationDiffers,
+    6115: PublicationsFull,
+    6116: NothingPublished,
+    6117: OwnPublication,
+    6118: DigestZero,
 }

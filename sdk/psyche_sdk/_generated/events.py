@@ -19,6 +19,10 @@ Event: TypeAlias = (
     | _t.AuthorityChanged
     | _t.AuthorityProposed
     | _t.CaseClosed
+    | _t.CheckpointConfirmed
+    | _t.CheckpointKept
+    | _t.CheckpointPublished
+    | _t.CheckpointSet
     | _t.Collected
     | _t.CommitteeDrawn
     | _t.CommitteeMissed
@@ -39,6 +43,7 @@ Event: TypeAlias = (
     | _t.PayloadRejected
     | _t.PhaseChanged
     | _t.PointsCredited
+    | _t.PublishersDrawn
     | _t.RatesChanged
     | _t.RatesProposed
     | _t.RoundSettled
@@ -58,6 +63,10 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"\x1f\x13\xae\x98\x04R\xd7\xe2": _t.AUTHORITY_CHANGED_CODEC,
     b"\xf4u^p5\x97#Y": _t.AUTHORITY_PROPOSED_CODEC,
     b"\x9b!\xbe\xfe\xfe7\xb8u": _t.CASE_CLOSED_CODEC,
+    b"0r\xd0\xdf\x14\xa0\xc9\x9d": _t.CHECKPOINT_CONFIRMED_CODEC,
+    b"n\x19\xb2\x1fU [\x16": _t.CHECKPOINT_KEPT_CODEC,
+    b"[I\x0b\xbdx\xa4\xfa4": _t.CHECKPOINT_PUBLISHED_CODEC,
+    b"E\xd4\x08\xd0\x15\xe5h'": _t.CHECKPOINT_SET_CODEC,
     b"Cm\x8a\xa7\xa8\xef\x02\xcf": _t.COLLECTED_CODEC,
     b"L\xb7\xf7\xe5\x9df\xca\xc2": _t.COMMITTEE_DRAWN_CODEC,
     b"\xd0L\x17\xb6\x02\xe7}\x81": _t.COMMITTEE_MISSED_CODEC,
@@ -78,6 +87,7 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"\x8c\x98,\xa1Q\xb7\x18\xd0": _t.PAYLOAD_REJECTED_CODEC,
     b"\xb2\xc9C\xde\xd0$\xd5\xdb": _t.PHASE_CHANGED_CODEC,
     b"%^\x05\xc7\\\xabq\x96": _t.POINTS_CREDITED_CODEC,
+    b"\x1b\xd0\xb61\xa2\xa7.E": _t.PUBLISHERS_DRAWN_CODEC,
     b"\x81V\xc8\xa7*\xdf\x96b": _t.RATES_CHANGED_CODEC,
     b"xO\xde\xac\xf6\x01\xcd\x7f": _t.RATES_PROPOSED_CODEC,
     b"\xf9\xe1B6\x9d\xc8\xea\xde": _t.ROUND_SETTLED_CODEC,

@@ -25,6 +25,7 @@ CLOSE_PARTICIPANT_DISCRIMINATOR: Final = b"\xc0\xa2\\\x05\x94\xbf\xcf\x97"
 CLOSE_RUN_DISCRIMINATOR: Final = b"\x1f=\x82LJ\x93\xab\xcc"
 COLLECT_DISCRIMINATOR: Final = b"\xd0/\xc2\x9b\x11bR\xec"
 COMMIT_DISCRIMINATOR: Final = b"\xdf\x8c\x8e\xa5\xe5\xd0\x9cJ"
+CONFIRM_CHECKPOINT_DISCRIMINATOR: Final = b"\xa6\x86\xb5\xcb\xbdX\xb7\xa0"
 CREATE_RUN_DISCRIMINATOR: Final = b"\xc3\xf1\xf5\x8bem\xd1\xed"
 ISSUE_PASS_DISCRIMINATOR: Final = b"\xfa65\xe4\xc9tG\xe0"
 JOIN_DISCRIMINATOR: Final = b"\xce7\x02jq\xdc\x11\xa3"
@@ -33,12 +34,14 @@ MIGRATE_DISCRIMINATOR: Final = b"\x9b\xea\xe7\x92\xec\x9e\xa2\x1e"
 MIGRATE_PARTICIPANT_DISCRIMINATOR: Final = b"\xb8\x91\xb2p\xbe\xe9\x9e\x00"
 OPEN_VERDICT_DISCRIMINATOR: Final = b"\x81J\x8d\x17}'\xf0\xda"
 PAUSE_DISCRIMINATOR: Final = b"\xd3\x16\xdd\xfbJy\xc1/"
+PUBLISH_CHECKPOINT_DISCRIMINATOR: Final = b"h\xe2\ru\xca\xe6\xf2\xc9"
 READY_DISCRIMINATOR: Final = b"\x15u<I`y\xd1K"
 RESUME_DISCRIMINATOR: Final = b"\x01\xa63\xaa\x7f \x8d\xce"
 REVEAL_STATE_DISCRIMINATOR: Final = b"\x87\x19m\xa7\xd5\xaa-\x9a"
 REVOKE_PASS_DISCRIMINATOR: Final = b"\x08\xce\x88d\xb2\xdb\xa8\xfc"
 SEAL_VERDICT_DISCRIMINATOR: Final = b"'\x1d\x80\xdf\xc8\xe4f\xdb"
 SET_AUTHORITY_DISCRIMINATOR: Final = b"\x85\xfa%\x15n\xa3\x1ay"
+SET_CHECKPOINT_DISCRIMINATOR: Final = b"\xc7O\xee\x87\xdf&hP"
 SET_ENDPOINT_DISCRIMINATOR: Final = b"\xfc\xcdkv-|k>"
 SET_JOIN_AUTHORITY_DISCRIMINATOR: Final = b"\x05\xd9\xa3\xf0\x8d\xfe\x92\xd4"
 SET_PAYEE_DISCRIMINATOR: Final = b"c\xd72,\xef#\xffY"
@@ -62,6 +65,7 @@ NAMES: Final[dict[bytes, str]] = {
     CLOSE_RUN_DISCRIMINATOR: "close_run",
     COLLECT_DISCRIMINATOR: "collect",
     COMMIT_DISCRIMINATOR: "commit",
+    CONFIRM_CHECKPOINT_DISCRIMINATOR: "confirm_checkpoint",
     CREATE_RUN_DISCRIMINATOR: "create_run",
     ISSUE_PASS_DISCRIMINATOR: "issue_pass",
     JOIN_DISCRIMINATOR: "join",
@@ -70,12 +74,14 @@ NAMES: Final[dict[bytes, str]] = {
     MIGRATE_PARTICIPANT_DISCRIMINATOR: "migrate_participant",
     OPEN_VERDICT_DISCRIMINATOR: "open_verdict",
     PAUSE_DISCRIMINATOR: "pause",
+    PUBLISH_CHECKPOINT_DISCRIMINATOR: "publish_checkpoint",
     READY_DISCRIMINATOR: "ready",
     RESUME_DISCRIMINATOR: "resume",
     REVEAL_STATE_DISCRIMINATOR: "reveal_state",
     REVOKE_PASS_DISCRIMINATOR: "revoke_pass",
     SEAL_VERDICT_DISCRIMINATOR: "seal_verdict",
     SET_AUTHORITY_DISCRIMINATOR: "set_authority",
+    SET_CHECKPOINT_DISCRIMINATOR: "set_checkpoint",
     SET_ENDPOINT_DISCRIMINATOR: "set_endpoint",
     SET_JOIN_AUTHORITY_DISCRIMINATOR: "set_join_authority",
     SET_PAYEE_DISCRIMINATOR: "set_payee",
@@ -402,6 +408,36 @@ def commit(
     return Instruction(program_id, data, metas)
 
 
+def confirm_checkpoint(
+    *,
+    wallet: Pubkey,
+    run: Pubkey,
+    roster: Pubkey,
+    rounds: Pubkey,
+    args: _t.ConfirmCheckpointArgs,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Says that manifest and drawn piece were fetched from a publisher and are right.
+
+    Authority: another member that said the agreed digest. Errors: `WrongPhase`, `WrongRound`,
+    `NotYourSlot`, `CheckpointNotAgreed`, `DigestNotSaid`, `NothingPublished`, `OwnPublication`.
+    """
+    metas = [
+        AccountMeta(wallet, is_signer=True, is_writable=False),
+        AccountMeta(run, is_signer=False, is_writable=True),
+        AccountMeta(roster, is_signer=False, is_writable=True),
+        AccountMeta(rounds, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "confirm_checkpoint",
+        CONFIRM_CHECKPOINT_DISCRIMINATOR,
+        ("args", _t.CONFIRM_CHECKPOINT_ARGS_CODEC, args),
+    )
+    return Instruction(program_id, data, metas)
+
+
 def create_run(
     *,
     payer: Pubkey,
@@ -658,6 +694,37 @@ def pause(
     return Instruction(program_id, data, metas)
 
 
+def publish_checkpoint(
+    *,
+    wallet: Pubkey,
+    run: Pubkey,
+    roster: Pubkey,
+    rounds: Pubkey,
+    args: _t.PublishCheckpointArgs,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Publishes where the agreed parameters of the epoch lie; the same again changes nothing.
+
+    Authority: a drawn publisher, from half of Cooldown on any member, that said the agreed
+    digest. Errors: `WrongPhase`, `WrongRound`, `NotYourSlot`, `CheckpointNotAgreed`,
+    `DigestNotSaid`, `UriInvalid`, `NotAPublisher`, `PublicationDiffers`, `PublicationsFull`.
+    """
+    metas = [
+        AccountMeta(wallet, is_signer=True, is_writable=False),
+        AccountMeta(run, is_signer=False, is_writable=True),
+        AccountMeta(roster, is_signer=False, is_writable=True),
+        AccountMeta(rounds, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "publish_checkpoint",
+        PUBLISH_CHECKPOINT_DISCRIMINATOR,
+        ("args", _t.PUBLISH_CHECKPOINT_ARGS_CODEC, args),
+    )
+    return Instruction(program_id, data, metas)
+
+
 def ready(
     *,
     wallet: Pubkey,
@@ -826,6 +893,35 @@ def set_authority(
         "set_authority",
         SET_AUTHORITY_DISCRIMINATOR,
         ("args", _t.SET_AUTHORITY_ARGS_CODEC, args),
+    )
+    return Instruction(program_id, data, metas)
+
+
+def set_checkpoint(
+    *,
+    authority: Pubkey,
+    run: Pubkey,
+    roster: Pubkey,
+    rounds: Pubkey,
+    args: _t.SetCheckpointArgs,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Sets the parameters from which a paused run goes on: a new chain hash begins with them.
+
+    Authority: the run's. Errors: `WrongPhase`, `DigestZero`, `UriInvalid`.
+    """
+    metas = [
+        AccountMeta(authority, is_signer=True, is_writable=False),
+        AccountMeta(run, is_signer=False, is_writable=True),
+        AccountMeta(roster, is_signer=False, is_writable=True),
+        AccountMeta(rounds, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "set_checkpoint",
+        SET_CHECKPOINT_DISCRIMINATOR,
+        ("args", _t.SET_CHECKPOINT_ARGS_CODEC, args),
     )
     return Instruction(program_id, data, metas)
 

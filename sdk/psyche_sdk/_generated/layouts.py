@@ -29,7 +29,7 @@ def _record(data: bytes, dtype: np.dtype[np.void], discriminator: bytes) -> np.v
     return record
 
 
-#: Where the parameters of a confirmed checkpoint lie.
+#: Where the parameters of a checkpoint lie.
 CHECKPOINT: Final = _sized(
     np.dtype(
         [
@@ -43,13 +43,13 @@ CHECKPOINT: Final = _sized(
             ("round", "<u4"),
             #: Their digest.
             ("digest", "u1", (32,)),
-            #: Member ids of the publishers.
+            #: Member ids of the publishers, one a URI; 0: none, or the owner.
             ("publishers", "<u4", (2,)),
-            #: Member ids of those that confirmed.
+            #: Member ids of those that confirmed: two places for the first URI, two for the second.
             ("confirmed_by", "<u4", (4,)),
             #: Bytes of each URI.
             ("uri_len", "u1", (2,)),
-            #: Number of confirmations.
+            #: Number of confirmations of both.
             ("confirmations", "u1"),
             #: 1: holds something.
             ("valid", "u1"),
@@ -681,7 +681,7 @@ RUN: Final = _sized(
             ("vote", STATE_VOTE),
             #: The last two confirmed checkpoints, the newer one second.
             ("checkpoints", CHECKPOINT, (2,)),
-            #: A checkpoint that waits for confirmation.
+            #: Cooldown: what was published in it so far.
             ("pending_checkpoint", CHECKPOINT),
             #: Members with a lower id joined before the last Warmup began.
             ("warmup_member_id", "<u4"),
@@ -691,8 +691,23 @@ RUN: Final = _sized(
             ("bonds_lamports", "<u8"),
             #: Lamports of forfeited bonds; they lie here until the run is closed.
             ("forfeited_lamports", "<u8"),
+            #: Cooldown: the chain slot whose hash draws who publishes; 0: there was no Cooldown
+            #: yet.
+            ("cooldown_entropy_slot", "<u8"),
+            #: That hash.
+            ("cooldown_entropy", "u1", (32,)),
+            #: Member ids of those drawn to publish a checkpoint, in drawn order.
+            ("publisher_member_ids", "<u4", (2,)),
+            #: Their slots.
+            ("publisher_slots", "<u2", (2,)),
+            #: How many were drawn.
+            ("publishers", "u1"),
+            #: 1: the hash is stored, and publishers are drawn.
+            ("cooldown_entropy_stored", "u1"),
+            #: Zero.
+            ("padding3", "u1", (2,)),
             #: For later versions; zero.
-            ("reserved", "u1", (232,)),
+            ("reserved", "u1", (176,)),
         ]
     ),
     3152,

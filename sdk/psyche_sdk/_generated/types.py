@@ -195,6 +195,146 @@ CASE_CLOSED_CODEC: Final[_b.Codec[CaseClosed]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointConfirmed:
+    """A member confirmed that what was published can be fetched."""
+
+    #: The run.
+    run: Pubkey
+    #: Epoch.
+    epoch: int
+    #: 0 or 1: the URI's place.
+    place: int
+    #: Slot of who confirmed.
+    slot: int
+    #: Its member id.
+    member_id: int
+    #: Confirmations of this URI before.
+    confirmations_before: int
+    #: Confirmations of this URI after.
+    confirmations_after: int
+
+
+CHECKPOINT_CONFIRMED_CODEC: Final[_b.Codec[CheckpointConfirmed]] = _b.struct(
+    CheckpointConfirmed,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("place", _b.U8),
+    ("slot", _b.U16),
+    ("member_id", _b.U32),
+    ("confirmations_before", _b.U8),
+    ("confirmations_after", _b.U8),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointKept:
+    """A confirmed checkpoint is the newest that the run keeps."""
+
+    #: The run.
+    run: Pubkey
+    #: Epoch.
+    epoch: int
+    #: Step of the newest checkpoint before; 0 if there was none.
+    step_before: int
+    #: Step of this one.
+    step_after: int
+    #: Digest of the newest checkpoint before; zero if there was none.
+    digest_before: bytes
+    #: Digest of this one.
+    digest_after: bytes
+    #: Confirmations that it has.
+    confirmations: int
+
+
+CHECKPOINT_KEPT_CODEC: Final[_b.Codec[CheckpointKept]] = _b.struct(
+    CheckpointKept,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("step_before", _b.U64),
+    ("step_after", _b.U64),
+    ("digest_before", _b.fixed_bytes(32)),
+    ("digest_after", _b.fixed_bytes(32)),
+    ("confirmations", _b.U8),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointPublished:
+    """A member published where the agreed parameters of an epoch lie."""
+
+    #: The run.
+    run: Pubkey
+    #: Epoch.
+    epoch: int
+    #: Step that the parameters train next.
+    step: int
+    #: Their digest.
+    digest: bytes
+    #: 0 or 1: its place among the epoch's URIs.
+    place: int
+    #: Slot of the publisher.
+    slot: int
+    #: Its member id.
+    member_id: int
+    #: 1: it was drawn; 0: half of Cooldown went by.
+    drawn: int
+    #: The URI.
+    uri: str
+
+
+CHECKPOINT_PUBLISHED_CODEC: Final[_b.Codec[CheckpointPublished]] = _b.struct(
+    CheckpointPublished,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("step", _b.U64),
+    ("digest", _b.fixed_bytes(32)),
+    ("place", _b.U8),
+    ("slot", _b.U16),
+    ("member_id", _b.U32),
+    ("drawn", _b.U8),
+    ("uri", _b.STRING),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointSet:
+    """The owner set the parameters from which a paused run goes on."""
+
+    #: The run.
+    run: Pubkey
+    #: Epoch.
+    epoch: int
+    #: Step that the parameters train next.
+    step: int
+    #: The agreed digest before.
+    digest_before: bytes
+    #: The agreed digest after.
+    digest_after: bytes
+    #: Chain hash before.
+    chain_hash_before: bytes
+    #: Chain hash after.
+    chain_hash_after: bytes
+    #: Bit field by slot: members that were Ready and are Joined now.
+    joined: bytes
+    #: Where the parameters lie; may be empty.
+    uri: str
+
+
+CHECKPOINT_SET_CODEC: Final[_b.Codec[CheckpointSet]] = _b.struct(
+    CheckpointSet,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("step", _b.U64),
+    ("digest_before", _b.fixed_bytes(32)),
+    ("digest_after", _b.fixed_bytes(32)),
+    ("chain_hash_before", _b.fixed_bytes(32)),
+    ("chain_hash_after", _b.fixed_bytes(32)),
+    ("joined", _b.BYTES),
+    ("uri", _b.STRING),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CollectArgs:
     """Arguments of `collect`."""
 
@@ -350,6 +490,26 @@ COMMITTEE_MISSED_CODEC: Final[_b.Codec[CommitteeMissed]] = _b.struct(
     ("target", _b.U16),
     ("chain_slot_before", _b.U64),
     ("chain_slot_after", _b.U64),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmCheckpointArgs:
+    """Arguments of `confirm_checkpoint`."""
+
+    #: Epoch that the sender believes in.
+    epoch: int
+    #: Slot of the sender.
+    slot: int
+    #: 0 or 1: which of the epoch's URIs it fetched from.
+    place: int
+
+
+CONFIRM_CHECKPOINT_ARGS_CODEC: Final[_b.Codec[ConfirmCheckpointArgs]] = _b.struct(
+    ConfirmCheckpointArgs,
+    ("epoch", _b.U32),
+    ("slot", _b.U16),
+    ("place", _b.U8),
 )
 
 
@@ -1124,6 +1284,49 @@ POINTS_CREDITED_CODEC: Final[_b.Codec[PointsCredited]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublishCheckpointArgs:
+    """Arguments of `publish_checkpoint`."""
+
+    #: Epoch that the sender believes in.
+    epoch: int
+    #: Slot of the publisher.
+    slot: int
+    #: Where the parameters lie: printable ASCII without a space, at most 96 bytes.
+    uri: str
+
+
+PUBLISH_CHECKPOINT_ARGS_CODEC: Final[_b.Codec[PublishCheckpointArgs]] = _b.struct(
+    PublishCheckpointArgs,
+    ("epoch", _b.U32),
+    ("slot", _b.U16),
+    ("uri", _b.STRING),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishersDrawn:
+    """Who publishes the checkpoint of an epoch was drawn."""
+
+    #: The run.
+    run: Pubkey
+    #: Epoch.
+    epoch: int
+    #: Round of its Cooldown.
+    round: int
+    #: Their slots, in drawn order.
+    slots: Sequence[int]
+
+
+PUBLISHERS_DRAWN_CODEC: Final[_b.Codec[PublishersDrawn]] = _b.struct(
+    PublishersDrawn,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("round", _b.U32),
+    ("slots", _b.vec(_b.U16)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RatesChanged:
     """Other rates are in force: for a sequence, an attestation, a verdict."""
 
@@ -1406,6 +1609,23 @@ class SetAuthorityArgs:
 SET_AUTHORITY_ARGS_CODEC: Final[_b.Codec[SetAuthorityArgs]] = _b.struct(
     SetAuthorityArgs,
     ("proposed", _b.PUBKEY),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetCheckpointArgs:
+    """Arguments of `set_checkpoint`."""
+
+    #: Digest of the parameters, their manifest's step being the run's.
+    digest: bytes
+    #: Where they lie; empty: peers have them.
+    uri: str
+
+
+SET_CHECKPOINT_ARGS_CODEC: Final[_b.Codec[SetCheckpointArgs]] = _b.struct(
+    SetCheckpointArgs,
+    ("digest", _b.fixed_bytes(32)),
+    ("uri", _b.STRING),
 )
 
 

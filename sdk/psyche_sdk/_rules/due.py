@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from psyche_sdk._rules.audits import CaseStage, SeatStage, VerdictWord, Window, window_of
+from psyche_sdk._rules.checkpoints import checkpoint_confirmed
 from psyche_sdk._rules.phase import Moment, Phase, PhaseView, Transition, due
 from psyche_sdk._rules.points import Worth
 from psyche_sdk._rules.roster import MemberState, Roster
@@ -105,6 +106,9 @@ def _entropy_due(run: Run, records: Sequence[RoundRecord], now: Moment) -> bool:
     first = run.phase is Phase.WARMUP and run.entropy is None
     if first and now.chain_slot > run.entropy_target_slot:
         return True
+    last = run.phase is Phase.COOLDOWN and run.cooldown_entropy is None
+    if last and now.chain_slot > run.cooldown_entropy_slot:
+        return True
     return any(
         (record.entropy is None and 0 < record.entropy_target_slot < now.chain_slot)
         or (record.redraws and record.redraw_target_slot < now.chain_slot)
@@ -198,6 +202,7 @@ def _phase_view(run: Run, roster: Roster, records: Sequence[RoundRecord], now: M
         agreed=run.vote is not None
         and run.vote.agreed
         and not (run.phase is Phase.COOLDOWN and _words_awaited(run, roster, records, now)),
+        confirmed=run.phase is Phase.COOLDOWN and checkpoint_confirmed(run, roster),
         pause_asked=run.pause_requested,
         step=run.step,
         total_steps=config.total_steps,

@@ -89,6 +89,7 @@ class PhaseView:
     unattested: int = 0
     second_draw: bool = False
     agreed: bool = False
+    confirmed: bool = False
     pause_asked: bool = False
     step: int = 0
     total_steps: int = 0
@@ -108,7 +109,7 @@ def due(phase: Phase, view: PhaseView) -> Transition | None:
         case Phase.WITNESS:
             return _due_witness(view)
         case Phase.COOLDOWN:
-            over = view.agreed or _timed_out(view)
+            over = (view.agreed and view.confirmed) or _timed_out(view)
             return Transition.END_EPOCH if over else None
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from psyche_sdk._generated.types import RUN_CONFIG_CODEC, RunConfig
-from psyche_sdk._rules import checks
+from psyche_sdk._rules import checkpoints, checks
 from psyche_sdk._rules.backlog import Interval
+from psyche_sdk._rules.checkpoints import Checkpoint
 from psyche_sdk._rules.checks import Source, raw
 from psyche_sdk._rules.phase import Moment, Phase
 
@@ -88,6 +89,11 @@ class Run:
         bonds_lamports: bonds on the roster, which lie in the run's account above its rent.
         forfeited_lamports: bonds of the ejected, which lie there too.
         snapshots: the agreed ones, older first.
+        checkpoints: the confirmed ones and the owner's, older first.
+        pending_checkpoint: what was published in this Cooldown so far.
+        publishers: (slot, member id) of those drawn to publish in it, in drawn order.
+        cooldown_entropy: from which they were drawn, once it is stored.
+        cooldown_entropy_slot: chain slot whose hash that is; 0: there was no Cooldown yet.
     """
 
     capacity: int
@@ -139,6 +145,11 @@ class Run:
     agreed: StateRecord | None
     snapshots: tuple[StateRecord, ...]
     vote: StateVote | None
+    checkpoints: tuple[Checkpoint, ...]
+    pending_checkpoint: Checkpoint | None
+    publishers: tuple[tuple[int, int], ...]
+    cooldown_entropy: bytes | None
+    cooldown_entropy_slot: int
 
     @property
     def members(self) -> int:
@@ -184,6 +195,7 @@ def decode_run(data: bytes, *, owner: Pubkey | None = None, address: object = "?
         agreed=_state(record["agreed"]) if record["agreed"]["valid"] else None,
         snapshots=snapshots,
         vote=_vote(record["vote"], source),
+        **checkpoints.kept(record, source),
     )
 
 

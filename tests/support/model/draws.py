@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from support.model.state import sha
 
-ROLES, WITNESSES, WITNESSES_AGAIN = 0, 1, 2
+ROLES, WITNESSES, WITNESSES_AGAIN, PUBLISHERS = 0, 1, 2, 8
 
 
 def seed_of(instance: bytes, epoch: int, number: int, purpose: int, entropy: bytes) -> bytes:

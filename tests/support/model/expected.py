@@ -7,6 +7,7 @@ from typing import Any
 from support.model import money
 from support.model.state import (
     Agreed,
+    Checkpoint,
     Entry,
     Moment,
     Phase,
@@ -63,6 +64,10 @@ def expect_run(state: State) -> dict[str, Any]:
         "next_rates": state.next_rates,
         "bonds_lamports": money.bonds(state),
         "forfeited_lamports": 0,
+        "cooling": (state.cooling_noted, state.cooling_entropy),
+        "publishers": state.publishers,
+        "pending": _checkpoint(state.pending),
+        "checkpoints": [_checkpoint(one) for one in state.checkpoints],
     }
     nothing = Moment(0, 0)
     if state.phase is Phase.TRAIN:
@@ -70,6 +75,17 @@ def expect_run(state: State) -> dict[str, Any]:
     if state.phase is Phase.WAITING:
         expected["enough"] = tuple(state.enough_since or nothing)
     return expected
+
+
+def _checkpoint(one: Checkpoint | None) -> Any:
+    if one is None:
+        return None
+    return {
+        "about": (one.epoch, one.round, one.step, one.digest),
+        "at": one.published.time,
+        "confirmations": sum(len(place.confirmed) for place in one.places),
+        "places": [(place.publisher, place.uri, place.confirmed) for place in one.places],
+    }
 
 
 def _vote(state: State) -> Any:

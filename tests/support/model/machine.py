@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from support.model import members, points, rounds, settle, votes
+from support.model import checkpoints, members, points, rounds, settle, votes
 from support.model.state import MEMBERS, Moment, Phase, Place, Refused, State
 
 Step = Callable[[State, Moment], None]
@@ -84,10 +84,11 @@ def _due_in_witness(state: State, now: Moment) -> Step | None:
 
 def _due_in_cooldown(state: State, now: Moment) -> Step | None:
     agreed = state.vote is not None and state.vote.agreed
-    if not agreed and not state.began.over(state.config.cooldown_seconds, now):
-        return None
-    if not agreed and votes.is_open(state):
-        return decide
+    if not (agreed and checkpoints.confirmed(state)):
+        if not state.began.over(state.config.cooldown_seconds, now):
+            return None
+        if not agreed and votes.is_open(state):
+            return decide
     return end_epoch if points.lowest(state) is None else points.finalise_lowest
 
 
@@ -183,11 +184,13 @@ def go_on(state: State, now: Moment) -> None:
             votes.look(state, now, at_end=True)
         state.round = number
         rounds.enter(state, Phase.COOLDOWN, now)
+        checkpoints.begin(state, now)
         votes.open_cooldown(state, now)
 
 
 def end_epoch(state: State, now: Moment) -> None:
     """Active members become Ready or Joined; records are cleared; the epoch counts up."""
+    checkpoints.finish(state)
     digest = votes.agreed_digest(state)
     for slot in state.slots(Place.ACTIVE):
         same = digest is not None and votes.said_digest(state, slot, digest)

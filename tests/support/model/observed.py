@@ -34,6 +34,7 @@ COLUMNS = (
     ("member_id", "<u4", 52), ("share_end", "<u4", 56), ("position", "<u2", 60),
     ("order", "<u2", 62),
 )  # fmt: skip
+URIS = ("uri_first", "uri_second")
 RATES = ("sequence", "attestation", "verdict")
 BITS = ("committed", "accepted", "rejected", "gone")
 VERIFIERS = 64 * 80
@@ -79,7 +80,33 @@ def observe_run(data: bytes) -> dict[str, Any]:
     if phase is Phase.WAITING:
         seen["enough"] = (int(row["waiting_since"]), int(row["waiting_since_slot"]))
     seen["vote"] = _vote(row["vote"])
+    stored = row["cooldown_entropy_stored"]
+    entropy = bytes(row["cooldown_entropy"]) if stored else None
+    seen["cooling"] = (int(row["cooldown_entropy_slot"]), entropy)
+    pairs = zip(row["publisher_slots"].tolist(), row["publisher_member_ids"].tolist(), strict=True)
+    seen["publishers"] = list(pairs)[: int(row["publishers"])]
+    seen["pending"] = _checkpoint(row["pending_checkpoint"])
+    kept = map(_checkpoint, row["checkpoints"])
+    seen["checkpoints"] = [one for one in kept if one is not None]
     return seen
+
+
+def _checkpoint(row: np.void) -> Any:
+    if not row["valid"]:
+        return None
+    ids, lengths = row["publishers"].tolist(), row["uri_len"].tolist()
+    uris = [bytes(row[name])[:size].decode() for name, size in zip(URIS, lengths, strict=True)]
+    seats = row["confirmed_by"].tolist()
+    confirmed = [[one for one in part if one] for part in (seats[:2], seats[2:])]
+    places = zip(ids, uris, confirmed, strict=True)
+    return {
+        "about": (
+            int(row["epoch"]), int(row["round"]), int(row["step"]), bytes(row["digest"])
+        ),
+        "at": int(row["published_at"]),
+        "confirmations": int(row["confirmations"]),
+        "places": [place for place in places if place[0] or place[1]],
+    }  # fmt: skip
 
 
 def _vote(row: np.void) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psyche_sdk.instructions import RunConfig
-from support.model import machine, members, points, rounds, settle, votes
+from support.model import checkpoints, machine, members, points, rounds, settle, votes
 from support.model.acts import refuse
 from support.model.state import MEMBERS, Moment, Phase, Place, State
 
@@ -54,6 +54,7 @@ def abort(state: State, signer: bytes, now: Moment) -> None:
     settle.give_back_all(state)
     while points.lowest(state) is not None:
         points.finalise_lowest(state, now)
+    checkpoints.finish(state)
     votes.forget(state)
     for slot in state.slots(Place.ACTIVE):
         members.put(state, slot, Place.JOINED, now)

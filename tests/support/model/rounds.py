@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from support.model import draws, shares, votes
+from support.model import checkpoints, draws, shares, votes
 from support.model.state import Moment, Phase, Place, Refused, Round, State
 
 #: Chain slots between what makes entropy due and the slot whose hash it is (section 5).
@@ -76,33 +76,33 @@ def store_entropy(state: State, hashes: Mapping[int, bytes], now: Moment) -> boo
     done = False
     pending = state.phase is Phase.WARMUP and state.entropy is None
     if pending and now.chain_slot > state.noted:
-        state.entropy, state.noted = _entropy(hashes, state.noted, now)
+        state.entropy, state.noted = entropy_at(hashes, state.noted, now)
         done = True
     for number in range(max(0, state.round - 3), state.round + 1):
         record = state.record(number)
         if record is not None:
             done |= _store(state, record, hashes, now)
-    return done
+    return checkpoints.store(state, hashes, now) or done
 
 
 def _store(state: State, record: Round, hashes: Mapping[int, bytes], now: Moment) -> bool:
     """E(round) and the first draw; the hash of the second draw, and that draw."""
     done = False
     if record.noted and record.entropy is None and now.chain_slot > record.noted:
-        record.entropy, record.noted = _entropy(hashes, record.noted, now)
+        record.entropy, record.noted = entropy_at(hashes, record.noted, now)
         done = True
         if record.entropy is not None and record.committed:
             draw_witnesses(state, record)
     pending = record.redraw_noted and record.redraw_entropy is None
     if pending and now.chain_slot > record.redraw_noted:
-        record.redraw_entropy, record.redraw_noted = _entropy(hashes, record.redraw_noted, now)
+        record.redraw_entropy, record.redraw_noted = entropy_at(hashes, record.redraw_noted, now)
         done = True
         if record.redraw_entropy is not None:
             draw_witnesses(state, record)
     return done
 
 
-def _entropy(hashes: Mapping[int, bytes], noted: int, now: Moment) -> tuple[bytes | None, int]:
+def entropy_at(hashes: Mapping[int, bytes], noted: int, now: Moment) -> tuple[bytes | None, int]:
     """The hash of the newest chain slot not above the noted one, else another is noted."""
     if not hashes:
         raise Refused("SlotHashesUnavailable")

@@ -205,6 +205,27 @@ class Agreed:
 
 
 @dataclass
+class Published:
+    """A URI of a checkpoint, and who confirmed it, by member ids (section 11)."""
+
+    publisher: int
+    uri: str
+    confirmed: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Checkpoint:
+    """Parameters that were published (section 11)."""
+
+    epoch: int
+    round: int
+    step: int
+    digest: bytes
+    published: Moment
+    places: list[Published] = field(default_factory=list)
+
+
+@dataclass
 class Ballot:
     """Of one that may vote; it stays when the member is gone (section 11)."""
 
@@ -291,6 +312,11 @@ class State:
     join_authority: bytes | None = None
     permits: dict[bytes, Permit] = field(default_factory=dict)  # by wallet
     holders: dict[bytes, Holder] = field(default_factory=dict)  # by wallet
+    cooling_noted: int = 0
+    cooling_entropy: bytes | None = None
+    publishers: list[tuple[int, int]] = field(default_factory=list)  # slot, member id
+    pending: Checkpoint | None = None
+    checkpoints: list[Checkpoint] = field(default_factory=list)
 
     def record(self, number: int) -> Round | None:
         """The record of a round of this epoch, if it is kept (section 12)."""

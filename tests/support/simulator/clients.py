@@ -11,7 +11,7 @@ from solders.pubkey import Pubkey
 from psyche_sdk import instructions as build
 from psyche_sdk._generated.pdas import participant_address
 from psyche_sdk._rules.hashing import bit_field
-from psyche_sdk.views import MemberState, decode_participant
+from psyche_sdk.views import MemberState, decode_participant, node_uri
 from support.actors import ALICE, Actor
 from support.program import sha
 from support.simulator.chain import SimulatedChain
@@ -212,6 +212,21 @@ def seal(world: SimulatedChain, client: Client) -> None:
     where = {"epoch": int(vote["epoch"]), "round": int(vote["round"])}
     args = build.AttestStateArgs(slot=client.slot, vote=word, **where)
     world.attempt("attest_state", client.actor, args)
+
+
+def publish(world: SimulatedChain, client: Client) -> None:
+    """Says where the agreed parameters lie, mostly at its own node."""
+    uri = world.rng.choice([node_uri(client.actor.node_key)] * 8 + ["", "a b", "a" * 97])
+    epoch = world.now.number("epoch")
+    args = build.PublishCheckpointArgs(epoch=epoch, slot=client.slot, uri=uri)
+    world.attempt("publish_checkpoint", client.actor, args)
+
+
+def confirm(world: SimulatedChain, client: Client) -> None:
+    """Says that it fetched what was published."""
+    place, epoch = world.rng.choice([0, 0, 0, 1, 1, 2]), world.now.number("epoch")
+    args = build.ConfirmCheckpointArgs(epoch=epoch, slot=client.slot, place=place)
+    world.attempt("confirm_checkpoint", client.actor, args)
 
 
 def reveal(world: SimulatedChain, client: Client) -> None:

@@ -12,6 +12,10 @@ import numpy as np
 
 from psyche_sdk.views import Phase
 from support.simulator import invariants_rounds as rounds
+from support.simulator.invariants_checkpoints import (
+    i26_checkpoints_are_agreed_and_confirmed,
+    reset_by_owner,
+)
 from support.simulator.past import (
     Past,
     accepted_offsets,
@@ -157,6 +161,8 @@ def i18_votes_are_counted(_: Snapshot, after: Snapshot, past: Past) -> None:
 def i19_agreement_has_half_of_the_voters(before: Snapshot, after: Snapshot, past: Past) -> None:
     """An agreed digest was opened by at least half of those who may vote."""
     del past
+    if reset_by_owner(before, after):
+        return
     for name in ("agreed", "snapshots"):
         now, then = np.atleast_1d(after.run[name])[-1], np.atleast_1d(before.run[name])[-1]
         if now.tobytes() == then.tobytes():
@@ -237,6 +243,7 @@ CHECKS: tuple[Check, ...] = (
     i21_deadlines_follow_from_the_phase,
     i23_lamports_are_rent_and_bonds,
     i24_an_account_stays_what_it_is,
+    i26_checkpoints_are_agreed_and_confirmed,
 )
 
 

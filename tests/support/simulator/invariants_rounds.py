@@ -7,12 +7,19 @@ from collections.abc import Iterator
 import numpy as np
 
 from psyche_sdk.views import Phase
+from support.simulator.invariants_checkpoints import reset_by_owner
 from support.simulator.past import Past, accepted_offsets, measure, must, next_hash, ones
 from support.simulator.snapshot import NO_POSITION, Record, Snapshot
 
 #: What never changes once a round has settled.
 FINAL = ("accepted", "committed", "commitment", "mask", "share_end", "order", "member_id")
 SLOTS_TO_ENTROPY = 2
+#: Where the chain slot of an entropy stands, by the prefix of its fields.
+NOTED = {
+    "": "entropy_target_slot",
+    "redraw_": "redraw_target_slot",
+    "cooldown_": "cooldown_entropy_slot",
+}
 
 
 def _changed(before: Snapshot, after: Snapshot) -> Iterator[tuple[Record, Record]]:
@@ -146,12 +153,16 @@ def i16_the_chain_hash_follows(before: Snapshot, after: Snapshot, past: Past) ->
         past.chain_hash = next_hash(past.chain_hash, one)
         past.rounds_settled += 1
         must(16, one.hash("chain_hash_after") == past.chain_hash, "not the hash of its set")
+    if reset_by_owner(before, after):
+        past.chain_hash = after.hash("chain_hash")
     must(16, after.hash("chain_hash") == past.chain_hash, "the run's hash is not that of its sets")
 
 
 def i17_entropy_is_the_noted_hash(before: Snapshot, after: Snapshot, past: Past) -> None:
     """What is stored is the hash of the newest chain slot up to the noted one, and stays."""
     first = [(before.run, after.run)] if before.number("epoch") == after.number("epoch") else []
+    for old, new in first:
+        _noted_hash(old, new, before, after, past, prefix="cooldown_")
     both = [(old.header, new.header) for old, new in _changed(before, after)]
     for old, new in [*first, *both]:
         if new is after.run or _same_round_of(old, new):
@@ -168,11 +179,8 @@ def _same_round_of(old: np.void, new: np.void) -> bool:
 def _noted_hash(
     old: np.void, new: np.void, before: Snapshot, after: Snapshot, past: Past, *, prefix: str
 ) -> None:
-    """One entropy: that of a round, or with "redraw_" that of its second witness draw."""
-    target, was = (
-        int(new[f"{prefix or 'entropy_'}target_slot"]),
-        int(old[f"{prefix or 'entropy_'}target_slot"]),
-    )
+    """One entropy: a round's, with "redraw_" its second draw's, with "cooldown_" Cooldown's."""
+    target, was = (int(one[NOTED[prefix]]) for one in (new, old))
     entropy, had = (one[f"{prefix}entropy"].tobytes() for one in (new, old))
     if target == was and entropy == had:
         return
@@ -188,7 +196,9 @@ def _noted_hash(
 
 
 def _known(one: np.void, prefix: str) -> bool:
-    return bool(one["draws"] > 1 if prefix else one["entropy_stored"])
+    if prefix == "redraw_":
+        return bool(one["draws"] > 1)
+    return bool(one[f"{prefix}entropy_stored"])
 
 
 CHECKS = (

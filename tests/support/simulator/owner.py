@@ -8,17 +8,20 @@ from typing import Any
 from psyche_sdk import instructions as build
 from psyche_sdk.views import Phase
 from support.actors import ALICE
+from support.program import sha
 from support.simulator.chain import SimulatedChain
 
 
 def act(world: SimulatedChain) -> None:
     """Does something that may or may not be allowed now."""
-    kinds = ["pause", "pause", "resume", "abort", "update", "update", "passes"]
+    kinds = ["pause", "pause", "resume", "abort", "update", "update", "passes", "passes", "set"]
     choice = world.rng.choice(kinds)
     if choice == "update":
         update(world)
     elif choice == "passes":
         ask_for_passes(world)
+    elif choice == "set":
+        set_checkpoint(world)
     else:
         world.attempt(choice, ALICE)
 
@@ -44,7 +47,16 @@ def start_again(world: SimulatedChain) -> None:
         update(world, total_steps=world.now.number("step") + 200)
     elif world.rng.random() < 0.4:
         update(world)
+    if world.rng.random() < 0.2:
+        set_checkpoint(world)
     world.attempt("resume", ALICE)
+
+
+def set_checkpoint(world: SimulatedChain) -> None:
+    """Lets the run go on from other parameters, or tries to."""
+    digest = world.rng.choice([sha(b"set", world.rng.randbytes(4)), bytes(32)])
+    args = build.SetCheckpointArgs(digest=digest, uri=world.rng.choice(["", "file:///x", "a b"]))
+    world.attempt("set_checkpoint", ALICE, args)
 
 
 def drawn_settings(world: SimulatedChain) -> dict[str, Any]:

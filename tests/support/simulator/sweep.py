@@ -175,9 +175,23 @@ class Sweep:
     def cool_down(self) -> None:
         """Who may vote votes, and the time goes by."""
         self.vote()
+        self.tick()
+        self.share_checkpoint()
         self.wait(self.world.config.cooldown_seconds // 2)
         self.vote()
         self.tick()
+        self.share_checkpoint()
+        self.tick()
+
+    def share_checkpoint(self) -> None:
+        """Who was drawn publishes, sometimes others too; others confirm, some too often."""
+        drawn = set(self.world.now.run["publisher_slots"].tolist())
+        for client in self.some(lambda one: one.slot in drawn, 0.8):
+            clients.publish(self.world, client)
+        for client in self.some(lambda one: self.stage(one) > 1, 0.3):
+            clients.publish(self.world, client)
+        for client in self.some(lambda one: self.stage(one) > 1, 0.7):
+            clients.confirm(self.world, client)
 
     def vote(self) -> None:
         """Words are sealed, and opened."""
@@ -251,6 +265,8 @@ class Sweep:
             lambda: clients.attest(world, client),
             lambda: clients.seal(world, client),
             lambda: clients.reveal(world, client),
+            lambda: clients.publish(world, client),
+            lambda: clients.confirm(world, client),
             lambda: clients.set_weight(world, client),
             lambda: clients.collect(world, client),
             lambda: clients.close(world, client),
@@ -258,7 +274,7 @@ class Sweep:
             lambda: world.try_tick(client.actor),
             lambda: owner.act(world),
         ]
-        weights = [4, 6, 1, 1, 2, 2, 2, 1, 1, 1, 2, 1, 1, 3, 1]
+        weights = [4, 6, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 2, 1, 1, 3, 1]
         self.rng.choices(odd, weights)[0]()
 
     def storm(self) -> tuple[int, int]:

@@ -87,6 +87,7 @@ fn view(bits: u32, late: bool) -> PhaseView {
         unattested: u32::from(on(3)),
         second_draw: bits.count_ones() % 2 == 1,
         agreed: on(0),
+        confirmed: on(3),
         pause_asked: on(1),
         step: if on(2) { 9 } else { 10 },
         total_steps: 10,
@@ -118,7 +119,7 @@ fn row(phase: Phase, view: &PhaseView) -> Value {
             "unattested": view.unattested, "second_draw": view.second_draw,
         }),
         Phase::Cooldown => json!({
-            "agreed": view.agreed, "pause_asked": view.pause_asked, "step": view.step,
+            "agreed": view.agreed, "confirmed": view.confirmed, "pause_asked": view.pause_asked, "step": view.step,
             "total_steps": view.total_steps,
         }),
     };

@@ -153,6 +153,8 @@ impl Maker<'_> {
             "target" => self.target(rng, run),
             "jaccard_permille" | "hamming_permille" | "manhattan_permille"
             | "alignment_permille" => 0,
+            // Which URI of a checkpoint: there are two.
+            "place" => rng.word() % 3,
             _ => rng.word() % 8,
         }
     }

@@ -7,7 +7,7 @@ use crate::{
     events::{ParticipantMigrated, RunMigrated},
     state::{
         roster_bytes, rounds_bytes, Participant, Roster, RosterEntry, RosterHeader, RoundHeader,
-        Rounds, Run, ACCOUNT_VERSION, DISCRIMINATOR_BYTES, PREVIOUS_VERSION,
+        Rounds, Run, ACCOUNT_VERSION, CHECKPOINT_URIS, DISCRIMINATOR_BYTES, PREVIOUS_VERSION,
     },
     world::cast,
 };
@@ -67,7 +67,7 @@ pub fn migrate(ctx: &Context<Migrate>) -> Result<()> {
     check_previous(roster.header.version)?;
     check_previous(rounds.header.version)?;
     let unpaid = run.bonds_lamports == 0 && run.forfeited_lamports == 0;
-    let blank = unpaid && rounds.records.iter().all(is_blank);
+    let blank = unpaid && has_no_publishers(&run) && rounds.records.iter().all(is_blank);
     require!(blank, CoordinatorError::LayoutMismatch);
     run.version = ACCOUNT_VERSION;
     roster.header.version = ACCOUNT_VERSION;
@@ -154,6 +154,15 @@ fn check_previous(version: u8) -> Result<()> {
     );
     require!(version == PREVIOUS_VERSION, CoordinatorError::WrongVersion);
     Ok(())
+}
+
+/// Whether the room that Cooldown's draw took is still empty.
+fn has_no_publishers(run: &Run) -> bool {
+    let drawn = run.publishers == 0
+        && run.publisher_slots == [0; CHECKPOINT_URIS]
+        && run.publisher_member_ids == [0; CHECKPOINT_URIS];
+    let known = run.cooldown_entropy_stored == 1 || run.cooldown_entropy != [0; 32];
+    drawn && !known && run.cooldown_entropy_slot == 0
 }
 
 /// Whether the room that version 1 had left free in a record is free.

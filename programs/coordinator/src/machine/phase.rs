@@ -104,6 +104,8 @@ pub struct PhaseView {
     pub second_draw: bool,
     /// Cooldown: whether the digest is agreed, and nobody's verdict is awaited.
     pub agreed: bool,
+    /// Cooldown: whether a checkpoint of it is confirmed.
+    pub confirmed: bool,
     /// Cooldown: whether the owner asked for a pause.
     pub pause_asked: bool,
     /// Cooldown: rounds started over the run's life.
@@ -205,7 +207,8 @@ fn due_witness(view: &PhaseView) -> Option<Transition> {
 }
 
 fn due_cooldown(view: &PhaseView) -> Option<Transition> {
-    if !view.agreed && !view.started.passed(view.seconds, view.now) {
+    let complete = view.agreed && view.confirmed;
+    if !complete && !view.started.passed(view.seconds, view.now) {
         return None;
     }
     Some(Transition::EndEpoch(if view.step >= view.total_steps {

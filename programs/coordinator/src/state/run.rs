@@ -71,7 +71,14 @@ pub struct StateVote {
     pub reserved: [u8; 22],
 }
 
-/// Where the parameters of a confirmed checkpoint lie.
+/// URIs that a checkpoint can have.
+pub const CHECKPOINT_URIS: usize = 2;
+/// Longest of them, in bytes.
+pub const CHECKPOINT_URI_BYTES: usize = 96;
+/// Members that confirm one of them, at most.
+pub const CONFIRMATIONS_MAX: usize = 2;
+
+/// Where the parameters of a checkpoint lie.
 #[zero_copy]
 #[derive(Debug)]
 pub struct Checkpoint {
@@ -85,13 +92,13 @@ pub struct Checkpoint {
     pub round: u32,
     /// Their digest.
     pub digest: [u8; 32],
-    /// Member ids of the publishers.
+    /// Member ids of the publishers, one a URI; 0: none, or the owner.
     pub publishers: [u32; 2],
-    /// Member ids of those that confirmed.
+    /// Member ids of those that confirmed: two places for the first URI, two for the second.
     pub confirmed_by: [u32; 4],
     /// Bytes of each URI.
     pub uri_len: [u8; 2],
-    /// Number of confirmations.
+    /// Number of confirmations of both.
     pub confirmations: u8,
     /// 1: holds something.
     pub valid: u8,
@@ -235,7 +242,7 @@ pub struct Run {
     pub vote: StateVote,
     /// The last two confirmed checkpoints, the newer one second.
     pub checkpoints: [Checkpoint; 2],
-    /// A checkpoint that waits for confirmation.
+    /// Cooldown: what was published in it so far.
     pub pending_checkpoint: Checkpoint,
     /// Members with a lower id joined before the last Warmup began.
     pub warmup_member_id: u32,
@@ -245,8 +252,22 @@ pub struct Run {
     pub bonds_lamports: u64,
     /// Lamports of forfeited bonds; they lie here until the run is closed.
     pub forfeited_lamports: u64,
+    /// Cooldown: the chain slot whose hash draws who publishes; 0: there was no Cooldown yet.
+    pub cooldown_entropy_slot: u64,
+    /// That hash.
+    pub cooldown_entropy: [u8; 32],
+    /// Member ids of those drawn to publish a checkpoint, in drawn order.
+    pub publisher_member_ids: [u32; 2],
+    /// Their slots.
+    pub publisher_slots: [u16; 2],
+    /// How many were drawn.
+    pub publishers: u8,
+    /// 1: the hash is stored, and publishers are drawn.
+    pub cooldown_entropy_stored: u8,
+    /// Zero.
+    pub padding3: [u8; 2],
     /// For later versions; zero.
-    pub reserved: [u8; 232],
+    pub reserved: [u8; 176],
 }
 
 const _: () = assert!(core::mem::size_of::<StateRecord>() == 88);

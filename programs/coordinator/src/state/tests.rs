@@ -29,7 +29,7 @@ macro_rules! assert_layout {
 fn a_run_lies_byte_by_byte() {
     assert_layout!(Run: (version, 1), (bump, 1), (roster_bump, 1), (rounds_bump, 1), (capacity, 2), (run_id_len, 1), (complete, 1), (creation_slot, 8), (instance, 32), (creator, 32), (rent_payer, 32), (authority, 32), (proposed_authority, 32), (join_authority, 32), (roster, 32), (rounds, 32), (run_id, 32), (config, 192), (model_hash, 32), (model_uri, 128), (metadata, 256), (metadata_len, 2), (model_uri_len, 1), (rates_pending, 1), (next_points_per_sequence, 4), (next_points_per_attestation, 4), (next_points_per_verdict, 4), (phase_started_at, 8), (phase_started_slot, 8), (phase_deadline, 8), (grace_since, 8), (grace_since_slot, 8), (waiting_since, 8), (waiting_since_slot, 8), (step, 8), (fresh_cursor, 8), (repeated, 8), (accepted, 8), (in_flight, 8), (transitions, 8), (entropy_target_slot, 8), (entropy, 32), (chain_hash, 32), (epoch, 4), (round, 4), (rounds_in_epoch, 4), (next_member_id, 4), (joined, 2), (ready, 2), (active, 2), (behind, 2), (phase, 1), (pause_requested, 1), (warmup_failures, 1), (entropy_stored, 1), (end_reason, 1), (padding, 3), (grace_seconds, 4), (backlog_count, 4), (backlog, 512), (agreed, 88), (snapshots, 176), (vote, 112), (checkpoints, 576), (pending_checkpoint, 288),
         (warmup_member_id, 4),
-        (padding2, 4), (bonds_lamports, 8), (forfeited_lamports, 8), (reserved, 232));
+        (padding2, 4), (bonds_lamports, 8), (forfeited_lamports, 8), (cooldown_entropy_slot, 8), (cooldown_entropy, 32), (publisher_member_ids, 8), (publisher_slots, 4), (publishers, 1), (cooldown_entropy_stored, 1), (padding3, 2), (reserved, 176));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{committees, witnesses};
+use super::{checkpoint, committees, witnesses};
 use crate::{
     errors::CoordinatorError,
     events::{EntropyMissed, EntropyStored},
@@ -33,6 +33,11 @@ pub fn store(world: &mut World) -> Result<bool> {
     if warm && world.now.chain_slot > world.run.entropy_target_slot {
         stored = true;
         store_first(world)?;
+    }
+    let cooling = world.phase()? == Phase::Cooldown && world.run.cooldown_entropy_stored == 0;
+    if cooling && world.now.chain_slot > world.run.cooldown_entropy_slot {
+        stored = true;
+        store_last(world)?;
     }
     for index in 0..RECORDS {
         let Some(header) = world.rounds.headers.get(index) else {
@@ -69,6 +74,25 @@ fn store_first(world: &mut World) -> Result<()> {
             let after = target_slot(world.now.chain_slot);
             world.run.entropy_target_slot = after;
             tell_missed(world, EPOCH_START, target, after);
+        }
+    }
+    Ok(())
+}
+
+/// The entropy of Cooldown, under the number of its round: who publishes a checkpoint.
+fn store_last(world: &mut World) -> Result<()> {
+    let (round, target) = (world.run.round, world.run.cooldown_entropy_slot);
+    match look_up(world, target)? {
+        Some(entropy) => {
+            world.run.cooldown_entropy = entropy;
+            world.run.cooldown_entropy_stored = 1;
+            tell_stored(world, round, target, entropy);
+            checkpoint::draw_publishers(world);
+        }
+        None => {
+            let after = target_slot(world.now.chain_slot);
+            world.run.cooldown_entropy_slot = after;
+            tell_missed(world, round, target, after);
         }
     }
     Ok(())

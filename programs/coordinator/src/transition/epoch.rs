@@ -2,7 +2,9 @@
 
 use anchor_lang::prelude::*;
 
-use super::{entropy, finalise, judge, members, plan::seconds_of, returns, round, vote};
+use super::{
+    checkpoint, entropy, finalise, judge, members, plan::seconds_of, returns, round, vote,
+};
 use crate::{
     events::RatesChanged,
     instructions::set_rates,
@@ -88,6 +90,7 @@ pub fn start_cooldown(world: &mut World, round: u32) -> Result<()> {
     vote::close(world)?;
     world.run.round = round;
     enter(world, Phase::Cooldown);
+    checkpoint::begin(world);
     vote::open(world, VoteKind::Cooldown);
     Ok(())
 }
@@ -95,6 +98,7 @@ pub fn start_cooldown(world: &mut World, round: u32) -> Result<()> {
 /// Cooldown -> WaitingForMembers, Paused or Finished.
 pub fn end(world: &mut World, to: Phase) -> Result<()> {
     vote::decide(world)?;
+    checkpoint::finish(world);
     let agreed = (world.run.vote.agreed == 1).then_some(world.run.agreed.digest);
     let (mut readied, mut others) = (members::no_slots(world), members::no_slots(world));
     let (run, now) = (&mut *world.run, world.now);
@@ -165,6 +169,7 @@ pub fn abort(world: &mut World) -> Result<()> {
         }
         finalise::finalise(world, round)?;
     }
+    checkpoint::finish(world);
     vote::forget(world);
     let mut joined = members::no_slots(world);
     let (run, now) = (&mut *world.run, world.now);

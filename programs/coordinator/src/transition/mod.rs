@@ -16,6 +16,7 @@
 )]
 
 mod audits;
+pub mod checkpoint;
 mod committees;
 mod entropy;
 mod epoch;
@@ -40,7 +41,7 @@ pub use epoch::{abort, enter};
 pub use grace::begin_grace;
 pub use members::step_aside;
 pub use plan::{plan, seconds_of, Step};
-pub use vote::{record_reveal, reveals_open, vote_open};
+pub use vote::{forget, record_reveal, reveals_open, said, vote_open};
 
 use anchor_lang::prelude::*;
 

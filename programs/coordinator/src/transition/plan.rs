@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{audits, finalise, judge, vote::vote_open};
+use super::{audits, checkpoint, finalise, judge, vote::vote_open};
 use crate::{
     machine::{
         config::RunConfig,
@@ -91,6 +91,7 @@ pub fn plan(world: &World) -> Result<Option<Step>> {
         Phase::Witness => see_witness(world, &mut view)?,
         Phase::Cooldown => {
             view.agreed = run.vote.agreed == 1 && !(verifies && audits::awaited(world)?);
+            view.confirmed = view.agreed && checkpoint::confirmed(world);
             view.pause_asked = run.pause_requested == 1;
             view.step = run.step;
             view.total_steps = config.total_steps;

@@ -214,7 +214,7 @@ fn witness_settles_redraws_or_fails() {
 }
 
 #[test]
-fn cooldown_ends_in_agreement_or_in_time() {
+fn cooldown_ends_with_a_checkpoint_or_in_time() {
     let open = PhaseView {
         step: 5,
         total_steps: 9,
@@ -224,9 +224,13 @@ fn cooldown_ends_in_agreement_or_in_time() {
         agreed: true,
         ..open
     };
+    let confirmed = PhaseView {
+        confirmed: true,
+        ..agreed
+    };
     let asked = PhaseView {
         pause_asked: true,
-        ..agreed
+        ..confirmed
     };
     let done = PhaseView { step: 9, ..asked };
     let to = |phase| Some(Transition::EndEpoch(phase));
@@ -235,7 +239,13 @@ fn cooldown_ends_in_agreement_or_in_time() {
         &[
             ("no agreement yet", open, None),
             ("none in time", late(open), to(Phase::WaitingForMembers)),
-            ("agreement", agreed, to(Phase::WaitingForMembers)),
+            ("agreement alone", agreed, None),
+            (
+                "no checkpoint in time",
+                late(agreed),
+                to(Phase::WaitingForMembers),
+            ),
+            ("a checkpoint", confirmed, to(Phase::WaitingForMembers)),
             ("a pause was asked for", asked, to(Phase::Paused)),
             ("all steps were trained", done, to(Phase::Finished)),
         ],

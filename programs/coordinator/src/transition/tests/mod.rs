@@ -1,5 +1,6 @@
 //! Transitions of whole runs in memory.
 
+mod checkpoints;
 mod collect;
 mod plans;
 mod redraws;

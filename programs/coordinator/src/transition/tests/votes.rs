@@ -12,7 +12,7 @@ use crate::{
 const RIGHT: [u8; 32] = [4; 32];
 const WRONG: [u8; 32] = [5; 32];
 
-fn seal(memory: &mut Memory, slot: u16, digest: [u8; 32]) -> Result<()> {
+pub fn seal(memory: &mut Memory, slot: u16, digest: [u8; 32]) -> Result<()> {
     let wallet = Memory::wallet(slot);
     let args = attest_state::AttestStateArgs {
         epoch: memory.run.vote.epoch,
@@ -23,7 +23,7 @@ fn seal(memory: &mut Memory, slot: u16, digest: [u8; 32]) -> Result<()> {
     memory.open(|world| attest_state::run(world, &wallet, &args))
 }
 
-fn reveal(memory: &mut Memory, slot: u16, digest: [u8; 32]) -> Result<()> {
+pub fn reveal(memory: &mut Memory, slot: u16, digest: [u8; 32]) -> Result<()> {
     let wallet = Memory::wallet(slot);
     let args = reveal_state::RevealStateArgs {
         epoch: memory.run.vote.epoch,
@@ -48,7 +48,8 @@ fn two_of_three_agree_and_the_third_becomes_joined() {
     reveal(&mut memory, 0, RIGHT).expect("all have voted");
     assert_eq!(memory.run.vote.agreed, 0);
     reveal(&mut memory, 1, RIGHT).expect("all have voted");
-    memory.tick().expect("a digest is agreed");
+    memory.pass(12);
+    memory.tick().expect("cooldown is over");
 
     assert_eq!(memory.phase(), Phase::WaitingForMembers);
     assert_eq!(memory.run.agreed.digest, RIGHT);
@@ -62,7 +63,8 @@ fn a_sealed_vote_for_the_agreed_digest_counts_at_the_end() {
     let mut memory = Memory::cooling(config());
     (0..3).for_each(|slot| seal(&mut memory, slot, RIGHT).expect("in time"));
     (0..2).for_each(|slot| reveal(&mut memory, slot, RIGHT).expect("all have voted"));
-    memory.tick().expect("a digest is agreed");
+    memory.pass(12);
+    memory.tick().expect("cooldown is over");
 
     assert_eq!(state(&mut memory, 2), MemberState::Ready as u8);
 }
