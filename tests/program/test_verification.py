@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from psyche_sdk._generated.types import CaseClosed, CommitteeDrawn, PayloadRejected
+from psyche_sdk._generated.types import CaseClosed, Collected, CommitteeDrawn, PayloadRejected
 from psyche_sdk.program_errors import Barred, NotAMember, TooEarly
-from psyche_sdk.views import CaseStage, MemberState, Phase, VerdictWord, my_audit, my_seats
+from psyche_sdk.views import (
+    CaseStage,
+    MemberState,
+    Phase,
+    VerdictWord,
+    decode_participant,
+    my_audit,
+    my_seats,
+)
+from support.bonds import check_books
 from support.program_checkpoints import confirm_all, publish_all
 from support.program_rounds import share
 from support.verifying import Verified
@@ -173,9 +182,9 @@ def test_a_flag_lapses_when_the_rounds_seats_are_taken() -> None:
     assert len(world.record(0).seats) == 60
 
 
-def second_strike(*, leaves: bool) -> tuple[Verified, int]:
+def second_strike(*, leaves: bool, **changes: int) -> tuple[Verified, int]:
     """A run in which a trainer's payloads were rejected twice, and the trainer's slot."""
-    world = Verified(epoch_rounds=100, total_steps=400).audited()
+    world = Verified(epoch_rounds=100, total_steps=400, **changes).audited()
     world.judge(passes=0, fails=3)
     victim = world.case().target
     assert victim is not None
@@ -195,6 +204,28 @@ def second_strike(*, leaves: bool) -> tuple[Verified, int]:
         world.play_rounds(number + 4)
         return world, victim
     raise AssertionError("the victim was never audited again")
+
+
+def test_a_wallet_that_was_ejected_forfeits_its_bond_and_is_barred() -> None:
+    world, victim = second_strike(leaves=False, bond_lamports=2_000_000)
+    actor = world.actor(victim)
+    with pytest.raises(Barred):
+        world.join(actor, slot=7)
+
+    (first,) = world.collect(victim, actor).events
+    world.play_rounds(world.run.round + 4)
+    (then,) = world.collect(victim, actor).events
+
+    assert isinstance(first, Collected)
+    assert isinstance(then, Collected)
+    assert (first.strikes, first.points_slashed, first.bond_to) == (2, 100, 0)
+    assert (then.strikes, then.bond_to, then.freed) == (0, 3, 1)
+    held = decode_participant(world.data(world.participant_key(actor)))
+    assert (held.barred, held.strikes, held.points_slashed) == (True, 2, 100)
+    assert world.run.forfeited_lamports == 2_000_000
+    check_books(world)
+    with pytest.raises(Barred):
+        world.join(actor, slot=7)
 
 
 @pytest.mark.parametrize("leaves", [False, True])

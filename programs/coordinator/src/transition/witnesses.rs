@@ -66,6 +66,10 @@ pub fn draw(world: &mut World, round: u32, number: u8) -> Result<()> {
     record.header.draws = number;
     record.header.attested = 0;
     record.header.witnesses_gone = 0;
+    if number > 1 {
+        // By index of the witness: those of the first draw are nobody's.
+        record.header.custody_roots = [[0; 32]; 32];
+    }
     record.mask.fill(0);
     emit!(WitnessesDrawn {
         run: world.key,

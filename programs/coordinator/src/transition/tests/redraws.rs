@@ -76,6 +76,8 @@ fn the_second_draw_is_made_by_the_later_hash_and_without_the_silent() {
     assert_ne!(one, two, "the same E(round), another later hash");
     assert!(!one.contains(&silent) && !two.contains(&silent));
     assert_eq!(memory.open(|world| world.rounds.headers[0].attested), 0);
+    let roots = memory.open(|world| world.rounds.headers[0].custody_roots);
+    assert_eq!(roots, [[0; 32]; 32], "those of the first draw are nobody's");
     for slot in one {
         memory.attest(slot).expect("elected");
     }
