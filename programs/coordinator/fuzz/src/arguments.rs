@@ -196,7 +196,7 @@ impl Maker<'_> {
     /// The trainer whose payload the actor audits, or judges.
     fn target(&self, rng: &mut Rng, run: &Run) -> u64 {
         let found = self.judged();
-        found.map_or_else(|| rng.word() % u64::from(run.capacity), u64::from)
+        found.map_or_else(|| rng.word() % u64::from(run.capacity.max(1)), u64::from)
     }
 
     fn judged(&self) -> Option<u16> {
