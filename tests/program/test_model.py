@@ -24,7 +24,8 @@ from solders.pubkey import Pubkey
 
 from psyche_sdk import instructions as build
 from support.actors import ALICE, FAUCET, MALLORY, Actor
-from support.knowing import CHANGES, KINDS, SIX, Knowing
+from support.judging import Judging
+from support.knowing import CHANGES, KINDS, SIX
 from support.model import acts, checkpoint_acts, money, owner
 from support.model.state import Phase, Place, sha
 from support.side_by_side import Pair
@@ -36,7 +37,7 @@ seldom = st.integers(0, 9).map(lambda n: n == 9)
 flags = st.booleans()
 
 
-class Sides(Knowing):
+class Sides(Judging):
     """A run, and everything that anybody may do to it."""
 
     @initialize(

@@ -195,7 +195,7 @@ def verdict_on(target: int, *, passes: bool, **changes: Any) -> build.Verdict:
     alignment = 985 if passes else -20
     detail = sha(b"what was measured")
     found = build.Verdict(
-        target=target, pass_=passes, alignment_permille=alignment, detail=detail, **scores
+        target=target, passes=passes, alignment_permille=alignment, detail=detail, **scores
     )
     return replace(found, **changes)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from psyche_sdk import instructions as build
-from support.model import grace, machine, members, money, rounds, votes
+from support.model import entropy, grace, machine, members, money, verify, votes
 from support.model.state import (
     Commitment,
     Entry,
@@ -59,7 +59,7 @@ def own(state: State, wallet: bytes, slot: int) -> tuple[Entry, dict[str, bool]]
 def with_transition(state: State, call: Call, body: Callable[[], None]) -> None:
     """Section 4: entropy at the beginning, what is due at the end."""
     if call.transition:
-        rounds.store_entropy(state, call.hashes, call.now)
+        entropy.store(state, call.hashes, call.now)
     body()
     if call.transition:
         machine.advance(state, call.now, machine.STEPS)
@@ -69,10 +69,12 @@ def join(state: State, wallet: bytes, args: build.JoinArgs, now: Moment) -> None
     """Section 10: takes a free slot."""
     held = [one for one in state.entries if one.is_member and one.wallet == wallet]
     known = args.slot < state.capacity
+    strikes, barred = members.strikes_of(state, wallet)
     refuse(
         {
             "UnknownSlot": not known,
             "AlreadyAMember": bool(held),
+            "Barred": barred or strikes >= verify.STRIKES,
             "SlotTaken": known and members.taken(state, args.slot),
             "WeightOutOfRange": not 1 <= args.weight <= 1_000,
             "NodeKeyZero": args.node_key == NOBODY,
@@ -88,6 +90,8 @@ def join(state: State, wallet: bytes, args: build.JoinArgs, now: Moment) -> None
         seen=now,
         declared=args.weight,
         bond=state.config.bond_lamports,
+        strikes=strikes,
+        told=strikes,
     )
     state.holders.setdefault(wallet, Holder(wallet)).joins += 1
     state.next_member_id += 1
@@ -145,7 +149,7 @@ def ready(state: State, args: build.ReadyArgs, call: Call) -> None:
 
 def aside(state: State, args: build.MemberArgs, place: Place, call: Call) -> None:
     """Sections 5, 10: `behind` and `leave`; both store entropy whatever their flag."""
-    rounds.store_entropy(state, call.hashes, call.now)
+    entropy.store(state, call.hashes, call.now)
     entry, reasons = own(state, call.wallet, args.slot)
     able = (Place.READY, Place.ACTIVE) if place is Place.BEHIND else ()
     refuse(
@@ -273,7 +277,7 @@ def reveal_state(
 ) -> None:
     """Section 11: opens a word; the same again changes nothing, and stores nothing (section 13)."""
     if not _said_already(state, wallet, args):
-        rounds.store_entropy(state, hashes, now)
+        entropy.store(state, hashes, now)
     (entry, reasons), vote = own(state, wallet, args.slot), state.vote
     if vote is None or not votes.is_open(state):
         raise Refused("NoOpenVote", *(name for name, true in reasons.items() if true))

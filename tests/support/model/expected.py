@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from support.model import money
+from support.model.audits_seen import expect_audits
 from support.model.state import (
     Agreed,
     Checkpoint,
@@ -63,7 +64,7 @@ def expect_run(state: State) -> dict[str, Any]:
         ),
         "next_rates": state.next_rates,
         "bonds_lamports": money.bonds(state),
-        "forfeited_lamports": 0,
+        "forfeited_lamports": state.forfeited,
         "cooling": (state.cooling_noted, state.cooling_entropy),
         "publishers": state.publishers,
         "pending": _checkpoint(state.pending),
@@ -127,6 +128,9 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "silences": entry.silences,
         "points": entry.points,
         "bond_lamports": entry.bond,
+        "points_slashed": entry.slashed,
+        "strikes": entry.strikes,
+        "strikes_collected": entry.told,
         "state_since": entry.since.time,
         "state_since_slot": entry.since.chain_slot,
         "last_seen": entry.seen.time,
@@ -164,7 +168,6 @@ def _record(record: Round) -> dict[str, Any]:
         "committed": len(record.committed),
         "gone": len(gone),
         "accepted": len(record.accepted),
-        "verifiers": 0,
         "is_drain": int(record.drain),
         "settled": int(record.settled),
         "entropy_stored": int(record.entropy is not None),
@@ -185,7 +188,8 @@ def _record(record: Round) -> dict[str, Any]:
         "trainer_ids": [record.trainer_ids[slot] for slot in record.order],
         "committed slots": set(record.committed),
         "accepted slots": record.accepted,
-        "rejected slots": set[int](),
+        "rejected slots": record.rejected,
+        **expect_audits(record),
         "gone slots": record.gone,
         "commitments": {
             slot: (one.digest, one.size, one.loss_micronats, one.tokens, one.milliseconds)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from support.model import checkpoints, members, points, rounds, settle, votes
+from support.model import checkpoints, entropy, members, points, rounds, settle, verify, votes
 from support.model.state import MEMBERS, Moment, Phase, Place, Refused, State
 
 Step = Callable[[State, Moment], None]
@@ -18,7 +18,9 @@ WARMUPS = 3
 
 
 def due(state: State, now: Moment) -> Step | None:
-    """The step that is due now, by the table of section 4."""
+    """The step that is due now, by the table of section 4; audits are drawn before all else."""
+    if verify.to_draw(state, now) is not None:
+        return verify.draw_audits
     match state.phase:
         case Phase.WAITING:
             return _due_in_waiting(state, now)
@@ -84,7 +86,8 @@ def _due_in_witness(state: State, now: Moment) -> Step | None:
 
 def _due_in_cooldown(state: State, now: Moment) -> Step | None:
     agreed = state.vote is not None and state.vote.agreed
-    if not (agreed and checkpoints.confirmed(state)):
+    early = agreed and checkpoints.confirmed(state) and not verify.awaited(state, now)
+    if not early:
         if not state.began.over(state.config.cooldown_seconds, now):
             return None
         if not agreed and votes.is_open(state):
@@ -239,7 +242,7 @@ def advance(state: State, now: Moment, steps: int) -> int:
 def tick(state: State, hashes: Mapping[int, bytes], now: Moment) -> None:
     """What is due is made by anybody."""
     small = state.capacity <= SMALL
-    stored = rounds.store_entropy(state, hashes, now)
+    stored = entropy.store(state, hashes, now)
     unheard = members.unheard(state, now)
     members.drop(state, unheard, now)
     made = 0

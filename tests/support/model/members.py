@@ -103,14 +103,30 @@ def awaited(state: State) -> list[int]:
     return [slot for slot in there if state.entries[slot].member_id < state.warmup_member_id]
 
 
+def strikes_of(state: State, wallet: bytes) -> tuple[int, bool]:
+    """Section 10c: strikes of all memberships of a wallet, and whether it is barred by one."""
+    mine = [entry for entry in state.entries if entry.wallet == wallet]
+    holder = state.holders.get(wallet)
+    before = 0 if holder is None else holder.strikes
+    ejected = any(entry.place is Place.EJECTED for entry in mine)
+    barred = ejected or (holder is not None and holder.barred)
+    return min(255, before + sum(entry.strikes - entry.told for entry in mine)), barred
+
+
 def taken(state: State, slot: int) -> bool:
     """Section 10, join: somebody holds the slot, has points to collect, or is named."""
     entry = state.entries[slot]
-    left = entry.points > 0 or entry.bond > 0
+    left = entry.points or entry.slashed or entry.bond or entry.strikes > entry.told
+    left = bool(left) or entry.place is Place.EJECTED
     return entry.is_member or left or named(state, slot)
 
 
 def named(state: State, slot: int) -> bool:
     """Section 10, join: whether a record that is kept names the slot."""
     kept = state.records.values()
-    return any(slot in record.order or slot in record.witnesses for record in kept)
+    return any(
+        slot in record.order
+        or slot in record.witnesses
+        or slot in {verifier for verifier, _ in record.verifiers}
+        for record in kept
+    )

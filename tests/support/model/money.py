@@ -1,9 +1,9 @@
-"""Passes, bonds, collecting (PROTOCOL.md sections 10 and 10b)."""
+"""Passes, bonds, collecting (PROTOCOL.md sections 10 and 10c)."""
 
 from __future__ import annotations
 
 from support.model import members
-from support.model.state import Entry, Holder, Moment, Permit, Refused, State
+from support.model.state import Entry, Holder, Moment, Permit, Place, Refused, State
 
 
 def admission(state: State, wallet: bytes, now: Moment) -> dict[str, bool]:
@@ -59,19 +59,26 @@ def collect(
     entry = state.entries[slot] if known else Entry()
     holder = state.holders[wallet]
     empty = entry.member_id == 0
+    owed = entry.points or entry.slashed or entry.strikes > entry.told
     gone = known and not empty and not entry.is_member and not members.named(state, slot)
     _refuse(
         {
             "UnknownSlot": not known,
-            "NothingToCollect": known and (empty or not (gone or entry.points)),
+            "NothingToCollect": known and (empty or not (gone or owed)),
             "NotTheHolder": not empty and entry.wallet != wallet,
             "WrongAccount": payee is not None and payee != holder.payee,
         }
     )
     holder.earned += entry.points
-    entry.points = 0
+    holder.slashed += entry.slashed
+    holder.strikes += entry.strikes - entry.told
+    entry.points = entry.slashed = 0
+    entry.told = entry.strikes
     if gone:
-        if payee is None or not takes:
+        if entry.place is Place.EJECTED:
+            holder.barred = True
+            state.forfeited += entry.bond
+        elif payee is None or not takes:
             holder.waiting += entry.bond
         state.entries[slot] = Entry()
 
@@ -84,6 +91,7 @@ def close_participant(
     waits = holder.waiting > 0
     _refuse(
         {
+            "Barred": holder.barred or holder.strikes > 0,
             "SlotRemains": any(entry.wallet == wallet for entry in state.entries),
             "PayeeCannotTake": waits and (payee is None or not takes),
             "WrongAccount": payee is not None and payee != holder.payee,
@@ -94,7 +102,14 @@ def close_participant(
 
 def expect_holder(holder: Holder) -> dict[str, int]:
     """What stands in a participant's account."""
-    return {"joins": holder.joins, "earned": holder.earned, "waiting": holder.waiting}
+    return {
+        "joins": holder.joins,
+        "earned": holder.earned,
+        "waiting": holder.waiting,
+        "slashed": holder.slashed,
+        "strikes": holder.strikes,
+        "barred": int(holder.barred),
+    }
 
 
 def bonds(state: State) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from psyche_sdk._generated import layouts
+from support.model.audits_seen import observe_audits
 from support.model.state import Phase, Place, Word
 
 #: A run's, a member's and a record's plain fields that the model knows, by their names on chain.
@@ -18,13 +19,14 @@ RUN = (
 )  # fmt: skip
 MEMBER = (
     "member_id", "declared_weight", "weight", "misses", "silences", "state_since",
-    "state_since_slot", "last_seen", "last_seen_slot", "points", "bond_lamports",
+    "state_since_slot", "last_seen", "last_seen_slot", "points", "points_slashed", "strikes",
+    "strikes_collected", "bond_lamports",
 )  # fmt: skip
 RECORD = (
     "epoch", "round", "step", "train_started_at", "train_started_slot", "train_closed_at",
     "entropy_target_slot", "sequences", "sequences_committed", "sequences_gone",
     "sequences_accepted", "attested", "witnesses_gone", "trainers", "expected", "committed",
-    "gone", "accepted", "verifiers", "is_drain", "settled", "entropy_stored", "draws", "witnesses",
+    "gone", "accepted", "is_drain", "settled", "entropy_stored", "draws", "witnesses",
     "failed", "finalised",
 )  # fmt: skip
 #: Columns by slot (PROTOCOL.md section 12): name, type, bytes before it for each slot.
@@ -120,7 +122,14 @@ def _vote(row: np.void) -> Any:
 def observe_holder(data: bytes) -> dict[str, int]:
     """A participant's account."""
     row = layouts.decode_participant(data)
-    names = {"joins": "joins", "earned": "points_earned", "waiting": "bond_lamports"}
+    names = {
+        "joins": "joins",
+        "earned": "points_earned",
+        "waiting": "bond_lamports",
+        "slashed": "points_slashed",
+        "strikes": "strikes",
+        "barred": "barred",
+    }
     return {name: int(row[field]) for name, field in names.items()}
 
 
@@ -187,6 +196,7 @@ def _record(row: np.void, block: bytes, capacity: int) -> dict[str, Any]:
         )
         for slot in sorted(fields["committed"])
     }
+    seen.update(observe_audits(row, block[-VERIFIERS:]))
     seen["masks"] = {slot: int(columns["mask"][slot]) for slot in sorted(fields["committed"])}
     return seen
 

@@ -102,7 +102,7 @@ def close_run(state: State, signer: bytes, now: Moment) -> None:
         {
             "WrongPhase": state.phase not in (Phase.PAUSED, Phase.FINISHED),
             "MembersRemain": bool(state.slots(*MEMBERS)),
-            "PointsRemain": any(entry.points for entry in state.entries),
+            "PointsRemain": any(entry.points or entry.slashed for entry in state.entries),
             "BondsRemain": any(entry.bond for entry in state.entries),
         }
     )

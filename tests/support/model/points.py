@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from support.model import verify
 from support.model.state import Moment, Round, State
 
 #: Points stay at it rather than overflow.
@@ -22,31 +23,41 @@ def lowest(state: State) -> Round | None:
 
 def is_due(state: State, record: Round) -> bool:
     """Only settled rounds are ever final; where nothing can be credited the step is left out."""
-    if not record.settled or record.final or not record.accepted:
+    if not record.settled or record.final:
         return False
     config = state.config
-    attested = config.points_per_attestation and record.attested
-    return bool(config.points_per_sequence or attested)
+    trained = record.accepted and config.points_per_sequence
+    attested = record.accepted and record.attested and config.points_per_attestation
+    verified = config.points_per_verdict and any(one.word for one in record.audits)
+    return bool(trained or attested or verified or record.cases())
 
 
-def finalise_oldest(state: State, now: Moment) -> None:  # noqa: ARG001 - a step like the others
+def finalise_oldest(state: State, now: Moment) -> None:
     """In round N = T + 3."""
     record = oldest(state)
     assert record is not None
-    finalise(state, record)
+    _end(state, record, now)
 
 
-def finalise_lowest(state: State, now: Moment) -> None:  # noqa: ARG001 - a step like the others
+def finalise_lowest(state: State, now: Moment) -> None:
     """At the end of Cooldown."""
     record = lowest(state)
     assert record is not None
-    finalise(state, record)
+    _end(state, record, now)
+
+
+def _end(state: State, record: Round, now: Moment) -> None:
+    """A step: first its cases are decided, then it is final."""
+    if verify.is_due(record):
+        verify.judge(state, record, now)
+    else:
+        finalise(state, record)
 
 
 def finalise(state: State, record: Round) -> None:
     """Credits who trained what was accepted, and who attested and holds all of it."""
     record.final = True
-    for slot in record.accepted:
+    for slot in record.accepted - record.rejected:
         points = record.share_size(slot) * state.config.points_per_sequence
         _credit(state, slot, record.trainer_ids[slot], points)
     for index, slot in enumerate(record.witnesses):
@@ -54,6 +65,8 @@ def finalise(state: State, record: Round) -> None:
         if index in record.attested and holds_all:
             points = state.config.points_per_attestation
             _credit(state, slot, record.witness_ids[index], points)
+    for slot, member_id in verify.right(record):
+        _credit(state, slot, member_id, state.config.points_per_verdict)
 
 
 def _credit(state: State, slot: int, member_id: int, points: int) -> None:

@@ -44,7 +44,8 @@ def start_round(state: State, now: Moment) -> None:
     )
     seed = draws.seed_of(state.instance, state.epoch, state.round, draws.ROLES, entropy)
     percent = 0 if state.round == 0 else state.config.verification_percent
-    _, record.order = draws.roles(seed, state.slots(Place.ACTIVE), percent)
+    verifiers, record.order = draws.roles(seed, state.slots(Place.ACTIVE), percent)
+    record.verifiers = [(slot, state.entries[slot].member_id) for slot in verifiers]
     record.trainer_ids = {slot: state.entries[slot].member_id for slot in record.order}
     record.segments = shares.take(state, shares.batch(state.config, state.step))
     weights = [state.entries[slot].weight for slot in record.order]

@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from psyche_sdk.instructions import RunConfig
+from support.model.audited import Audit, Case, Chair
 
 
 class Phase(IntEnum):
@@ -112,6 +113,9 @@ class Entry:
     misses: int = 0
     silences: int = 0
     points: int = 0
+    slashed: int = 0
+    strikes: int = 0
+    told: int = 0  # strikes that were collected
     word: Word = Word.NONE
     vote: bytes = bytes(32)
     bond: int = 0
@@ -158,6 +162,12 @@ class Round:
     chain_hash_after: bytes = bytes(32)
     to_return: list[Interval] = field(default_factory=list)
     final: bool = False
+    verifiers: list[tuple[int, int]] = field(default_factory=list)  # slots and member ids
+    audits_drawn: bool = False
+    audits: list[Audit] = field(default_factory=list)
+    chairs: list[Chair] = field(default_factory=list)
+    judged: bool = False
+    rejected: set[int] = field(default_factory=set)
 
     @property
     def sequences(self) -> int:
@@ -182,6 +192,10 @@ class Round:
         """Section 4: trainers with a share who did not commit and are not gone."""
         there = [slot for slot in self.with_share() if slot not in self.gone]
         return [slot for slot in there if slot not in self.committed]
+
+    def cases(self) -> list[Audit]:
+        """Audits that flagged."""
+        return [one for one in self.audits if one.case is not Case.NONE]
 
     def awaits_redraw(self) -> bool:
         """Section 5: a second draw is decided, and its hash is not stored."""
@@ -256,11 +270,14 @@ class Vote:
 
 @dataclass
 class Holder:
-    """What a run keeps about a wallet (section 10b)."""
+    """What a run keeps about a wallet (section 10c)."""
 
     payee: bytes
     joins: int = 0
     earned: int = 0
+    slashed: int = 0
+    strikes: int = 0
+    barred: bool = False
     waiting: int = 0
 
 
@@ -304,6 +321,7 @@ class State:
     repeated: int = 0
     accepted: int = 0
     in_flight: int = 0
+    forfeited: int = 0
     backlog: list[Interval] = field(default_factory=list)
     records: dict[int, Round] = field(default_factory=dict)  # by number mod 4
     snapshots: list[Agreed] = field(default_factory=list)

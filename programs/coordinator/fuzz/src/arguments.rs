@@ -90,7 +90,7 @@ impl Maker<'_> {
 
     fn primitive(&self, rng: &mut Rng, name: &str, ty: &str, out: &mut Vec<u8>) {
         let size = match ty {
-            "bool" if name == "pass" => return out.push(u8::from(self.passes(rng))),
+            "bool" if name == "passes" => return out.push(u8::from(self.passes(rng))),
             "bool" => return out.push(u8::from(!rng.once_in(4))),
             "string" => return put_bytes(out, &self.text(rng, name)),
             "bytes" => return self.list(rng, name, &Value::from("u8"), out),

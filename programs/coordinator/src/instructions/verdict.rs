@@ -21,7 +21,7 @@ pub struct Verdict {
     /// Slot of the trainer.
     pub target: u16,
     /// Whether it is what the trainer should have sent.
-    pub pass: bool,
+    pub passes: bool,
     /// Similarity of index sets, per mille.
     pub jaccard_permille: u16,
     /// Distance of signs, per mille.
@@ -68,12 +68,12 @@ impl Verdict {
             alignment: i16::try_from(config.alignment_min_permille).unwrap_or(i16::MAX),
         };
         require!(
-            !self.pass || scores.pass(&thresholds),
+            !self.passes || scores.pass(&thresholds),
             CoordinatorError::ScoresFail
         );
         Ok(Finding {
             target: self.target,
-            pass: self.pass,
+            pass: self.passes,
             scores,
             detail: self.detail,
         })
@@ -90,7 +90,7 @@ pub fn tell(world: &World, args: &VerdictArgs, of_committee: bool, committee_slo
         slot: args.slot,
         target: verdict.target,
         of_committee: u8::from(of_committee),
-        verdict: if verdict.pass { 1 } else { 2 },
+        verdict: if verdict.passes { 1 } else { 2 },
         jaccard_permille: verdict.jaccard_permille,
         hamming_permille: verdict.hamming_permille,
         manhattan_permille: verdict.manhattan_permille,

@@ -1,0 +1,186 @@
+"""Audits, flags, committees (PROTOCOL.md sections 5, 6, 10b)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from support.model import draws, members, rounds
+from support.model.audited import Audit, Case, Chair, Chaired
+from support.model.state import Moment, Phase, Place, Round, State, sha
+
+TARGETS, COMMITTEES = 4, 9
+SEATS, FEWEST, STRIKES = 64, 3, 2
+#: Points stay at it rather than overflow.
+MOST = 2**64 - 1
+RUNNING = (Phase.TRAIN, Phase.WITNESS, Phase.COOLDOWN)
+
+
+class Window(NamedTuple):
+    """What may be said about a round's payloads."""
+
+    audit: bool = False
+    seal: bool = False
+    open: bool = False
+
+
+def window(state: State, record: Round, now: Moment) -> Window:
+    """The table of section 10b."""
+    if state.phase not in RUNNING or record.judged or record.final:
+        return Window()
+    age = state.round - record.number
+    quarter = half = False
+    if state.phase is Phase.COOLDOWN:
+        seconds = state.config.cooldown_seconds
+        half = state.began.over(seconds // 2, now)
+        quarter = half or state.began.over((seconds + 3) // 4, now)
+    late = age in (1, 2) and half
+    return Window(age == 1 and not quarter, age in (1, 2) and not half, age == 3 or late)
+
+
+def to_draw(state: State, now: Moment) -> Round | None:
+    """The round whose audits are drawn now."""
+    record = state.record(state.round - 1)
+    if record is None or not state.config.verification_percent:
+        return None
+    ready = record.entropy is not None and record.committed and not record.audits_drawn
+    return record if ready and window(state, record, now).audit else None
+
+
+def draw_audits(state: State, now: Moment) -> None:
+    """Who verifies in the present round audits payloads of the one before."""
+    record = to_draw(state, now)
+    assert record is not None
+    assert record.entropy is not None
+    auditors = _auditors(state)
+    seed = draws.seed_of(state.instance, state.epoch, record.number, TARGETS, record.entropy)
+    items = sorted(record.committed)
+    most = min(len(items), len(auditors))
+    if len(items) == 1 and auditors and auditors[0][0] == items[0]:
+        most = 0
+    drawn = draws.Words(seed).shuffle(items, max(most, 2)) if most else []
+    for i in range(most):
+        if drawn[i] == auditors[i][0]:
+            j = (i + 1) % max(most, 2)
+            drawn[i], drawn[j] = drawn[j], drawn[i]
+    targets = [*drawn[:most], *[None] * (len(auditors) - most)]
+    pairs = zip(auditors, targets, strict=True)
+    record.audits = [Audit(slot, member_id, target) for (slot, member_id), target in pairs]
+    record.audits_drawn = True
+
+
+def _auditors(state: State) -> list[tuple[int, int]]:
+    present = state.record(state.round)
+    if present is not None and not present.drain:
+        return present.verifiers
+    entropy = rounds.roles_entropy(state)
+    seed = draws.seed_of(state.instance, state.epoch, state.round, draws.ROLES, entropy)
+    active = state.slots(Place.ACTIVE)
+    slots, _ = draws.roles(seed, active, state.config.verification_percent)
+    return [(slot, state.entries[slot].member_id) for slot in slots]
+
+
+def store_committee(state: State, hashes: Mapping[int, bytes], now: Moment) -> bool:
+    """Draws one committee whose hash is there, or notes another; whether anything was done."""
+    for age in (1, 2):
+        record = state.record(state.round - age)
+        if record is None or not window(state, record, now).seal:
+            continue
+        for place, audit in enumerate(record.audits):
+            if audit.case is Case.OPENED and now.chain_slot > audit.noted:
+                entropy, audit.noted = rounds.entropy_at(hashes, audit.noted, now)
+                if entropy is not None:
+                    _draw_committee(state, record, place, entropy)
+                return True
+    return False
+
+
+def _draw_committee(state: State, record: Round, place: int, entropy: bytes) -> None:
+    audit = record.audits[place]
+    assert audit.target is not None
+    seed = draws.seed_of(state.instance, state.epoch, record.number, COMMITTEES, entropy)
+    apart = (audit.target, audit.slot)
+    items = [slot for slot in state.slots(Place.ACTIVE) if slot not in apart]
+    size = min(state.config.committee_size, len(items))
+    if size < FEWEST or len(record.chairs) + size > SEATS:
+        audit.case = Case.LAPSED
+        audit.first = len(record.chairs)
+        return
+    words = draws.Words(sha(seed, audit.target.to_bytes(2, "little")))
+    audit.case, audit.first, audit.seats = Case.DRAWN, len(record.chairs), size
+    for slot in words.shuffle(items, size):
+        record.chairs.append(Chair(slot, state.entries[slot].member_id, place))
+
+
+def awaited(state: State, now: Moment) -> bool:
+    """Whether an agreed digest must wait in Cooldown: a word can still be said."""
+    if not state.config.verification_percent:
+        return False
+    return any(_awaits(state, record, now) for record in state.records.values())
+
+
+def _awaits(state: State, record: Round, now: Moment) -> bool:
+    may = window(state, record, now)
+    if not record.committed:
+        return False
+    audits = may.audit and (
+        not record.audits_drawn
+        or any(
+            one.target is not None and not one.word and state.still_member(one.slot, one.member_id)
+            for one in record.audits
+        )
+    )
+    hashes = may.seal and any(one.case is Case.OPENED for one in record.audits)
+    stages = {Chaired.SEALED} if may != Window() else set()
+    stages |= {Chaired.DRAWN} if may.seal else set()
+    seats = any(
+        one.stage in stages and state.still_member(one.slot, one.member_id) for one in record.chairs
+    )
+    return audits or hashes or seats
+
+
+def is_due(record: Round) -> bool:
+    """Cases are decided in a step before their round is final."""
+    return bool(record.cases()) and not record.judged
+
+
+def judge(state: State, record: Round, now: Moment) -> None:
+    """Decides all cases; who is rejected pays."""
+    record.judged = True
+    for audit in record.cases():
+        chairs = record.chairs[audit.first : audit.first + audit.seats]
+        said = [one.word for one in chairs if one.stage is Chaired.OPENED]
+        passes, fails = said.count(1), said.count(2)
+        if not chairs:
+            audit.case = Case.LAPSED
+        elif 3 * fails >= 2 * len(chairs):
+            audit.case = Case.REJECTED
+            assert audit.target is not None
+            record.rejected.add(audit.target)
+        else:
+            audit.case = Case.CLEARED if 3 * passes >= 2 * len(chairs) else Case.UNDECIDED
+    for audit in record.cases():
+        if audit.case is Case.REJECTED and audit.target is not None:
+            _punish(state, audit.target, record.trainer_ids[audit.target], now)
+
+
+def _punish(state: State, slot: int, member_id: int, now: Moment) -> None:
+    entry = state.entries[slot]
+    if entry.member_id != member_id:
+        return
+    entry.slashed = min(MOST, entry.slashed + state.config.slash_points)
+    entry.strikes = min(255, entry.strikes + 1)
+    if entry.strikes >= STRIKES:
+        members.step_aside(state, slot, Place.EJECTED, now)
+
+
+def right(record: Round) -> list[tuple[int, int]]:
+    """Who gave a verdict that agrees with the outcome: slot and member id."""
+    found = []
+    for audit in record.audits:
+        if audit.word == 1 or audit.case is Case.REJECTED:
+            found.append((audit.slot, audit.member_id))
+        word = {Case.REJECTED: 2, Case.CLEARED: 1}.get(audit.case)
+        chairs = record.chairs[audit.first : audit.first + audit.seats]
+        found += [(one.slot, one.member_id) for one in chairs if word and one.word == word]
+    return found
