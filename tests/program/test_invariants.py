@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from psyche_sdk._generated import layouts
+from psyche_sdk._rules.audits import AUDITOR
 from psyche_sdk._rules.rounds import columns_bytes, columns_of
 from psyche_sdk.views import Phase
 from support.simulator import invariants
@@ -27,7 +28,8 @@ def settled() -> Sweep:
     """A run in Train, some rounds after its beginning, in which all members are honest."""
     plan = Plan(seed=2, members=8, rounds=3, wild=0)
     fixed = {"overlap": 0, "epoch_rounds": 50, "snapshot_rounds": 2, "batch_sequences_start": 4_096}
-    fixed |= {"batch_sequences_end": 4_096, "total_steps": 200}
+    fixed |= {"batch_sequences_end": 4_096, "total_steps": 200, "verification_percent": 0}
+    fixed |= {"points_per_sequence": 0, "points_per_attestation": 0}
     sweep = Sweep(plan, **fixed).run()
     for _ in range(20):
         if sweep.world.now.phase is Phase.TRAIN and sweep.world.now.number("round") >= 2:
@@ -174,6 +176,26 @@ def other_last_entropy(forged: Forged) -> None:
     forged.run["cooldown_entropy_stored"] = 1
 
 
+def gift(forged: Forged) -> None:
+    forged.entries["points"][:] += 1
+
+
+def strike(forged: Forged) -> None:
+    forged.entries["strikes"][:] += 1
+
+
+def reject(forged: Forged) -> None:
+    forged.columns[forged.last]["rejected"][:] = 1
+
+
+def audit_oneself(forged: Forged) -> None:
+    header, column = forged.headers[forged.last], forged.columns[forged.last]["verifiers"]
+    header["auditors"] = header["targets_drawn"] = 1
+    slot = int(forged.columns[forged.last]["order"].view("<u2")[0])
+    row = column[: AUDITOR.itemsize].view(AUDITOR)
+    row["slot"] = row["target"] = slot
+
+
 CASES: list[tuple[int, Callable[[Forged], object]]] = [
     (1, add("active", 1)),
     (2, add("accepted", 1)),
@@ -201,6 +223,10 @@ CASES: list[tuple[int, Callable[[Forged], object]]] = [
     (24, add("creation_slot", 1)),
     (26, published_by_strangers),
     (26, kept_unpublished),
+    (27, gift),
+    (28, reject),
+    (28, audit_oneself),
+    (29, strike),
 ]
 BY_NUMBER = {
     int(check.__name__.partition("_")[0][1:]): check

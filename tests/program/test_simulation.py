@@ -26,6 +26,7 @@ MET = {
     *("publish_checkpoint: ok", "confirm_checkpoint: ok", "set_checkpoint: ok"),
     *("publish_checkpoint: NotAPublisher", "confirm_checkpoint: OwnPublication"),
     *("publish_checkpoint: UriInvalid", "set_checkpoint: WrongPhase"),
+    *("verdict: ok", "seal_verdict: ok", "open_verdict: ok", "verdict: NotAVerifier"),
     *("tick: TooEarly", "set_weight: ok", "commit: TrainerGone"),
     *("attest: BitNotCommitted", "attest: NotAWitness", "commit: WrongRound", "join: SlotTaken"),
     *("collect: ok", "collect: NothingToCollect", "collect: WrongAccount", "issue_pass: ok"),

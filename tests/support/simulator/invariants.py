@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from psyche_sdk.views import Phase
+from support.simulator import invariants_points as points
 from support.simulator import invariants_rounds as rounds
 from support.simulator.invariants_checkpoints import (
     i26_checkpoints_are_agreed_and_confirmed,
@@ -244,6 +245,7 @@ CHECKS: tuple[Check, ...] = (
     i23_lamports_are_rent_and_bonds,
     i24_an_account_stays_what_it_is,
     i26_checkpoints_are_agreed_and_confirmed,
+    *points.CHECKS,
 )
 
 

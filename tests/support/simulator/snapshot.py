@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from psyche_sdk._generated import layouts
+from psyche_sdk._rules.audits import AUDITOR, AUDITORS_MAX, SEAT
 from psyche_sdk._rules.rounds import RECORDS, columns_bytes, columns_of
 from psyche_sdk.views import Moment, Phase
 
@@ -81,6 +82,16 @@ class Record:
         count = self.number("witnesses")
         slots = self.header["witness_slots"][:count].tolist()
         return list(zip(slots, self.header["witness_member_ids"][:count].tolist(), strict=True))
+
+    def auditors(self) -> npt.NDArray[Any]:
+        """Who audits the round's payloads."""
+        rows = np.frombuffer(self.columns["verifiers"], AUDITOR, AUDITORS_MAX)
+        return rows[: self.number("auditors")]
+
+    def seats(self) -> npt.NDArray[Any]:
+        """The seats of its committees."""
+        start = AUDITORS_MAX * AUDITOR.itemsize
+        return np.frombuffer(self.columns["verifiers"], SEAT, self.number("seats"), start)
 
     def hash(self, name: str) -> bytes:
         """A hash of the header."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from psyche_sdk.views import Phase
 from support.actors import crowd
-from support.simulator import clients, liveness, owner
+from support.simulator import clients, liveness, owner, verifiers
 from support.simulator.chain import SimulatedChain
 from support.simulator.clients import Client
 from support.simulator.past import must
@@ -86,6 +86,11 @@ class Sweep:
             "init_min_members": many,
             "bond_lamports": self.rng.choice([0, 1_000, 2_000_000]),
             "points_per_sequence": self.rng.choice([0, 3]),
+            "points_per_attestation": self.rng.choice([0, 2]),
+            "points_per_verdict": self.rng.choice([0, 5]),
+            "slash_points": self.rng.choice([0, 50]),
+            "verification_percent": self.rng.choice([0, 34, 50]),
+            "committee_size": self.rng.choice([3, 5]),
             "total_steps": self.rng.choice([9, 200]),
             "batch_ramp_steps": 40,
             **start,
@@ -150,6 +155,7 @@ class Sweep:
                 if self.rng.random() < client.habits.trains:
                     clients.commit(self.world, client)
         self.attest()
+        self.verify()
         self.vote()
         self.wait(self.rng.choice([1, 5, self.world.config.train_seconds]))
         self.tick()
@@ -159,6 +165,7 @@ class Sweep:
         self.world.pass_time(slots=self.rng.choice([1, 2, 3, 3, 9]))
         self.world.try_tick()
         self.attest()
+        self.verify()
         self.tick()
         if self.world.now.phase is Phase.WITNESS:
             self.wait(self.world.config.witness_seconds // 2)
@@ -177,8 +184,13 @@ class Sweep:
         self.vote()
         self.tick()
         self.share_checkpoint()
+        self.verify()
+        self.wait(3)
+        self.world.try_tick()
+        self.verify()
         self.wait(self.world.config.cooldown_seconds // 2)
         self.vote()
+        self.verify()
         self.tick()
         self.share_checkpoint()
         self.tick()
@@ -192,6 +204,13 @@ class Sweep:
             clients.publish(self.world, client)
         for client in self.some(lambda one: self.stage(one) > 1, 0.7):
             clients.confirm(self.world, client)
+
+    def verify(self) -> None:
+        """Auditors and committees say what they have to say."""
+        if not self.world.config.verification_percent:
+            return
+        for client in self.some(lambda one: one.is_member(self.world.now), 0.9):
+            verifiers.speak(self.world, client)
 
     def vote(self) -> None:
         """Words are sealed, and opened."""
@@ -273,8 +292,9 @@ class Sweep:
             lambda: clients.name_payee(world, client),
             lambda: world.try_tick(client.actor),
             lambda: owner.act(world),
+            lambda: verifiers.guess(world, client),
         ]
-        weights = [4, 6, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 2, 1, 1, 3, 1]
+        weights = [4, 6, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 2, 1, 1, 3, 1, 3]
         self.rng.choices(odd, weights)[0]()
 
     def storm(self) -> tuple[int, int]:
