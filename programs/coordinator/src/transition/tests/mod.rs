@@ -1,6 +1,7 @@
 //! Transitions of whole runs in memory.
 
 mod checkpoints;
+mod audits;
 mod collect;
 mod plans;
 mod redraws;
