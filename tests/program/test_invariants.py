@@ -103,7 +103,8 @@ def two_slots(forged: Forged) -> None:
 
 
 def another_holder(forged: Forged) -> None:
-    forged.entries["member_id"][int(forged.headers[forged.last]["witness_slots"][0])] = 1
+    ids, slot = forged.entries["member_id"], int(forged.headers[forged.last]["witness_slots"][0])
+    ids[slot] = next(one for one in ids.tolist() if one not in {0, int(ids[slot])})
 
 
 def named_stranger(forged: Forged) -> None:

@@ -1,7 +1,7 @@
 //! Transitions of whole runs in memory.
 
-mod checkpoints;
 mod audits;
+mod checkpoints;
 mod collect;
 mod plans;
 mod redraws;
