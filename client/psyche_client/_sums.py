@@ -58,6 +58,7 @@ def check(config: Config, *, source: str = "run.toml") -> None:
             "write 0 for none, or at least 2",
         )
     _check_budget(config, source=source)
+    _check_filter(config, source=source)
     _check_schedule(config, source=source)
     check_vocabulary(config, source=source)
     model_config(config, source=source)
@@ -93,6 +94,20 @@ def _check_budget(config: Config, *, source: str) -> None:
             f"{source}: `training.update.topk` ({topk}) * `run.capacity` ({capacity}) is above "
             f"{COEFFICIENTS_MAX}: so many coefficients of each 4,096 would come in every round",
             f"write a `training.update.topk` of at most {COEFFICIENTS_MAX // capacity}",
+        )
+
+
+def _check_filter(config: Config, *, source: str) -> None:
+    from psyche_sdk._rules.bloom import BLOOM_BYTES_MAX, Form  # noqa: PLC0415 - loads numpy
+
+    witness, capacity = config.witness, config.run.capacity
+    size = Form.of(capacity, witness.bloom_false_positive_ppm).bytes
+    if witness.attestation == "bloom" and size > BLOOM_BYTES_MAX:
+        raise ConfigError(
+            f"{source}: with `witness.bloom_false_positive_ppm` "
+            f"({witness.bloom_false_positive_ppm}) and `run.capacity` ({capacity}) an attestation "
+            f"has {size} bytes, more than the {BLOOM_BYTES_MAX} that a transaction takes",
+            'raise the first, or write `witness.attestation = "exact"`',
         )
 
 

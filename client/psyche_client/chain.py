@@ -28,6 +28,7 @@ from psyche_client.sighting import (
     read_sight,
 )
 from psyche_sdk._generated import types as t
+from psyche_sdk._rules.hashing import bit_field
 from psyche_sdk.coordinator import Coordinator, Snapshot
 from psyche_sdk.errors import InsufficientFunds, PsycheError
 from psyche_sdk.program_errors import PublicationsFull, TooEarly, WrongPhase, WrongRound
@@ -222,15 +223,16 @@ class Chain:
         self, sight: Sight, target: RoundSeen, slots: frozenset[int], custody_root: bytes
     ) -> None:
         """Says which committed payloads of `target` are here."""
-        bits = bytearray(target.capacity // 8)
-        for slot in slots:
-            bits[slot // 8] |= 1 << (slot % 8)
+        if target.filter is None:
+            bits = bit_field(sorted(slots), target.capacity)
+        else:
+            bits = target.filter.made_of(target.commitments[slot].digest for slot in slots)
         assert sight.seat is not None
         args = t.AttestArgs(
             epoch=target.epoch,
             round=target.round,
             slot=sight.seat.slot,
-            bits=bytes(bits),
+            bits=bits,
             custody_root=custody_root,
         )
         last = target.unattested <= 1

@@ -53,9 +53,9 @@ SEED_MAX = (1 << 63) - 1
 RATE_BITS = 40
 MICRO = 1_000_000
 COMMITTEE_SIZE = 15
-BLOOM_PPM = 10_000
+ATTESTATIONS = ("exact", "bloom")
+"""By the program's number."""
 FIXED = (
-    "attestation_kind",
     "slash_points",
     "points_per_verdict",
     "verification_percent",
@@ -174,7 +174,8 @@ class Data:
 class Witness:
     """Who checks that payloads can be had."""
 
-    attestation: str = choice("exact")
+    attestation: str = choice(*ATTESTATIONS)
+    bloom_false_positive_ppm: int = whole(1, 500_000, "false positives in a million", 10_000)
     witness_count: int = whole(1, 32, "witnesses a round", 4)
 
 
@@ -262,7 +263,8 @@ def chain_fields(config: Config) -> dict[str, int | bytes]:
         "data_seed": seed_bytes(config.data.order_seed),
         "witness_count": config.witness.witness_count,
         "committee_size": COMMITTEE_SIZE,
-        "bloom_false_positive_ppm": BLOOM_PPM,
+        "attestation_kind": ATTESTATIONS.index(config.witness.attestation),
+        "bloom_false_positive_ppm": config.witness.bloom_false_positive_ppm,
     }
 
 

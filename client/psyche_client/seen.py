@@ -14,6 +14,7 @@ import numpy.typing as npt
 from psyche_client.decide import Phase, Standing, View, VoteStage
 from psyche_client.payloads import PayloadKey, WantedPayload
 from psyche_client.store import SettledRound
+from psyche_sdk._rules.bloom import Filter
 
 Positions = npt.NDArray[np.uint64]
 
@@ -54,6 +55,7 @@ class RoundSeen:
         positions: those that this client trains, in order; empty if it does not train.
         awaited: trainers that are still waited for.
         unattested: witnesses that are still waited for.
+        filter: what this client makes a Bloom attestation with; None where slots are named exactly.
         entropy_stored: whether its witnesses are drawn, and no second draw waits for its hash.
     """
 
@@ -73,6 +75,7 @@ class RoundSeen:
     witness: int | None = None
     attested_bits: frozenset[int] = frozenset()
     attested: bool = False
+    filter: Filter | None = None
     entropy: bytes = b""
     awaited: int = 0
     unattested: int = 0

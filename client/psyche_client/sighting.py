@@ -122,7 +122,7 @@ def read_sight(snapshot: Snapshot, wallet: bytes, turns: Turns, *, now: float) -
         standing=_standing(roster, me, wallet),
         seat=_seat(me) if me is not None else None,
         seats=tuple(_seat(member) for member in roster.members()),
-        rounds=tuple(_round(record, me) for record in records),
+        rounds=tuple(_round(record, me, run) for record in records),
         states=_states(run),
         vote=_vote(run, me, moment),
         due=due is not None,
@@ -176,7 +176,7 @@ def _seat(member: Member) -> Seat:
     )
 
 
-def _round(record: RoundRecord, me: Member | None) -> RoundSeen:
+def _round(record: RoundRecord, me: Member | None, run: Run) -> RoundSeen:
     role = views.my_role(record, me)
     commitments = {slot: _commitment(record, slot) for slot in views.committed(record)}
     place = role.witness
@@ -199,6 +199,7 @@ def _round(record: RoundRecord, me: Member | None) -> RoundSeen:
         witness=place,
         attested_bits=frozenset(views.attested_by(record, place) if place is not None else ()),
         attested=place is not None and bool(record.attested >> place & 1),
+        filter=views.bloom_filter(run, record, place) if place is not None else None,
         awaited=record.expected - record.committed_count - record.gone,
         unattested=len(record.witnesses) - heard.bit_count(),
         **({"positions": views.batch_of(record, me.slot)} if me and role.trains else {}),

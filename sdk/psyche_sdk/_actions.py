@@ -179,7 +179,9 @@ class Actions:
     async def attest(
         self, args: _t.AttestArgs, *, transition: bool = False, units: int | None = None
     ) -> Receipt:
-        """Say which payloads the witness holds and checked."""
+        """Say which payloads the witness holds and checked, by slot or with a filter."""
+        if units is None and len(args.bits) != self.capacity // 8:
+            units = _budget.filter_units(self.capacity, transition=transition)
         built = _ix.attest(**self._member(), args=args, transition=transition)
         return await self._send("attest", [built], transition=transition, units=units)
 

@@ -56,6 +56,8 @@ _DEFAULT = 200_000
 #: who comes back or closes its account may have left something on any slot.
 _GROWING: Final = {"abort": 1_150, "reveal_state": 110, "join": 60, "close_participant": 60}
 _GROWING_BASE: Final = 20_000
+#: A filter has as many keys as its rate needs: 6 at one in a hundred, 19 at one in a million.
+_FILTER_A_SLOT: Final = 400
 #: The most that the chain gives to one transaction.
 UNITS_MAX: Final = 1_400_000
 _TRANSITION_BASE = 120_000
@@ -79,6 +81,12 @@ def units_for(name: str, *, capacity: int = 0, transition: bool = False) -> int:
     base = _BASE.get(name, _DEFAULT)
     base = min(max(base, _GROWING.get(name, 0) * capacity + _GROWING_BASE), UNITS_MAX)
     return base + transition_units(capacity) if transition or name == "tick" else base
+
+
+def filter_units(capacity: int, *, transition: bool = False) -> int:
+    """Return the compute units of an `attest` whose Bloom filter is looked up for every slot."""
+    units = _BASE["attest"] + _FILTER_A_SLOT * capacity
+    return min(units + (transition_units(capacity) if transition else 0), UNITS_MAX)
 
 
 def allocations(capacity: int) -> int:

@@ -30,6 +30,7 @@ from psyche_sdk._rules.audits import (
     Window,
 )
 from psyche_sdk._rules.backlog import Interval
+from psyche_sdk._rules.bloom import Filter, Form
 from psyche_sdk._rules.checkpoints import (
     URI_BYTES_MAX,
     Checkpoint,
@@ -67,6 +68,9 @@ from psyche_sdk._rules.slots import collects, frees, is_free, is_named
 if TYPE_CHECKING:
     from psyche_sdk._generated.types import RunConfig
 
+ATTESTATION_BLOOM = 1
+"""`attestation_kind` of a run whose attestations are Bloom filters of commitments."""
+
 __all__ = [
     "URI_BYTES_MAX",
     "AccountInvalid",
@@ -98,6 +102,7 @@ __all__ = [
     "accepted",
     "attested_by",
     "batch_of",
+    "bloom_filter",
     "checkpoint_confirmed",
     "collects",
     "committed",
@@ -238,6 +243,24 @@ def attested_by(record: RoundRecord, witness: int) -> list[int]:
     """The slots whose payloads a witness (its place, see `my_role`) said that it holds."""
     slots: list[int] = np.flatnonzero(record.masks >> np.uint32(witness) & np.uint32(1)).tolist()
     return slots
+
+
+def bloom_filter(run: Run, record: RoundRecord, witness: int) -> Filter | None:
+    """What a witness (its place, see `my_role`) makes its attestation with in a run of that kind.
+
+    None where slots are named exactly, or before the entropy of its draw is stored.
+    """
+    entropy = record.redraw_entropy if record.draws > 1 else record.entropy
+    if run.config.attestation_kind != ATTESTATION_BLOOM or entropy is None:
+        return None
+    return Filter.of(
+        Form.of(record.committed_count, run.config.bloom_false_positive_ppm),
+        instance=run.instance,
+        epoch=record.epoch,
+        round_=record.round,
+        entropy=entropy,
+        witness=witness,
+    )
 
 
 def holders(record: RoundRecord, slot: int) -> list[int]:

@@ -157,6 +157,18 @@ def test_numbers_that_do_not_fit_each_other_are_refused_by_name(
     assert all(name in str(error) for name in names)
 
 
+def test_a_filter_that_no_transaction_takes_is_refused() -> None:
+    many = SMALLEST.replace("[run]", "[run]\ncapacity = 1024")
+    bloom = '\n[witness]\nattestation = "bloom"\nbloom_false_positive_ppm = '
+
+    error = refusal(f"{many}{bloom}40000\n")
+
+    assert all(name in str(error) for name in ("bloom_false_positive_ppm", "run.capacity", "800"))
+    config = parse(f"{many}{bloom}60000\n")
+    fields = chain_fields(config)
+    assert (fields["attestation_kind"], fields["bloom_false_positive_ppm"]) == (1, 60_000)
+
+
 def test_what_a_round_brings_is_bounded_however_many_members_a_run_has() -> None:
     many = SMALLEST.replace("[run]", "[run]\ncapacity = 1024")
 

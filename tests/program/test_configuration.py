@@ -43,7 +43,7 @@ BROKEN: dict[str, list[Any]] = {
     "manhattan_max_permille": [1_001],
     "alignment_min_permille": [1_001],
     "overlap": [2, 255],
-    "attestation_kind": [1],
+    "attestation_kind": [2],
     "admit_anytime": [2],
     "witness_count": [0, 33],
     "verification_percent": [51, 255],

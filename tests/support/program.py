@@ -11,7 +11,7 @@ from solders.pubkey import Pubkey
 from psyche_sdk import instructions as build
 from psyche_sdk._rules.hashing import bit_field
 from psyche_sdk.program_errors import TooEarly
-from psyche_sdk.views import MemberState, Phase, committed
+from psyche_sdk.views import MemberState, Phase, bloom_filter, committed, my_role
 from support.actors import ALICE, FAUCET, TRIO, Actor
 from support.program_chain import Chain, Sent
 from support.program_checkpoints import end_cooldown
@@ -204,12 +204,17 @@ class World(Chain):
     ) -> build.AttestArgs:
         """An attestation of what was committed to the target, or of these slots."""
         run, target = self.run, max(self.target, 0)
-        held = committed(self.record(target)) if slots is None else slots
+        record, slot = self.record(target), self.member(actor).slot
+        held = committed(record) if slots is None else slots
+        place = my_role(record, self.member(actor)).witness
+        filter_ = bloom_filter(run, record, place) if place is not None else None
         args = build.AttestArgs(
             epoch=run.epoch,
             round=target,
-            slot=self.member(actor).slot,
-            bits=bit_field(held, self.capacity),
+            slot=slot,
+            bits=filter_.made_of(map(record.commitment, held))
+            if filter_
+            else bit_field(held, self.capacity),
             custody_root=sha(b"custody", bytes(actor.wallet)) if held else bytes(32),
         )
         return replace(args, **changes)

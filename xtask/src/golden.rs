@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 mod backlog;
+mod bloom;
 mod draws;
 mod hashes;
 mod phases;
@@ -56,6 +57,7 @@ fn all() -> Vec<Golden> {
         phases::phase(),
         hashes::chain_hash(),
         hashes::vote(),
+        bloom::bloom(),
     ]
 }
 

@@ -242,8 +242,8 @@ pub enum CoordinatorError {
     /// overlap is neither 0 nor 1.
     #[msg("overlap is neither 0 nor 1")] // 6076
     ConfigOverlap,
-    /// attestation_kind is not 0 (exact), the only kind of this version.
-    #[msg("attestation_kind is not 0 (exact), the only kind of this version")] // 6077
+    /// attestation_kind is neither 0 (exact) nor 1 (Bloom).
+    #[msg("attestation_kind is neither 0 (exact) nor 1 (Bloom)")] // 6077
     ConfigAttestationKind,
     /// admit_anytime is neither 0 nor 1.
     #[msg("admit_anytime is neither 0 nor 1")] // 6078
@@ -377,6 +377,13 @@ pub enum CoordinatorError {
     /// The digest is zero.
     #[msg("The digest is zero")] // 6118
     DigestZero,
+    /// bloom_false_positive_ppm is too small: a filter of capacity commitments has over 800 bytes.
+    #[msg("bloom_false_positive_ppm is too small: a filter of capacity commitments has over 800 bytes")]
+    // 6119
+    ConfigBloomBytes,
+    /// A Bloom filter has more ones than its commitments can set.
+    #[msg("A Bloom filter has more ones than its commitments can set")] // 6120
+    BloomTooFull,
 }
 
 impl From<ConfigError> for CoordinatorError {
@@ -420,6 +427,7 @@ impl From<ConfigError> for CoordinatorError {
             ConfigError::RoundTokens => Self::ConfigRoundTokens,
             ConfigError::RoundBytes => Self::ConfigRoundBytes,
             ConfigError::Positions => Self::ConfigPositions,
+            ConfigError::BloomBytes => Self::ConfigBloomBytes,
         }
     }
 }

@@ -19,6 +19,7 @@ __all__ = [
     "Barred",
     "BitFieldLength",
     "BitNotCommitted",
+    "BloomTooFull",
     "BondAboveLimit",
     "BondsRemain",
     "CheckpointNotAgreed",
@@ -31,6 +32,7 @@ __all__ = [
     "ConfigBatchRampSteps",
     "ConfigBatchSequencesEnd",
     "ConfigBatchSequencesStart",
+    "ConfigBloomBytes",
     "ConfigBloomFalsePositivePpm",
     "ConfigBondLamports",
     "ConfigCapacity",
@@ -751,11 +753,11 @@ class ConfigOverlap(_Base):
 
 
 class ConfigAttestationKind(_Base):
-    """attestation_kind is not 0 (exact), the only kind of this version."""
+    """attestation_kind is neither 0 (exact) nor 1 (Bloom)."""
 
     code = 6077
     name = "ConfigAttestationKind"
-    message = "attestation_kind is not 0 (exact), the only kind of this version"
+    message = "attestation_kind is neither 0 (exact) nor 1 (Bloom)"
 
 
 class ConfigAdmitAnytime(_Base):
@@ -1088,6 +1090,24 @@ class DigestZero(_Base):
     message = "The digest is zero"
 
 
+class ConfigBloomBytes(_Base):
+    """bloom_false_positive_ppm is too small: a filter of capacity commitments has over 800 bytes."""
+
+    code = 6119
+    name = "ConfigBloomBytes"
+    message = (
+        "bloom_false_positive_ppm is too small: a filter of capacity commitments has over 800 bytes"
+    )
+
+
+class BloomTooFull(_Base):
+    """A Bloom filter has more ones than its commitments can set."""
+
+    code = 6120
+    name = "BloomTooFull"
+    message = "A Bloom filter has more ones than its commitments can set"
+
+
 #: Code -> (name, message).
 ERRORS: Final[dict[int, tuple[str, str]]] = {
     6000: ("Unauthorized", "The signer may not do this to this run"),
@@ -1176,10 +1196,7 @@ ERRORS: Final[dict[int, tuple[str, str]]] = {
     6074: ("ConfigManhattanMaxPermille", "manhattan_max_permille is above 1000"),
     6075: ("ConfigAlignmentMinPermille", "alignment_min_permille is above 1000"),
     6076: ("ConfigOverlap", "overlap is neither 0 nor 1"),
-    6077: (
-        "ConfigAttestationKind",
-        "attestation_kind is not 0 (exact), the only kind of this version",
-    ),
+    6077: ("ConfigAttestationKind", "attestation_kind is neither 0 (exact) nor 1 (Bloom)"),
     6078: ("ConfigAdmitAnytime", "admit_anytime is neither 0 nor 1"),
     6079: ("ConfigWitnessCount", "witness_count is outside 1..=32"),
     6080: ("ConfigVerificationPercent", "verification_percent is above 50"),
@@ -1251,6 +1268,11 @@ ERRORS: Final[dict[int, tuple[str, str]]] = {
     6116: ("NothingPublished", "No URI is published in this place"),
     6117: ("OwnPublication", "A member cannot confirm the URI that it published itself"),
     6118: ("DigestZero", "The digest is zero"),
+    6119: (
+        "ConfigBloomBytes",
+        "bloom_false_positive_ppm is too small: a filter of capacity commitments has over 800 bytes",
+    ),
+    6120: ("BloomTooFull", "A Bloom filter has more ones than its commitments can set"),
 }
 
 #: Code -> class.
@@ -1374,4 +1396,6 @@ BY_CODE: Final[dict[int, type[_Base]]] = {
     6116: NothingPublished,
     6117: OwnPublication,
     6118: DigestZero,
+    6119: ConfigBloomBytes,
+    6120: BloomTooFull,
 }

@@ -45,7 +45,8 @@ class AttestArgs:
     round: int
     #: The witness's slot.
     slot: int
-    #: Bit field by slot: payloads that it holds and checked.
+    #: Payloads that it holds and checked: a bit field by slot, or a Bloom filter of
+    #: commitments.
     bits: bytes
     #: Merkle root over the payloads that it holds; a repeat replaces it.
     custody_root: bytes
@@ -971,7 +972,7 @@ class Verdict:
     #: Slot of the trainer.
     target: int
     #: Whether it is what the trainer should have sent.
-    pass_: bool
+    passes: bool
     #: Similarity of index sets, per mille.
     jaccard_permille: int
     #: Distance of signs, per mille.
@@ -987,7 +988,7 @@ class Verdict:
 VERDICT_CODEC: Final[_b.Codec[Verdict]] = _b.struct(
     Verdict,
     ("target", _b.U16),
-    ("pass_", _b.BOOL),
+    ("passes", _b.BOOL),
     ("jaccard_permille", _b.U16),
     ("hamming_permille", _b.U16),
     ("manhattan_permille", _b.U16),

@@ -3,6 +3,8 @@
 use anchor_lang::prelude::{AnchorDeserialize, AnchorSerialize};
 use bytemuck::{Pod, Zeroable};
 
+use super::bloom::{Form, BLOOM_BYTES_MAX};
+
 /// Shortest duration that a configuration may name, in seconds.
 pub const MIN_SECONDS: u32 = 2;
 /// Longest duration that a configuration may name: thirty days.
@@ -31,6 +33,8 @@ pub const VERIFICATION_PERCENT_MAX: u8 = 50;
 pub const MAX_BOND_LAMPORTS: u64 = 1 << 48;
 /// Attestations name slots exactly, a bit a slot.
 pub const ATTESTATION_EXACT: u8 = 0;
+/// Attestations are Bloom filters of commitments.
+pub const ATTESTATION_BLOOM: u8 = 1;
 
 /// Everything about a run that its owner chooses and that changes only while it is paused.
 ///
@@ -177,7 +181,7 @@ pub enum ConfigError {
     AlignmentMinPermille,
     /// `overlap` is neither 0 nor 1.
     Overlap,
-    /// `attestation_kind` is not 0 (exact), the only kind of this version.
+    /// `attestation_kind` is neither 0 (exact) nor 1 (Bloom).
     AttestationKind,
     /// `admit_anytime` is neither 0 nor 1.
     AdmitAnytime,
@@ -199,6 +203,8 @@ pub enum ConfigError {
     RoundBytes,
     /// `total_steps` x `batch_sequences_end` is above 2^60.
     Positions,
+    /// A Bloom filter of `capacity` commitments would have more than 800 bytes.
+    BloomBytes,
 }
 
 impl RunConfig {
@@ -311,7 +317,7 @@ impl RunConfig {
     fn check_choices(&self) -> Result<(), ConfigError> {
         need(self.overlap <= 1, ConfigError::Overlap)?;
         need(
-            self.attestation_kind == ATTESTATION_EXACT,
+            matches!(self.attestation_kind, ATTESTATION_EXACT | ATTESTATION_BLOOM),
             ConfigError::AttestationKind,
         )?;
         need(self.admit_anytime <= 1, ConfigError::AdmitAnytime)?;
@@ -346,6 +352,11 @@ impl RunConfig {
         need(
             round_bytes.is_some_and(|bytes| bytes <= MAX_ROUND_BYTES),
             ConfigError::RoundBytes,
+        )?;
+        let filter = Form::new(capacity, self.bloom_false_positive_ppm).bytes();
+        need(
+            self.attestation_kind != ATTESTATION_BLOOM || filter <= BLOOM_BYTES_MAX,
+            ConfigError::BloomBytes,
         )?;
         let positions = self
             .total_steps

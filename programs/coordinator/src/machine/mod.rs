@@ -15,6 +15,7 @@ pub mod audit;
 pub mod backlog;
 pub mod batch;
 pub mod bits;
+pub mod bloom;
 pub mod config;
 pub mod draw;
 pub mod give_back;

@@ -144,7 +144,7 @@ fn each_choice_has_an_error_of_its_own() {
             ConfigError::AlignmentMinPermille,
         ),
         (|c| c.overlap = 2, ConfigError::Overlap),
-        (|c| c.attestation_kind = 1, ConfigError::AttestationKind),
+        (|c| c.attestation_kind = 2, ConfigError::AttestationKind),
         (|c| c.admit_anytime = 2, ConfigError::AdmitAnytime),
         (|c| c.witness_count = 0, ConfigError::WitnessCount),
         (|c| c.witness_count = 33, ConfigError::WitnessCount),

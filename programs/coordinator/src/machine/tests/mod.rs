@@ -11,6 +11,7 @@
 
 mod audit;
 mod backlog;
+mod bloom;
 mod config;
 mod draw;
 mod hash;
