@@ -1,22 +1,18 @@
-"""Checkpoints: who publishes, who confirms, what is kept, and what the owner may set."""
+"""Checkpoints: who publishes, and who confirms."""
 
 from __future__ import annotations
 
 import pytest
 
-from psyche_sdk import instructions as build
 from psyche_sdk._generated.types import (
     CheckpointConfirmed,
-    CheckpointKept,
     CheckpointPublished,
-    CheckpointSet,
     PublishersDrawn,
 )
-from psyche_sdk._rules.hashing import Purpose, draw_seed, reset_chain_hash
+from psyche_sdk._rules.hashing import Purpose, draw_seed
 from psyche_sdk.program_errors import (
     CheckpointNotAgreed,
     DigestNotSaid,
-    DigestZero,
     NotAMember,
     NotAPublisher,
     NothingPublished,
@@ -27,7 +23,6 @@ from psyche_sdk.program_errors import (
     UriInvalid,
 )
 from psyche_sdk.views import (
-    MemberState,
     Phase,
     confirmations_needed,
     due_transition,
@@ -35,34 +30,18 @@ from psyche_sdk.views import (
     node_uri,
     to_confirm,
 )
-from support.actors import ALICE, BOB, CAROL, DAVE, ERIN, TRIO, Actor, crowd
+from support.actors import BOB, CAROL, DAVE, ERIN, TRIO, crowd
+from support.agreed import NO, YES, agreed, third
 from support.model.draws import Words
-from support.program import DIGEST, World, sha, world_at
+from support.program import world_at
 from support.program_chain import slot_hash
 from support.program_checkpoints import (
     confirm,
     confirm_all,
     end_cooldown,
     publish,
-    publish_all,
     publishers,
 )
-
-YES, NO = sha(b"yes"), sha(b"no")
-
-
-def agreed(**changes: object) -> World:
-    """Cooldown: all have said the same, and publishers are drawn."""
-    world = world_at(Phase.COOLDOWN, epoch_rounds=1, **changes)
-    world.vote_all(YES)
-    world.store_entropy()
-    return world
-
-
-def third(world: World) -> Actor:
-    """Who of three was not drawn."""
-    (found,) = [actor for actor in TRIO if actor not in publishers(world)]
-    return found
 
 
 def test_publishers_are_the_draw_of_the_page() -> None:
@@ -349,87 +328,6 @@ def test_nobody_confirms_its_own_uri() -> None:
         confirm(world, first)
 
 
-def test_time_ends_cooldown_with_the_agreed_digest_and_without_a_checkpoint() -> None:
-    world = agreed()
-    publish(world, publishers(world)[0])
-    world.pass_seconds(world.config.cooldown_seconds)
-
-    world.tick()
-
-    run = world.run
-    assert run.phase is Phase.WAITING_FOR_MEMBERS
-    assert run.agreed is not None
-    assert run.agreed.digest == YES
-    assert (run.checkpoints, run.pending_checkpoint) == ((), None)
-    assert len(world.roster.slots(MemberState.READY)) == 3
-
-
-def test_an_unconfirmed_uri_displaces_nothing() -> None:
-    world = agreed()
-    end_cooldown(world)
-    kept = world.run.checkpoints
-    world.to_phase(Phase.COOLDOWN)
-    world.vote_all(NO)
-    world.store_entropy()
-    publish(world, publishers(world)[0])
-    world.pass_seconds(world.config.cooldown_seconds)
-
-    world.tick()
-
-    assert world.run.epoch == 2
-    assert world.run.checkpoints == kept
-
-
-def test_the_last_two_checkpoints_are_kept() -> None:
-    world = world_at(Phase.COOLDOWN, epoch_rounds=1)
-    words = [sha(bytes([number])) for number in range(3)]
-    for word in words:
-        world.to_phase(Phase.COOLDOWN)
-        world.vote_all(word)
-        sent = end_cooldown(world)
-        (event,) = [one for one in sent.events if isinstance(one, CheckpointKept)]
-        assert bytes(event.digest_after) == word
-
-    assert [one.digest for one in world.run.checkpoints] == words[1:]
-
-
-def test_of_two_uris_the_one_that_nobody_could_fetch_is_left_out() -> None:
-    world = agreed()
-    first, second = publishers(world)
-    publish(world, first)
-    publish(world, second)
-    confirm(world, first, place=1)
-    confirm(world, third(world), place=1)
-
-    world.tick()
-
-    (only,) = world.run.checkpoints[-1].publications
-    assert only.uri == node_uri(second.node_key)
-    assert only.publisher == world.member(second).member_id
-
-
-def test_an_abort_keeps_a_confirmed_checkpoint() -> None:
-    world = agreed()
-    publish_all(world)
-    confirm_all(world)
-    world.pass_seconds(11 * world.config.cooldown_seconds)
-
-    world.do("abort", ALICE)
-
-    assert world.run.checkpoints[-1].digest == YES
-
-
-def test_what_was_published_in_one_cooldown_is_gone_in_the_next() -> None:
-    world = agreed()
-    publish(world, publishers(world)[0])
-    world.pass_seconds(world.config.cooldown_seconds)
-    world.tick()
-
-    world.to_phase(Phase.COOLDOWN)
-
-    assert (world.run.pending_checkpoint, world.run.publishers) == (None, ())
-
-
 def test_the_views_foretell_what_the_program_takes() -> None:
     world = agreed()
     for seconds in (0, 3, 3):
@@ -451,94 +349,3 @@ def test_the_views_foretell_what_the_program_takes() -> None:
     assert all(not to_confirm(world.run, member) for member in world.roster.members())
     assert due_transition(world.run, world.roster, world.rounds, world.moment) is not None
     world.tick()
-
-
-# The owner's
-
-
-def resting() -> World:
-    """A run that was paused after an epoch."""
-    world = agreed()
-    end_cooldown(world)
-    world.do("pause", ALICE)
-    return world
-
-
-def set_checkpoint(world: World, digest: bytes = NO, uri: str = "") -> object:
-    """The owner sets one."""
-    args = build.SetCheckpointArgs(digest=digest, uri=uri)
-    return world.do("set_checkpoint", ALICE, args)
-
-
-def test_the_owner_sets_a_checkpoint_and_a_new_chain_hash_begins() -> None:
-    world = resting()
-    run = world.run
-
-    sent = world.do(
-        "set_checkpoint", ALICE, build.SetCheckpointArgs(digest=NO, uri="file:///model")
-    )
-
-    after = world.run
-    assert after.chain_hash == reset_chain_hash(run.chain_hash, NO)
-    assert after.agreed is not None
-    assert (after.agreed.digest, after.agreed.step) == (NO, run.step)
-    assert after.agreed.chain_hash == after.chain_hash
-    assert (after.step, after.fresh_cursor, after.epoch) == (run.step, run.fresh_cursor, run.epoch)
-    assert [one.digest for one in after.checkpoints] == [YES, NO]
-    assert [one.uri for one in after.checkpoints[-1].publications] == ["file:///model"]
-    (event,) = [one for one in sent.events if isinstance(one, CheckpointSet)]
-    assert bytes(event.chain_hash_before) == run.chain_hash
-
-
-def test_who_was_ready_must_follow_to_the_owners_checkpoint() -> None:
-    world = resting()
-    assert len(world.roster.slots(MemberState.READY)) == 3
-
-    set_checkpoint(world)
-
-    assert len(world.roster.slots(MemberState.JOINED)) == 3
-    world.to_phase(Phase.TRAIN)
-    world.finish_round()
-    assert world.run.phase is Phase.COOLDOWN
-
-
-def test_snapshots_and_votes_of_before_are_void_after_the_owners_checkpoint() -> None:
-    world = world_at(Phase.COOLDOWN, epoch_rounds=1)
-    world.pass_seconds(world.config.cooldown_seconds)
-    world.tick()
-    world.do("pause", ALICE)
-    assert world.run.vote is not None
-
-    set_checkpoint(world)
-
-    assert (world.run.vote, world.run.snapshots) == (None, ())
-    world.to_phase(Phase.WARMUP)
-    assert world.run.vote is None
-
-
-def test_a_checkpoint_of_no_digest_is_refused() -> None:
-    world = resting()
-
-    with pytest.raises(DigestZero):
-        set_checkpoint(world, bytes(32))
-
-
-@pytest.mark.parametrize("uri", ["a" * 97, "with space", "caf\u00e9"])
-def test_the_owners_uri_must_be_plain_too(uri: str) -> None:
-    world = resting()
-    before = world.state()
-
-    with pytest.raises(UriInvalid):
-        set_checkpoint(world, uri=uri)
-
-    assert world.state() == before
-
-
-def test_a_new_run_may_begin_from_other_parameters() -> None:
-    world = world_at(Phase.PAUSED)
-
-    set_checkpoint(world, YES)
-
-    assert world.run.agreed is not None
-    assert world.run.agreed.digest == YES != DIGEST
-    world.to_phase(Phase.TRAIN)
