@@ -30,8 +30,6 @@ def pytest_runtest_makereport(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers share the modules; whole networks, which fill a machine, run one after the other."""
+    """Workers share the modules: what a module's tests have in common is made once."""
     for item in items:
-        module = item.nodeid.partition("::")[0]
-        group = "end_to_end" if "end_to_end" in item.path.parts else module
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))

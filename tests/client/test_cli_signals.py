@@ -25,13 +25,15 @@ def wait() -> None:
 
 main(["wait"])
 """
+# Also where these tests run in a shell's background, which ignores Ctrl-C.
+FOREGROUND = "signal.signal(signal.SIGINT, signal.default_int_handler)"
 IGNORED = "signal.signal(signal.SIGINT, signal.SIG_IGN)"
 
 
 @pytest.mark.parametrize(
     ("number", "before"),
     [
-        (signal.SIGINT, ""),
+        (signal.SIGINT, FOREGROUND),
         (signal.SIGTERM, ""),
         (signal.SIGHUP, ""),
         (signal.SIGTERM, IGNORED),

@@ -10,7 +10,7 @@ import pytest
 
 from support.replay import Report, check_folder
 
-ROUNDS = 16
+ROUNDS = 12
 DEMO = [sys.executable, "-m", "psyche_client.cli", "demo", "--json", "--overlap", "0"]
 pytestmark = pytest.mark.slow
 

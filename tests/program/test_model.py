@@ -384,7 +384,7 @@ class Sides(Judging):
 
 #: Without shrinking a difference is found sooner, and told at greater length.
 PHASES = list(Step) if "MODEL_NO_SHRINK" not in os.environ else [Step.generate]
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "30"))
 STEPS = int(os.environ.get("MODEL_STEPS", "50"))
 TestSides = Sides.TestCase
 TestSides.settings = settings(

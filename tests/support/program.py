@@ -204,20 +204,24 @@ class World(Chain):
     ) -> build.AttestArgs:
         """An attestation of what was committed to the target, or of these slots."""
         run, target = self.run, max(self.target, 0)
-        record, slot = self.record(target), self.member(actor).slot
-        held = committed(record) if slots is None else slots
-        place = my_role(record, self.member(actor)).witness
-        filter_ = bloom_filter(run, record, place) if place is not None else None
+        held = committed(self.record(target)) if slots is None else slots
         args = build.AttestArgs(
             epoch=run.epoch,
             round=target,
-            slot=slot,
-            bits=filter_.made_of(map(record.commitment, held))
-            if filter_
-            else bit_field(held, self.capacity),
+            slot=self.member(actor).slot,
+            bits=self._filter(actor, target, held) or bit_field(held, self.capacity),
             custody_root=sha(b"custody", bytes(actor.wallet)) if held else bytes(32),
         )
         return replace(args, **changes)
+
+    def _filter(self, actor: Actor, target: int, held: Sequence[int]) -> bytes:
+        """The Bloom filter of an elected witness; empty in a run of exact attestations."""
+        if not self.config.attestation_kind:
+            return b""
+        record = self.record(target)
+        place = my_role(record, self.member(actor)).witness
+        filter_ = bloom_filter(self.run, record, place) if place is not None else None
+        return filter_.made_of(map(record.commitment, held)) if filter_ else b""
 
     def attest(
         self,
