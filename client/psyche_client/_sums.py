@@ -98,7 +98,7 @@ def _check_budget(config: Config, *, source: str) -> None:
 
 
 def _check_filter(config: Config, *, source: str) -> None:
-    from psyche_sdk._rules.bloom import BLOOM_BYTES_MAX, Form  # noqa: PLC0415 - loads numpy
+    from psyche_sdk._rules.bloom import BLOOM_BYTES_MAX, Form  # noqa: PLC0415 - only this sum needs it
 
     witness, capacity = config.witness, config.run.capacity
     size = Form.of(capacity, witness.bloom_false_positive_ppm).bytes

@@ -116,7 +116,6 @@ def test_the_second_draws_filters_have_the_keys_of_its_own_entropy() -> None:
 
     world.attest_all()
 
-    world.tick_all() if hasattr(world, "tick_all") else None
     assert accepted(world.record(0)) == [0, 1, 2]
 
 
