@@ -5,6 +5,7 @@ Needs numpy and the SDK, but no torch: who creates a run need not be able to tra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from psyche_client import config as files
 from psyche_client._sums import model_config
 from psyche_client.data.manifest import Manifest
+from psyche_client.data.places import check_uri
 from psyche_client.model.digest import digest_of
 from psyche_client.model.document import DataSection, ModelDocument
 from psyche_client.model.init import initial_parameters
@@ -40,14 +42,23 @@ class Founding:
     args: CreateRunArgs
 
 
-def found(config: files.Config, manifest: Manifest, *, model_uri: str = "") -> Founding:
-    """Works out a run from its file and its prepared data.
+def found(
+    config: files.Config,
+    manifest: Manifest,
+    *,
+    model_uri: str = "",
+    places: Sequence[str] = (),
+) -> Founding:
+    """Works out a run from its file and its prepared data, which lies at `places`, too.
 
     Raises:
+        DataError: a place is none that a client could ask.
         ExactnessError: votes of so many members could make sums that round.
         ModelError, RuleError, LayoutError: the parts do not fit together.
     """
-    document = model_document(config, manifest)
+    for uri in places:
+        check_uri(uri)
+    document = model_document(config, manifest, places)
     rule = UpdateRule.from_value(files.update_fields(config))
     shapes = document.architecture.parameter_shapes()
     layout = Layout.from_shapes(shapes, embeddings=rule.embeddings)
@@ -73,7 +84,9 @@ def found(config: files.Config, manifest: Manifest, *, model_uri: str = "") -> F
     )
 
 
-def model_document(config: files.Config, manifest: Manifest) -> ModelDocument:
+def model_document(
+    config: files.Config, manifest: Manifest, places: Sequence[str] = ()
+) -> ModelDocument:
     """model.json of a run."""
     architecture = model_config(config)
     rule = dict(files.update_fields(config))
@@ -89,6 +102,7 @@ def model_document(config: files.Config, manifest: Manifest) -> ModelDocument:
             sequence_tokens=config.training.sequence_tokens,
             sequences=sequences_of(config, manifest),
             merkle_root=manifest.merkle_root(),
+            sources=tuple(places),
         ),
     )
 

@@ -11,15 +11,21 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote, urlparse
 
 import numpy as np
 from solders.keypair import Keypair
+from solders.pubkey import Pubkey
 
 from psyche_client.admission import check_admission
 from psyche_client.chain import Chain
 from psyche_client.data.errors import DataError
-from psyche_client.data.shards import LocalShards
+from psyche_client.data.http import HttpSource
+from psyche_client.data.mirrors import SourceError
+from psyche_client.data.places import open_sources
+from psyche_client.data.remote import Remote
+from psyche_client.data.shards import Shards
 from psyche_client.decide import Phase
 from psyche_client.events import EventLog
 from psyche_client.fetching import Fetcher
@@ -77,13 +83,14 @@ async def _join(options: JoinOptions, wallet: Keypair) -> bool:
             bond = await check_admission(coordinator, wallet.pubkey(), bond_lamports_max=limit)
             if bond:
                 log.write("bond", lamports=bond)
-            document = read_document(options.home, facts)
+            document = await asyncio.to_thread(read_document, options.home, facts)
             endpoint = await Endpoint.start(
                 node_seed(options.home / "node.key"),
                 network="n0" if options.network == "n0" else "direct",
             )
             try:
-                session = Session(options, facts, document, endpoint, log)
+                remote = open_remote(options, document, address)
+                session = Session(options, facts, document, endpoint, log, remote)
                 return await session.run(coordinator, wallet)
             finally:
                 await endpoint.close()
@@ -98,10 +105,13 @@ class Session:
     document: ModelDocument
     endpoint: Endpoint
     log: EventLog
+    remote: Remote | None
 
     async def run(self, coordinator: Coordinator, wallet: Keypair) -> bool:
         """Takes part from joining to the end; whether nobody asked to leave before."""
-        workload = Workload(open_shards(self.options.data, self.document), self.facts.config)
+        if self.remote is None:
+            self._shards()  # what is wrong with a folder is told before anything is sent
+        workload = Workload(self._shards, self.facts.config)
         trainer = await asyncio.to_thread(
             Trainer,
             self.document,
@@ -150,12 +160,15 @@ class Session:
                 await fetcher.close()
                 replica.close()
 
+    def _shards(self, split: Literal["train", "val"] = "train") -> Shards:
+        return open_shards(self.options, self.document, self.remote, split=split)
+
     async def _play(self, node: Node, replica: Replica) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _stop, node)
-        if self.options.validate:
-            await self._validate(replica, 0)
+        if self.options.validate and self.remote is None:
+            await self._validate(replica, 0)  # what is fetched is for members, and it is none yet
         last = await node.run()
         path = self.options.home / "model.safetensors"
         digest = await replica.run(
@@ -179,13 +192,14 @@ class Session:
         )
 
     async def _validate(self, replica: Replica, step: int) -> None:
-        held_out = open_shards(self.options.data, self.document, split="val")
-        sequences = held_out.sequences(np.arange(min(VALIDATION_SEQUENCES, held_out.count)))
+        held_out = await asyncio.to_thread(self._shards, "val")
+        ids = np.arange(min(VALIDATION_SEQUENCES, held_out.count))
+        sequences = await asyncio.to_thread(held_out.sequences, ids)
         loss = await replica.run(lambda: replica.trainer.validation_loss(sequences))
         self.log.write("validation", step=step, loss=loss)
 
     async def _write_sample(self, replica: Replica) -> None:
-        tokenizer = open_shards(self.options.data, self.document).tokenizer()
+        tokenizer = self._shards().tokenizer()
         model = replica.trainer.model
         text = await replica.run(
             lambda: generate(model, tokenizer, SAMPLE_PROMPT, SAMPLE_TOKENS, seed=0)
@@ -219,22 +233,42 @@ def _stop(node: Node) -> None:
     node.stop()
 
 
+def open_remote(options: JoinOptions, document: ModelDocument, run: Pubkey) -> Remote | None:
+    """The places of the run's data that model.json names; None where `--data` or nothing does."""
+    if options.data is not None or not document.data.sources:
+        return None
+    key = Keypair.from_seed(node_seed(options.home / "node.key"))
+    sources = open_sources(
+        document.data.sources,
+        run=bytes(run),
+        node_key=bytes(key.pubkey()),
+        sign=lambda text: bytes(key.sign_message(text)),
+    )
+    return Remote(sources) if sources else None
+
+
 def open_shards(
-    folder: Path | None, document: ModelDocument, *, split: str = "train"
-) -> LocalShards:
-    """The run's data on this machine.
+    options: JoinOptions,
+    document: ModelDocument,
+    remote: Remote | None = None,
+    *,
+    split: Literal["train", "val"] = "train",
+) -> Shards:
+    """The run's data: a folder on this machine, else what `remote` has, kept in the home folder.
 
     Raises:
         DataError: it is not there, or not the run's.
     """
-    if folder is None:
+    folder = options.data
+    if folder is None and remote is None:
         raise DataError("this run's data is local", hint="name its folder with --data")
-    return LocalShards(
-        folder,
-        split="val" if split == "val" else "train",
+    return Shards(
+        folder or options.home / "data",
+        split=split,
         sequence_tokens=document.data.sequence_tokens,
         tokenizer_sha256=document.tokenizer_sha256,
         merkle_root=document.data.merkle_root,
+        remote=remote,
     )
 
 
@@ -246,9 +280,13 @@ def read_document(home: Path, facts: RunFacts) -> ModelDocument:
         DocumentError: it is not the one that the chain names.
     """
     kept = home / "model.json"
+    place = urlparse(facts.model_uri)
+    if not kept.exists() and place.scheme in ("http", "https"):
+        data = fetch_document(facts, hint=f"put it into {kept}")
+        write_durably(kept, data)
+        return ModelDocument.decode(data)
     source = kept
     if not kept.exists():
-        place = urlparse(facts.model_uri)
         if place.scheme != "file":
             raise DataError(
                 f"this run's model.json lies at `{facts.model_uri}`, which cannot be read",
@@ -264,6 +302,22 @@ def read_document(home: Path, facts: RunFacts) -> ModelDocument:
     if source is not kept:
         write_durably(kept, data)
     return document
+
+
+def fetch_document(facts: RunFacts, *, hint: str) -> bytes:
+    """model.json from a web server, checked against the chain.
+
+    Raises:
+        DataError: it is not there, or is another one.
+    """
+    folder, _, name = facts.model_uri.rpartition("/")
+    source = HttpSource(folder)
+    try:
+        data = asyncio.run(source.whole(unquote(name), DOCUMENT_BYTES_MAX))
+    except SourceError as error:
+        raise DataError(f"cannot fetch {facts.model_uri}: {error}", hint=hint) from error
+    ModelDocument.decode(data, sha256=facts.model_hash)
+    return data
 
 
 def node_seed(path: Path) -> bytes:

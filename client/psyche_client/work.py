@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
-from psyche_client.data.shards import LocalShards
+from psyche_client.data.shards import Shards
 from psyche_client.seen import Positions
 from psyche_sdk._generated.types import RunConfig
 from psyche_sdk.views import sequence_ids
@@ -14,8 +16,10 @@ from psyche_sdk.views import sequence_ids
 class Workload:
     """The data of a run in the run's order."""
 
-    def __init__(self, shards: LocalShards, config: RunConfig) -> None:
-        self._shards, self._config = shards, config
+    def __init__(self, open_shards: Callable[[], Shards], config: RunConfig) -> None:
+        """`open_shards` is called at the first share: who fetches data must be a member."""
+        self._open, self._config = open_shards, config
+        self._shards: Shards | None = None
 
     def sequences(self, positions: Positions) -> npt.NDArray[np.int64]:
         """Tokens [n, tokens + 1] at positions of the run's endless order.
@@ -23,5 +27,7 @@ class Workload:
         Raises:
             DataError: the shards are damaged or are not the run's.
         """
+        if self._shards is None:
+            self._shards = self._open()
         ids = sequence_ids(self._config, positions)
         return self._shards.sequences(ids.astype(np.int64))

@@ -8,7 +8,7 @@ import pytest
 from psyche_client.data.errors import DataError
 from psyche_client.data.manifest import MANIFEST_NAME
 from psyche_client.data.prepare import prepare
-from psyche_client.data.shards import LocalShards
+from psyche_client.data.shards import Shards
 from psyche_client.data.sources import file_sources, read_texts, stdlib_sources
 from psyche_client.data.tokenizer import END_OF_TEXT, VOCAB_BYTES, Tokenizer
 
@@ -29,8 +29,8 @@ def texts(tmp_path: Path) -> Path:
     return folder
 
 
-def documents(shards: LocalShards) -> list[str]:
-    every = LocalShards(shards.folder, sequence_tokens=1)
+def documents(shards: Shards) -> list[str]:
+    every = Shards(shards.folder, sequence_tokens=1)
     ids = every.sequences(np.arange(every.count))[:, 0]
     pieces = np.split(ids, np.flatnonzero(ids == 0))
     return [shards.tokenizer().decode(piece.tolist()) for piece in pieces]
@@ -38,7 +38,7 @@ def documents(shards: LocalShards) -> list[str]:
 
 def test_the_text_can_be_read_back_from_the_shards(texts: Path, tmp_path: Path) -> None:
     prepare([texts], tmp_path / "out", vocab_size=300, held_out_fraction=0, sequence_tokens=16)
-    found = documents(LocalShards(tmp_path / "out"))
+    found = documents(Shards(tmp_path / "out"))
     assert set(found) - {""} == {text_of(number) for number in range(12)}
 
 
@@ -53,8 +53,8 @@ def test_held_out_files_are_whole_and_never_trained_on(texts: Path, tmp_path: Pa
     options = {"vocab_size": 300, "sequence_tokens": 16}
     prepare([texts], tmp_path / "all", held_out_fraction=0, **options)
     manifest = prepare([texts], tmp_path / "out", held_out_fraction=0.2, **options)
-    tokenizer = LocalShards(tmp_path / "out").tokenizer()
-    trained = set(documents(LocalShards(tmp_path / "out"))) - {""}
+    tokenizer = Shards(tmp_path / "out").tokenizer()
+    trained = set(documents(Shards(tmp_path / "out"))) - {""}
     held_out = {text_of(number) for number in range(12)} - trained
     assert [shard.name for shard in manifest.val.shards] == ["val.bin"]
     assert manifest.val.tokens == sum(len(tokenizer.encode(text)) + 1 for text in held_out)
@@ -67,7 +67,7 @@ def test_the_tokenizer_does_not_see_held_out_text(tmp_path: Path) -> None:
         (tmp_path / name).write_text(word * 400)
     prepare([tmp_path / "a.txt", tmp_path / "b.txt"], tmp_path / "out", sequence_tokens=8,
             vocab_size=300, held_out_fraction=0.4)  # fmt: skip
-    tokenizer = LocalShards(tmp_path / "out").tokenizer()
+    tokenizer = Shards(tmp_path / "out").tokenizer()
     lengths = {word: len(tokenizer.encode(word)) for word in (" apple", " berry")}
     assert sorted(length == 1 for length in lengths.values()) == [False, True]
 
@@ -115,7 +115,7 @@ def test_a_tokenizer_of_the_run_can_be_given(texts: Path, tmp_path: Path) -> Non
     tokenizer = Tokenizer.train([], VOCAB_BYTES)
     manifest = prepare([texts], tmp_path / "out", tokenizer=tokenizer, sequence_tokens=16)
     assert manifest.tokenizer_sha256 == tokenizer.sha256
-    assert LocalShards(tmp_path / "out", tokenizer_sha256=tokenizer.sha256).count > 0
+    assert Shards(tmp_path / "out", tokenizer_sha256=tokenizer.sha256).count > 0
 
 
 def test_wide_vocabularies_are_written_in_four_bytes(texts: Path, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_wide_vocabularies_are_written_in_four_bytes(texts: Path, tmp_path: Path
     manifest = prepare([texts], tmp_path / "out", tokenizer=Wide.train([], 257), sequence_tokens=16)
     size = (tmp_path / "out" / "train-00000.bin").stat().st_size
     assert (manifest.dtype, size) == ("uint32", 4 * manifest.train.tokens)
-    assert LocalShards(tmp_path / "out").sequences(np.arange(3)).shape == (3, 17)
+    assert Shards(tmp_path / "out").sequences(np.arange(3)).shape == (3, 17)
 
 
 def test_progress_reaches_its_end(texts: Path, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_progress_reaches_its_end(texts: Path, tmp_path: Path) -> None:
 def test_a_corpus_prepared_again_replaces_the_old_one(texts: Path, tmp_path: Path) -> None:
     prepare([texts], tmp_path / "out", sequence_tokens=16, vocab_size=300)
     again = prepare([texts], tmp_path / "out", sequence_tokens=16, vocab_size=VOCAB_BYTES)
-    shards = LocalShards(tmp_path / "out")
+    shards = Shards(tmp_path / "out")
     shards.verify()
     assert shards.manifest == again
 
@@ -201,4 +201,4 @@ def test_the_standard_library_makes_a_corpus(tmp_path: Path) -> None:
     manifest = prepare(stdlib_sources(), tmp_path, bytes_max=300_000, vocab_size=512)
     assert manifest.vocab_size == 512
     assert manifest.sequences > 500
-    assert LocalShards(tmp_path, split="val").count > 10
+    assert Shards(tmp_path, split="val").count > 10

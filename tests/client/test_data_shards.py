@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -19,39 +20,9 @@ from psyche_client.data.manifest import (
     Split,
     merkle_root,
 )
-from psyche_client.data.shards import LocalShards
+from psyche_client.data.shards import Shards
 from psyche_client.data.tokenizer import Tokenizer
-
-TOKENIZER = Tokenizer.train([], 257)
-LENGTH = 16
-#: Three shards that end inside a sequence, the first longer than a block.
-COUNTS = (600_000, 1_003, 20)
-TOKENS = np.random.default_rng(5).integers(0, 257, sum(COUNTS)).astype("<u2")
-
-
-def write_corpus(folder: Path) -> Manifest:
-    shards, start = [], 0
-    for number, count in enumerate(COUNTS):
-        raw = TOKENS[start : start + count].tobytes()
-        name = f"train-{number:05}.bin"
-        (folder / name).write_bytes(raw)
-        blocks = [raw[at : at + BLOCK_BYTES] for at in range(0, len(raw), BLOCK_BYTES)]
-        shards.append(Shard(name, count, tuple(_sha256(block) for block in blocks)))
-        start += count
-    manifest = Manifest(
-        dtype="uint16", sequence_tokens=LENGTH, vocab_size=257,
-        tokenizer_sha256=TOKENIZER.sha256, train=Split(tuple(shards)), val=Split(()),
-        sources=("a", "b"),
-    )  # fmt: skip
-    (folder / TOKENIZER_NAME).write_text(TOKENIZER.text, encoding="utf-8", newline="")
-    (folder / MANIFEST_NAME).write_bytes(manifest.encode())
-    return manifest
-
-
-def _sha256(data: bytes) -> bytes:
-    import hashlib  # noqa: PLC0415
-
-    return hashlib.sha256(data).digest()
+from support.corpus import COUNTS, LENGTH, TOKENIZER, TOKENS, write_corpus
 
 
 @pytest.fixture
@@ -61,7 +32,7 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def test_sequence_i_begins_at_token_i_times_length(corpus: Path) -> None:
-    shards = LocalShards(corpus)
+    shards = Shards(corpus)
     ids = np.array([0, shards.count - 1, 37_500, 37_499, 5, 5])
     found = shards.sequences(ids)
     assert found.dtype == np.int64
@@ -70,33 +41,33 @@ def test_sequence_i_begins_at_token_i_times_length(corpus: Path) -> None:
 
 
 def test_every_sequence_across_shard_borders_is_the_text_as_it_was(corpus: Path) -> None:
-    shards = LocalShards(corpus)
+    shards = Shards(corpus)
     found = shards.sequences(np.arange(shards.count))
     assert np.array_equal(found[:, :-1].reshape(-1), TOKENS[: shards.count * LENGTH])
 
 
 def test_count_leaves_room_for_the_last_target(corpus: Path) -> None:
-    shards = LocalShards(corpus)
+    shards = Shards(corpus)
     assert shards.tokens == sum(COUNTS)
     assert shards.count == (sum(COUNTS) - 1) // LENGTH == shards.manifest.sequences
-    exact = LocalShards(corpus, sequence_tokens=sum(COUNTS) - 1)
+    exact = Shards(corpus, sequence_tokens=sum(COUNTS) - 1)
     assert exact.count == 1
     assert exact.sequences(np.array([0])).shape == (1, sum(COUNTS))
 
 
 def test_no_ids_give_no_sequences(corpus: Path) -> None:
-    assert LocalShards(corpus).sequences(np.array([], dtype=np.int64)).shape == (0, LENGTH + 1)
+    assert Shards(corpus).sequences(np.array([], dtype=np.int64)).shape == (0, LENGTH + 1)
 
 
 @pytest.mark.parametrize("bad", [-1, (sum(COUNTS) - 1) // LENGTH])
 def test_an_id_out_of_range_is_refused(corpus: Path, bad: int) -> None:
     with pytest.raises(DataError, match="sequence ids"):
-        LocalShards(corpus).sequences(np.array([0, bad]))
+        Shards(corpus).sequences(np.array([0, bad]))
 
 
 def test_a_missing_corpus_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no prepared corpus") as caught:
-        LocalShards(tmp_path / "none")
+        Shards(tmp_path / "none")
     assert "psyche data prepare" in caught.value.hint
 
 
@@ -108,14 +79,14 @@ def test_a_shard_of_another_size_is_refused_when_opened(
     raw = path.read_bytes()
     path.write_bytes(raw[:change] if change < 0 else raw + bytes(change))
     with pytest.raises(DataError, match=word) as caught:
-        LocalShards(corpus)
+        Shards(corpus)
     assert caught.value.hint
 
 
 def test_a_missing_shard_is_refused_when_opened(corpus: Path) -> None:
     (corpus / "train-00002.bin").unlink()
     with pytest.raises(DataError, match="train-00002"):
-        LocalShards(corpus)
+        Shards(corpus)
 
 
 def test_a_tampered_block_is_found_when_it_is_first_read(corpus: Path) -> None:
@@ -123,7 +94,7 @@ def test_a_tampered_block_is_found_when_it_is_first_read(corpus: Path) -> None:
     raw = bytearray(path.read_bytes())
     raw[BLOCK_BYTES + 10] ^= 1
     path.write_bytes(raw)
-    shards = LocalShards(corpus)
+    shards = Shards(corpus)
     shards.sequences(np.array([0]))
     for _ in range(2):
         with pytest.raises(DataError, match="block 1"):
@@ -133,42 +104,42 @@ def test_a_tampered_block_is_found_when_it_is_first_read(corpus: Path) -> None:
 
 
 def test_an_untouched_corpus_verifies_whole(corpus: Path) -> None:
-    LocalShards(corpus).verify()
+    Shards(corpus).verify()
 
 
 def test_a_corpus_of_another_tokenizer_than_the_run_is_refused(corpus: Path) -> None:
-    LocalShards(corpus, tokenizer_sha256=TOKENIZER.sha256)
+    Shards(corpus, tokenizer_sha256=TOKENIZER.sha256)
     with pytest.raises(DataError, match="another tokenizer") as caught:
-        LocalShards(corpus, tokenizer_sha256=bytes(32))
+        Shards(corpus, tokenizer_sha256=bytes(32))
     assert caught.value.hint
 
 
 def test_a_corpus_of_another_root_than_the_run_is_refused(corpus: Path) -> None:
-    LocalShards(corpus, merkle_root=Manifest.read(corpus).merkle_root())
+    Shards(corpus, merkle_root=Manifest.read(corpus).merkle_root())
     with pytest.raises(DataError, match="Merkle roots differ") as caught:
-        LocalShards(corpus, merkle_root=bytes(32))
+        Shards(corpus, merkle_root=bytes(32))
     assert caught.value.hint
 
 
 def test_an_exchanged_tokenizer_is_refused(corpus: Path) -> None:
-    assert LocalShards(corpus).tokenizer().sha256 == TOKENIZER.sha256
+    assert Shards(corpus).tokenizer().sha256 == TOKENIZER.sha256
     (corpus / TOKENIZER_NAME).write_text(Tokenizer.train(["aa bb"] * 9, 260).text)
     with pytest.raises(DataError, match="not the tokenizer"):
-        LocalShards(corpus).tokenizer()
+        Shards(corpus).tokenizer()
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"\xff\xfe", b'{"model": 1}'], ids=range(4))
 def test_a_broken_tokenizer_is_an_error_of_ours(corpus: Path, raw: bytes) -> None:
     (corpus / TOKENIZER_NAME).write_bytes(raw)
     with pytest.raises(DataError):
-        LocalShards(corpus).tokenizer()
+        Shards(corpus).tokenizer()
 
 
 def test_a_token_outside_the_vocabulary_is_refused(corpus: Path) -> None:
     manifest = replace(Manifest.read(corpus), vocab_size=100)
     (corpus / MANIFEST_NAME).write_bytes(manifest.encode())
     with pytest.raises(DataError, match="vocabulary"):
-        LocalShards(corpus).sequences(np.arange(50))
+        Shards(corpus).sequences(np.arange(50))
 
 
 def test_a_manifest_survives_its_bytes(tmp_path: Path) -> None:
@@ -206,7 +177,7 @@ def test_a_false_manifest_is_refused(corpus: Path, path: list[str | int], value:
     inner[path[-1]] = value
     (corpus / MANIFEST_NAME).write_text(json.dumps(body))
     with pytest.raises(DataError) as caught:
-        LocalShards(corpus)
+        Shards(corpus)
     assert caught.value.hint
 
 
@@ -236,10 +207,13 @@ def test_a_damaged_manifest_never_crashes(data: st.DataObject) -> None:
 
 
 def test_the_merkle_root_is_the_documented_tree() -> None:
+    def digest_of(data: bytes) -> bytes:
+        return sha256(data).digest()
+
     a, b, c = (bytes([i]) * 32 for i in range(3))
-    leaf_a, leaf_b, leaf_c = (_sha256(b"\x00" + leaf) for leaf in (a, b, c))
-    pair = _sha256(b"\x01" + leaf_a + leaf_b)
+    leaf_a, leaf_b, leaf_c = (digest_of(b"\x00" + leaf) for leaf in (a, b, c))
+    pair = digest_of(b"\x01" + leaf_a + leaf_b)
     assert merkle_root([]) == bytes(32)
     assert merkle_root([a]) == leaf_a
     assert merkle_root([a, b]) == pair
-    assert merkle_root([a, b, c]) == _sha256(b"\x01" + pair + leaf_c)
+    assert merkle_root([a, b, c]) == digest_of(b"\x01" + pair + leaf_c)

@@ -10,6 +10,7 @@ from psyche_client.data.errors import DataError
 from psyche_client.joining import node_seed, open_shards, read_document
 from psyche_client.model.document import DOCUMENT_BYTES_MAX
 from psyche_client.model.errors import DocumentError
+from psyche_client.options import JoinOptions
 from psyche_client.sighting import RunFacts, read_facts
 from support.accounts import run_bytes
 from support.client import tiny_document
@@ -21,6 +22,10 @@ def facts(uri: str = "", **changes: Any) -> RunFacts:
     raw = uri.encode()
     fields: dict[str, Any] = {"model_hash": DOCUMENT.sha256()}
     return read_facts(run_bytes(model_uri=raw, model_uri_len=len(raw), **(fields | changes)))
+
+
+def options(home: Path, **changes: Any) -> JoinOptions:
+    return JoinOptions(run="", url="", wallet=home, home=home, **changes)
 
 
 @pytest.fixture
@@ -91,7 +96,7 @@ def test_a_node_key_that_is_none_is_refused_and_left_alone(tmp_path: Path, garba
 
 def test_data_that_is_nowhere_says_which_option_names_it(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
-        open_shards(None, DOCUMENT)
+        open_shards(options(tmp_path), DOCUMENT)
     assert "--data" in caught.value.hint
     with pytest.raises(DataError):
-        open_shards(tmp_path, DOCUMENT)
+        open_shards(options(tmp_path, data=tmp_path), DOCUMENT)

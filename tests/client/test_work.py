@@ -26,7 +26,7 @@ class Shards:
 
 @pytest.fixture
 def workload() -> Workload:
-    return Workload(Shards(), CONFIG)  # type: ignore[arg-type]
+    return Workload(Shards, CONFIG)  # type: ignore[arg-type]
 
 
 def test_a_share_is_the_sequences_of_the_runs_order(workload: Workload) -> None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from psyche_client.cli.errors import Code, CommandError
+from psyche_client.cli.opened import with_run
 from psyche_client.cli.output import count_bytes, put, put_json, say
 from psyche_client.cli.progress import Progress
-from psyche_client.cli.settings import Json
+from psyche_client.cli.settings import Json, Url
 
 if TYPE_CHECKING:
     from psyche_client.data.manifest import Manifest
+    from psyche_sdk.coordinator import Coordinator
 
 app = typer.Typer(help="Turn text into training data.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -87,6 +89,25 @@ def inspect(
         _show_text(folder, text)
 
 
+@app.command()
+def serve(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Prepared data.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Whose members may fetch it.")],
+    *,
+    bind: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+    ] = "0.0.0.0:7900",
+    url: Url = None,
+) -> None:
+    """Serve prepared data to the members of a run, until Ctrl-C."""
+    from psyche_client.serving import serve_members  # noqa: PLC0415 - a page of help needs no chain
+
+    async def work(coordinator: Coordinator) -> None:
+        await serve_members(folder, coordinator, bind, say)
+
+    with_run(run, work, url=url)
+
+
 def _prepare(names: list[str], out: Path, options: dict[str, Any]) -> Manifest:
     from psyche_client.data.prepare import prepare as run  # noqa: PLC0415 - it imports numpy
     from psyche_client.data.sources import stdlib_sources  # noqa: PLC0415 - as above
@@ -132,12 +153,12 @@ def _show(manifest: Manifest, folder: Path, *, json: bool) -> None:
 def _check(folder: Path) -> None:
     import numpy as np  # noqa: PLC0415 - a page of help needs no numpy
 
-    from psyche_client.data.shards import LocalShards  # noqa: PLC0415 - as above
+    from psyche_client.data.shards import Shards  # noqa: PLC0415 - as above
 
     with Progress() as bar:
         splits: tuple[Literal["train"], Literal["val"]] = ("train", "val")
         for split in splits:
-            shards = LocalShards(folder, split=split)
+            shards = Shards(folder, split=split)
             step = 4_096
             for start in range(0, shards.count, step):
                 shards.sequences(np.arange(start, min(start + step, shards.count)))
@@ -148,9 +169,9 @@ def _check(folder: Path) -> None:
 def _show_text(folder: Path, count: int) -> None:
     import numpy as np  # noqa: PLC0415 - a page of help needs no numpy
 
-    from psyche_client.data.shards import LocalShards  # noqa: PLC0415 - as above
+    from psyche_client.data.shards import Shards  # noqa: PLC0415 - as above
 
-    shards = LocalShards(folder)
+    shards = Shards(folder)
     tokenizer = shards.tokenizer()
     for ids in shards.sequences(np.arange(min(count, shards.count))):
         put(f"--- {tokenizer.decode([int(one) for one in ids])}")

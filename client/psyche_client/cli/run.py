@@ -39,6 +39,12 @@ def create(
     model_uri: Annotated[
         str, typer.Option(metavar="URI", help="Where clients find model.json [DIR/model.json].")
     ] = "",
+    places: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--place", metavar="URI", help="Where clients fetch the data; https, http or tcp."
+        ),
+    ] = None,
     start: Annotated[
         bool, typer.Option("--start", help="Let it wait for members at once.")
     ] = False,
@@ -61,7 +67,7 @@ def create(
             f"the URI of {MODEL_NAME} has {len(uri.encode())} bytes, at most {URI_BYTES_MAX} fit",
             hint="name a shorter one with --model-uri",
         )
-    plan = found(config, manifest, model_uri=uri)
+    plan = found(config, manifest, model_uri=uri, places=places or ())
     key = load_key(wallet_path(wallet))
     write_durably(document, plan.document.encode())
     address = str(pda.run_address(key.pubkey(), config.run.id))

@@ -1,12 +1,15 @@
 """`manifest.json` of a prepared corpus: its shards, their block hashes, the Merkle root over them.
 
-The root binds the training tokens in order: leaves are sha256(0x00 | sha256 of a 1 MiB block),
-inner nodes sha256(0x01 | left | right), an odd last node goes up unchanged.
+The root binds the training tokens in order and the files that they lie in: leaves are
+sha256(0x00 | the shard's name in ASCII | 0x00 | bytes of the block as u32 | sha256 of the block),
+a block being 1 MiB or a shard's last; inner nodes are sha256(0x01 | left | right), and an odd last
+node goes up unchanged.
 """
 
 import hashlib
 import json
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +24,9 @@ BLOCK_BYTES: Final = 1 << 20
 MANIFEST_NAME: Final = "manifest.json"
 TOKENIZER_NAME: Final = "tokenizer.json"
 #: Block hashes of a corpus of some 500 GB fit.
-_FILE_BYTES_MAX: Final = 64 << 20
+MANIFEST_BYTES_MAX: Final = 64 << 20
 _WHOLE_MAX: Final = 1 << 48
+_UINT16_VOCAB: Final = 1 << 16
 _DTYPES: Final = {"uint16": "<u2", "uint32": "<u4"}
 _SHARD_NAME: Final = re.compile(r"[a-z0-9-]{1,64}\.bin")
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
@@ -37,6 +41,15 @@ class Shard:
     tokens: int
     blocks: tuple[bytes, ...]
 
+    def leaves(self, item_bytes: int) -> list[bytes]:
+        """What the Merkle root is over; tokens of `item_bytes` each."""
+        total, head = self.tokens * item_bytes, self.name.encode("ascii") + b"\x00"
+        sizes = (min(BLOCK_BYTES, total - at) for at in range(0, total, BLOCK_BYTES))
+        return [
+            head + struct.pack("<I", size) + block
+            for size, block in zip(sizes, self.blocks, strict=True)
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -49,9 +62,9 @@ class Split:
         """Tokens in all shards."""
         return sum(shard.tokens for shard in self.shards)
 
-    def merkle_root(self) -> bytes:
+    def merkle_root(self, item_bytes: int) -> bytes:
         """The root over all blocks in order (32 zero bytes if there is none)."""
-        return merkle_root([block for shard in self.shards for block in shard.blocks])
+        return merkle_root([leaf for shard in self.shards for leaf in shard.leaves(item_bytes)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +96,7 @@ class Manifest:
 
     def merkle_root(self) -> bytes:
         """The root that a run names: that of the training tokens."""
-        return self.train.merkle_root()
+        return self.train.merkle_root(self.item_bytes)
 
     def encode(self) -> bytes:
         """The bytes of `manifest.json`."""
@@ -105,7 +118,7 @@ class Manifest:
         """Read the manifest of a prepared corpus; DataError if missing or not whole."""
         path = folder / MANIFEST_NAME
         try:
-            if path.stat().st_size > _FILE_BYTES_MAX:
+            if path.stat().st_size > MANIFEST_BYTES_MAX:
                 raise DataError(f"{path} is too long for a manifest")
             return cls.decode(path.read_bytes())
         except FileNotFoundError as error:
@@ -149,9 +162,14 @@ class Manifest:
         )
 
 
-def merkle_root(blocks: Sequence[bytes]) -> bytes:
-    """The Merkle root over block hashes (see the module's text); 32 zero bytes for none."""
-    level = [hashlib.sha256(b"\x00" + block).digest() for block in blocks]
+def token_type(vocab_size: int) -> str:
+    """How tokens of a vocabulary lie on disk: the shorter of the two that holds them."""
+    return "uint16" if vocab_size <= _UINT16_VOCAB else "uint32"
+
+
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """The Merkle root over leaves (see the module's text); 32 zero bytes for none."""
+    level = [hashlib.sha256(b"\x00" + leaf).digest() for leaf in leaves]
     if not level:
         return bytes(32)
     while len(level) > 1:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from .errors import DataError
-from .manifest import BLOCK_BYTES, MANIFEST_NAME, TOKENIZER_NAME, Manifest, Shard, Split
+from .manifest import BLOCK_BYTES, MANIFEST_NAME, TOKENIZER_NAME, Manifest, Shard, Split, token_type
 from .sources import Source, file_sources, read_texts
 from .tokenizer import Tokenizer
 
@@ -20,7 +20,6 @@ _SAMPLE_FILE_CHARACTERS: Final = 1 << 16
 _BATCH_CHARACTERS: Final = 1 << 20
 #: 128 MiB of uint16; a multiple of a block.
 _SHARD_TOKENS: Final = 64 << 20
-_UINT16_VOCAB: Final = 1 << 16
 
 #: Called with what is done, how much of it, and of how much.
 Progress = Callable[[str, int, int], None]
@@ -60,7 +59,7 @@ def prepare(
     if tokenizer is None:
         tokenizer = Tokenizer.train(_sample(train), vocab_size)
     report("tokenizer", 1, 1)
-    dtype = "uint16" if tokenizer.vocab_size <= _UINT16_VOCAB else "uint32"
+    dtype = token_type(tokenizer.vocab_size)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         (out_dir / MANIFEST_NAME).unlink(missing_ok=True)

@@ -1,6 +1,11 @@
-"""Sequences from shards on this machine, memory-mapped, each block checked before its first use."""
+"""Sequences from shards on this machine, memory-mapped, each block checked before its first use.
+
+Blocks that lie elsewhere come in when they are first wanted, or a little before.
+"""
 
 import hashlib
+from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -9,16 +14,17 @@ import numpy.typing as npt
 
 from .errors import DataError
 from .manifest import BLOCK_BYTES, TOKENIZER_NAME, Manifest, Shard
+from .remote import Remote
 from .tokenizer import Tokenizer
 
 _REPAIR: Final = "prepare the data again, or fetch it again from where it came"
 
 
-class LocalShards:
-    """A prepared corpus in a folder.
+class Shards:
+    """A prepared corpus in a folder, or a folder that keeps what of a corpus came in so far.
 
     Example:
-        shards = LocalShards(folder, merkle_root=document.data.merkle_root)
+        shards = Shards(folder, merkle_root=document.data.merkle_root)
         batch = shards.sequences(np.array([3, 1, 4]))  # [3, sequence_tokens + 1]
     """
 
@@ -30,14 +36,25 @@ class LocalShards:
         sequence_tokens: int | None = None,
         tokenizer_sha256: bytes | None = None,
         merkle_root: bytes | None = None,
+        remote: Remote | None = None,
     ) -> None:
-        """Open and check counts, sizes, and the hashes that the run names (DataError)."""
+        """Open and check counts, sizes, and the hashes that the run names (DataError).
+
+        With `remote`, which needs both hashes, the folder need not exist: what it lacks is
+        fetched, and kept in it.
+        """
         self.folder = folder
+        self._remote = remote
+        if remote is not None:
+            if tokenizer_sha256 is None or merkle_root is None:
+                raise ValueError("what is fetched must have hashes that it is checked against")
+            remote.found(folder, tokenizer_sha256, merkle_root)
         self.manifest = Manifest.read(folder)
         _check_against_run(self.manifest, folder, tokenizer_sha256, merkle_root)
         self.sequence_tokens = sequence_tokens or self.manifest.sequence_tokens
         self._files = [
-            _File(folder, s, self.manifest) for s in getattr(self.manifest, split).shards
+            _File(folder, shard, self.manifest, remote)
+            for shard in getattr(self.manifest, split).shards
         ]
         counts = [file.shard.tokens for file in self._files]
         self._starts = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
@@ -56,21 +73,40 @@ class LocalShards:
         """Tokens [n, sequence_tokens + 1] of sequences `ids` [n]; i begins at token i * length.
 
         Neighbours share one token: the last target of one is the first input of the next.
-        DataError for an id out of range or a block that is not what the manifest says.
+        DataError for an id out of range, a block that is not what the manifest says, or one
+        that nobody has.
         """
+        self.prefetch(ids)
+        positions = self._positions(ids)
+        found = np.empty(positions.shape, dtype=np.int64)
+        for file, mask, inside in self._parts(positions):
+            found[mask] = file.read(inside)
+        if found.size and found.max() >= self.manifest.vocab_size:
+            raise DataError(f"{self.folder}: a token is outside the vocabulary", hint=_REPAIR)
+        return found
+
+    def prefetch(self, ids: npt.NDArray[np.integer[Any]]) -> None:
+        """Begin to fetch what sequences `ids` need and the folder lacks; does not wait."""
+        if self._remote is not None:
+            for file, _, inside in self._parts(self._positions(ids)):
+                file.begin(inside)
+
+    def _positions(self, ids: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
         wanted = np.asarray(ids, dtype=np.int64).reshape(-1)
         if wanted.size and (wanted.min() < 0 or wanted.max() >= self.count):
             raise DataError(f"sequence ids must be from 0 to {self.count - 1}")
         offsets = np.arange(self.sequence_tokens + 1, dtype=np.int64)
-        positions = wanted[:, None] * self.sequence_tokens + offsets
-        found = np.empty(positions.shape, dtype=np.int64)
+        positions: npt.NDArray[np.int64] = wanted[:, None] * self.sequence_tokens + offsets
+        return positions
+
+    def _parts(
+        self, positions: npt.NDArray[np.int64]
+    ) -> Iterator[tuple["_File", npt.NDArray[np.bool_], npt.NDArray[np.int64]]]:
+        """Each file that holds some of the positions, which, and where in the file they are."""
         owners = np.searchsorted(self._starts, positions, side="right") - 1
         for index in np.unique(owners):
             mask = owners == index
-            found[mask] = self._files[index].read(positions[mask] - self._starts[index])
-        if found.size and found.max() >= self.manifest.vocab_size:
-            raise DataError(f"{self.folder}: a token is outside the vocabulary", hint=_REPAIR)
-        return found
+            yield self._files[index], mask, positions[mask] - self._starts[index]
 
     def tokenizer(self) -> Tokenizer:
         """The corpus' tokenizer, checked against the manifest's sha256."""
@@ -85,17 +121,22 @@ class LocalShards:
     def verify(self) -> None:
         """Check every block now; DataError for the first that differs."""
         for file in self._files:
-            file.check(np.arange(len(file.shard.blocks)))
+            file.check(list(range(len(file.shard.blocks))))
 
 
 class _File:
     """One memory-mapped shard; remembers which of its blocks were checked."""
 
-    def __init__(self, folder: Path, shard: Shard, manifest: Manifest) -> None:
-        self.shard, self.path = shard, folder / shard.name
+    def __init__(
+        self, folder: Path, shard: Shard, manifest: Manifest, remote: Remote | None
+    ) -> None:
+        self.shard, self.path, self._remote = shard, folder / shard.name, remote
         self._item_bytes = manifest.item_bytes
         expected = shard.tokens * manifest.item_bytes
         try:
+            if remote is not None and not self.path.exists():
+                with self.path.open("wb") as file:
+                    file.truncate(expected)  # a hole, filled block by block
             size = self.path.stat().st_size
             if size != expected:
                 word = "truncated" if size < expected else "too long"
@@ -110,19 +151,58 @@ class _File:
         self._checked = np.zeros(len(shard.blocks), dtype=bool)
 
     def read(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        self.check(np.unique(positions * self._item_bytes // BLOCK_BYTES))
+        self.check(self._blocks(positions))
         return self._tokens[positions].astype(np.int64)
 
-    def check(self, blocks: npt.NDArray[np.int64]) -> None:
-        items = BLOCK_BYTES // self._item_bytes
-        for block in blocks[~self._checked[blocks]]:
-            data = self._tokens[block * items : (block + 1) * items]
-            if hashlib.sha256(data.tobytes()).digest() != self.shard.blocks[block]:
+    def begin(self, positions: npt.NDArray[np.int64]) -> None:
+        """Fetch the blocks of positions that are not here."""
+        for block in self._blocks(positions):
+            if self._remote is not None and not self._is_right(block):
+                self._fetch(self._remote, block)
+
+    def check(self, blocks: list[int]) -> None:
+        for block in blocks:
+            if self._is_right(block):
+                continue
+            if self._remote is None:
                 raise DataError(
                     f"{self.path}: block {block} has another sha256 than the manifest says",
                     hint=_REPAIR,
                 )
+            self._fetch(self._remote, block).result()
             self._checked[block] = True
+
+    def _blocks(self, positions: npt.NDArray[np.int64]) -> list[int]:
+        found: list[int] = np.unique(positions * self._item_bytes // BLOCK_BYTES).tolist()
+        return found
+
+    def _is_right(self, block: int) -> bool:
+        if not self._checked[block]:
+            items = BLOCK_BYTES // self._item_bytes
+            data = self._tokens[block * items : (block + 1) * items]
+            digest = hashlib.sha256(data.tobytes()).digest()
+            self._checked[block] = digest == self.shard.blocks[block]
+        return bool(self._checked[block])
+
+    def _fetch(self, remote: Remote, block: int) -> Future[None]:
+        start = block * BLOCK_BYTES
+        size = min(BLOCK_BYTES, self.shard.tokens * self._item_bytes - start)
+        digest = self.shard.blocks[block]
+        return remote.block(
+            self.shard.name, start, size, digest, lambda data: self._write(start, data)
+        )
+
+    def _write(self, start: int, data: bytes) -> None:
+        # Not through the map: a full disk would end the process there, and is an error here.
+        try:
+            with self.path.open("r+b") as file:
+                file.seek(start)
+                file.write(data)
+        except OSError as error:
+            raise DataError(
+                f"{self.path}: cannot keep a block ({error.strerror})",
+                hint="check the folder's rights and the free space of its disk",
+            ) from error
 
 
 def _check_against_run(

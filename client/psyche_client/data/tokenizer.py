@@ -15,7 +15,7 @@ END_OF_TEXT: Final = "<|endoftext|>"
 #: The end-of-text token and one token a byte: a tokenizer of this size merges nothing.
 VOCAB_BYTES: Final = 257
 _VOCAB_MAX: Final = 1 << 20
-_FILE_BYTES_MAX: Final = 256 << 20
+TOKENIZER_BYTES_MAX: Final = 256 << 20
 
 
 class Tokenizer:
@@ -37,7 +37,7 @@ class Tokenizer:
     def load(cls, path: Path) -> Self:
         """Read a `tokenizer.json`; DataError if it is missing or none."""
         try:
-            if path.stat().st_size > _FILE_BYTES_MAX:
+            if path.stat().st_size > TOKENIZER_BYTES_MAX:
                 raise DataError(f"{path} is too long for a tokenizer")
             return cls(path.read_bytes().decode())
         except (OSError, UnicodeDecodeError) as error:

@@ -1,0 +1,149 @@
+"""`psyche data serve`: hands the blocks of a prepared corpus to the members of a run."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .errors import DataError
+from .manifest import MANIFEST_NAME, TOKENIZER_NAME, Manifest
+from .tcp import (
+    ANSWER,
+    KEY_BYTES,
+    MAGIC,
+    NONCE_BYTES,
+    READ_BYTES_MAX,
+    SIGNATURE_BYTES,
+    SPAN,
+    signed_text,
+)
+
+#: Each holds one block at most, so this many MiB in memory.
+CONNECTIONS_MAX: Final = 64
+#: Of one member: its blocks come side by side, but no member takes all room.
+MEMBER_CONNECTIONS_MAX: Final = 8
+#: For the greeting, for one request, and for taking one answer.
+SECONDS_MAX: Final = 30.0
+_NAME_BYTES_MAX: Final = 128
+
+
+class _RefusedError(Exception):
+    """Why a client is sent away."""
+
+
+@dataclass(slots=True)
+class Served:
+    """What a server has done since it began."""
+
+    answers: int = 0
+    sent_bytes: int = 0
+    refused: int = 0
+
+
+class DataServer:
+    """Serves one folder; what a client may ask for is fixed by the manifest."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        run: bytes,
+        is_member: Callable[[bytes], Awaitable[bool]],
+        verify: Callable[[bytes, bytes, bytes], bool],
+        seconds: float = SECONDS_MAX,
+    ) -> None:
+        """Read the manifest (DataError if there is none).
+
+        Args:
+            folder: a prepared corpus.
+            run: the 32 bytes of the run's address.
+            is_member: whether a node key is one of the run's members.
+            verify: whether (node key, text, signature) belong together.
+            seconds: how long a client may take for each step.
+        """
+        manifest = Manifest.read(folder)
+        shards = [*manifest.train.shards, *manifest.val.shards]
+        names = [MANIFEST_NAME, TOKENIZER_NAME, *(shard.name for shard in shards)]
+        self._files = {name: folder / name for name in names}
+        self._run, self._is_member, self._verify = run, is_member, verify
+        self._seconds = seconds
+        self._open, self._of_member = 0, dict[bytes, int]()
+        self.served = Served()
+
+    async def start(self, host: str, port: int) -> asyncio.Server:
+        """Listen; DataError if the port is taken or not allowed."""
+        try:
+            return await asyncio.start_server(self._serve, host, port, limit=4096)
+        except (OSError, OverflowError) as error:
+            raise DataError(
+                f"cannot listen on {host}:{port} ({error})", hint="choose another --bind"
+            ) from error
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
+        key = b""
+        try:
+            if self._open > CONNECTIONS_MAX:
+                raise _RefusedError("too many connections; try again later")
+            key = await self._admitted(reader, writer)
+            self._of_member[key] = self._of_member.get(key, 0) + 1
+            if self._of_member[key] > MEMBER_CONNECTIONS_MAX:
+                raise _RefusedError("too many connections of this member")
+            while True:
+                await self._answer(reader, writer)
+        except _RefusedError as reason:
+            self.served.refused += 1
+            text = str(reason).encode()
+            writer.write(ANSWER.pack(1, len(text)) + text)
+        except (OSError, asyncio.IncompleteReadError, TimeoutError):
+            pass  # it went away, or is too slow to be waited for
+        finally:
+            self._open -= 1
+            if key and (left := self._of_member[key] - 1):
+                self._of_member[key] = left
+            elif key:
+                del self._of_member[key]
+            writer.close()
+
+    async def _admitted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        writer.write(MAGIC + nonce)
+        async with asyncio.timeout(self._seconds):
+            key = await reader.readexactly(KEY_BYTES)
+            signature = await reader.readexactly(SIGNATURE_BYTES)
+        # The signature first: only who holds the key makes the chain be asked.
+        if not self._verify(key, signed_text(self._run, nonce), signature):
+            raise _RefusedError("the signature is not that of the node key over this challenge")
+        if not await self._is_member(key):
+            raise _RefusedError("this node key is not one of the run's members")
+        return key
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with asyncio.timeout(self._seconds):
+            length = (await reader.readexactly(1))[0]
+            if length > _NAME_BYTES_MAX:
+                raise _RefusedError("no such file")
+            name = (await reader.readexactly(length)).decode(errors="replace")
+            start, size = SPAN.unpack(await reader.readexactly(SPAN.size))
+        path = self._files.get(name)
+        if path is None:
+            raise _RefusedError("no such file")
+        if not 0 < size <= READ_BYTES_MAX:
+            raise _RefusedError(f"a read is of 1 to {READ_BYTES_MAX} bytes")
+        data = await asyncio.to_thread(_read, path, start, size)
+        async with asyncio.timeout(self._seconds):
+            writer.write(ANSWER.pack(0, len(data)) + data)
+            await writer.drain()
+        self.served.answers += 1
+        self.served.sent_bytes += len(data)
+
+
+def _read(path: Path, start: int, size: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(min(start, path.stat().st_size))
+            return file.read(size)
+    except OSError as error:
+        raise _RefusedError(f"cannot read the file ({error.strerror})") from error
