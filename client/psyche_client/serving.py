@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -52,7 +53,7 @@ class Members:
 async def serve_members(
     folder: Path, coordinator: Coordinator, bind: str, say: Callable[[str], None]
 ) -> None:
-    """Serves a folder to the run's members until it is cancelled.
+    """Serves a folder to the run's members until Ctrl-C or SIGTERM.
 
     Raises:
         DataError: the folder holds no data, or `bind` is no address to listen on.
@@ -68,12 +69,16 @@ async def serve_members(
         is_member=Members(roster).knows,
         verify=signed_by,
     )
+    stop = asyncio.Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
     listening = await server.start(host, port)
     async with listening:
         for socket in listening.sockets:
             name, number = socket.getsockname()[:2]
             say(f"serving {folder} to the run's members at {name}:{number}; Ctrl-C stops it")
-        await listening.serve_forever()
+        await stop.wait()
+    say(f"served {server.served.sent_bytes} bytes in {server.served.answers} answers")
 
 
 def signed_by(key: bytes, text: bytes, signature: bytes) -> bool:
