@@ -68,10 +68,17 @@ class EventLog:
             log.write("round", epoch=0, round=3, step=3, loss=4.2)
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        listener: Callable[[Event], None] | None = None,
+    ) -> None:
+        """Append to the file at `path`; `listener` hears each event once it is written."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._clock = clock
+        self._clock, self._listener = clock, listener
         torn = _is_torn(path)
         self._file = path.open("ab", buffering=0)
         if torn:
@@ -86,9 +93,12 @@ class EventLog:
         """
         if event not in EVENTS:
             raise ValueError(f"`{event}` is no event; add it to EVENTS with its facts")
-        line = {"t": round(self._clock(), 3), "event": event} | facts
-        encoded = json.dumps(_plain(line), separators=(",", ":"), allow_nan=False)
+        line = {name: _plain(fact) for name, fact in facts.items()}
+        line = {"t": round(self._clock(), 3), "event": event} | line
+        encoded = json.dumps(line, separators=(",", ":"), allow_nan=False)
         self._append(encoded.encode() + b"\n")
+        if self._listener is not None:
+            self._listener(line)
 
     def _append(self, line: bytes) -> None:
         end = self._file.seek(0, os.SEEK_END)

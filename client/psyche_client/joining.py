@@ -8,6 +8,7 @@ import fcntl
 import os
 import secrets
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +28,13 @@ from psyche_client.data.places import open_sources
 from psyche_client.data.remote import Remote
 from psyche_client.data.shards import Shards
 from psyche_client.decide import Phase
-from psyche_client.events import EventLog
+from psyche_client.events import Event, EventLog
 from psyche_client.fetching import Fetcher
 from psyche_client.keeper import Keeper
 from psyche_client.model.checkpoint import save
 from psyche_client.model.document import DOCUMENT_BYTES_MAX, ModelDocument
 from psyche_client.model.generate import generate
+from psyche_client.narration import line
 from psyche_client.network import Endpoint, Exchange
 from psyche_client.node import Node
 from psyche_client.options import JoinOptions
@@ -72,7 +74,7 @@ def main(options: JoinOptions, wallet: Keypair) -> None:
 async def _join(options: JoinOptions, wallet: Keypair) -> bool:
     """Whether the client stayed to the end."""
     address = pda.parse_run(options.run)
-    with only_one(options.home), EventLog(options.home / "events.jsonl") as log:
+    with only_one(options.home), _open_log(options) as log:
         log.write("start", client=options.name, wallet=str(wallet.pubkey()), run=str(address))
         transport = HttpTransport(options.url, timeout_seconds=RPC_SECONDS)
         async with Coordinator(transport, address, payer=wallet) as coordinator:
@@ -94,6 +96,16 @@ async def _join(options: JoinOptions, wallet: Keypair) -> bool:
                 return await session.run(coordinator, wallet)
             finally:
                 await endpoint.close()
+
+
+def _open_log(options: JoinOptions) -> EventLog:
+    return EventLog(options.home / "events.jsonl", listener=None if options.quiet else _tell)
+
+
+def _tell(event: Event) -> None:
+    if text := line(event):
+        with contextlib.suppress(OSError):  # nobody reads it any more; training goes on
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 - what the provider reads
 
 
 @dataclass(slots=True)

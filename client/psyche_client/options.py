@@ -47,6 +47,7 @@ class JoinOptions:
         keep_all: keep every payload, also those that no agreed state needs any more.
         validate: measure the loss on held-out text at the start and the end, and write a sample.
         bond_lamports_max: the largest bond that the wallet deposits.
+        quiet: tell nothing on stderr but what ends the client.
         debug: show tracebacks.
     """
 
@@ -61,4 +62,5 @@ class JoinOptions:
     keep_all: bool = False
     validate: bool = False
     bond_lamports_max: int = 0
+    quiet: bool = False
     debug: bool = False

@@ -177,6 +177,9 @@ def join(
     bond_max: Annotated[
         str, typer.Option(metavar="SOL", help="The largest bond that this wallet deposits.")
     ] = "0",
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Tell nothing but what ends it; see events.jsonl.")
+    ] = False,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Train in a run until it is finished. Ctrl-C hands the batch back and leaves."""
@@ -199,6 +202,7 @@ def join(
             keep_all=keep_all,
             validate=validate,
             bond_lamports_max=lamports_of(bond_max),
+            quiet=quiet or parent is not None,
             debug=DEBUG.get(),
         ),
         load_key(key_file),
