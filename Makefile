@@ -45,7 +45,7 @@ demo: setup
 	@$(BIN)/psyche demo $(ARGS)
 
 test: setup
-	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup lint types contracts spelling leaks rust unchanged
 

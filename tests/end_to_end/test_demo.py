@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ KEYS = {
     "sequences", "digests", "chain_hash", "seconds", "training_share", "sample",
 }  # fmt: skip
 ROUNDS, SEED = 24, 7
+pytestmark = pytest.mark.slow
 
 
 class Shown:
@@ -119,6 +121,15 @@ def test_the_round_records_lead_to_the_chain_hash(demo: Shown) -> None:
         assert after["previous"] == before["chain_hash"]
 
 
+@pytest.fixture
+def ctrl_c_counts() -> Iterator[None]:
+    """Also where these tests run in a shell's background, which ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_counts")
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     demo = subprocess.Popen(
