@@ -15,7 +15,8 @@ from support.program_config import config
 def empty() -> State:
     """A run in which nothing happened yet."""
     nothing = bytes(32)
-    return State(8, config(), nothing, nothing, nothing, Agreed(0, 0, 0, nothing, nothing), [])
+    agreed = Agreed(0, 0, 0, nothing, nothing)
+    return State(8, config(), nothing, nothing, nothing, agreed, [], (nothing, ""))
 
 
 @pytest.mark.parametrize("row", golden("backlog", "rows"), ids=lambda row: row["entries"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
@@ -300,6 +301,9 @@ class State:
     chain_hash: bytes
     agreed: Agreed
     entries: list[Entry]
+    model: tuple[bytes, str]
+    proposed: bytes = bytes(32)
+    metadata: str = ""
     phase: Phase = Phase.PAUSED
     began: Moment = NEVER
     deadline: int = 0
@@ -335,6 +339,8 @@ class State:
     publishers: list[tuple[int, int]] = field(default_factory=list)  # slot, member id
     pending: Checkpoint | None = None
     checkpoints: list[Checkpoint] = field(default_factory=list)
+    #: What happened so far; tests ask whether they met enough.
+    met: Counter[str] = field(default_factory=Counter)
 
     def record(self, number: int) -> Round | None:
         """The record of a round of this epoch, if it is kept (section 12)."""
