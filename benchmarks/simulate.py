@@ -3,8 +3,9 @@
     python -m benchmarks.simulate --members 256 --rounds 300 --seed 7
     python -m benchmarks.simulate --members 24 --capacity 72 --rounds 40 --seed 0 --runs 50
 
-Prints what became of all messages. If an invariant of docs/INVARIANTS.md does not hold it prints
-the seed and the last messages and exits with 1; the same seed gives the same run again.
+Prints what became of all messages, and how often each thing happened that a simulation is for;
+exits with 1 if one never did. If an invariant of docs/INVARIANTS.md does not hold it prints the
+seed and the last messages and exits with 1; the same seed gives the same run again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 # The simulator is part of the program's tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+from support.simulator import coverage
 from support.simulator.sweep import Plan, Sweep
 
 
@@ -37,6 +39,7 @@ def main() -> int:
     """Runs them one after the other."""
     given = arguments()
     capacity = given.capacity or (given.members + 7) // 8 * 8
+    happened: Counter[str] = Counter()
     outcomes: Counter[str] = Counter()
     for seed in range(given.seed, given.seed + given.runs):
         plan = Plan(given.members, capacity, given.rounds, seed, given.wild)
@@ -48,12 +51,19 @@ def main() -> int:
             print("\n".join([f"broken: {error}", *error.__notes__]))
             return 1
         outcomes.update(sweep.world.outcomes)
+        happened.update(sweep.world.happened)
         seconds = time.monotonic() - started
         settled, sent = sweep.world.past.rounds_settled, sweep.world.transactions
         print(f"seed {seed}: {settled} rounds, {sent} messages, {seconds:.0f} s", flush=True)
     for outcome, count in sorted(outcomes.items()):
         print(f"{count:>9,}  {outcome}")
-    return 0
+    print()
+    for word, count in coverage.counts(happened).items():
+        print(f"{count:>9,}  {word}")
+    never = coverage.unmet(happened)
+    if never:
+        print(f"never happened: {', '.join(never)}\n\nhint: more rounds, runs or --wild")
+    return int(bool(never))
 
 
 if __name__ == "__main__":

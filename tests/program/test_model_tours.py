@@ -173,6 +173,23 @@ def test_keys_of_the_second_draws_filters_are_its_own() -> None:
     must_have_met(sides, "redraw", "BLOOM")
 
 
+@pytest.mark.parametrize("overlap", [0, 1])
+def test_who_follows_is_ready_by_the_chain_hash_before_a_kept_round(overlap: int) -> None:
+    sides = begun(overlap=overlap, **LONG)
+    for _ in range(3):
+        until(sides, Phase.TRAIN)
+        good(sides)
+    until(sides, Phase.TRAIN)
+
+    records = sorted(sides.state.records.values(), key=lambda one: one.number)
+    for number in range(len(records)):
+        sides.step_aside(SIX[0], False, 0, False)
+        sides.ready(SIX[0], 0, number, False)
+
+    assert len({record.before for record in records}) >= 3
+    must_have_met(sides, "ready: ok", "behind: ok")
+
+
 def test_entropy_that_left_the_chain_is_noted_anew() -> None:
     sides = begun(**LONG)
     until(sides, Phase.WITNESS)

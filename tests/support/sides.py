@@ -115,7 +115,7 @@ class Sides(Attesting, Judging, Owning, Paying):
         known = [*state.snapshots, state.agreed]
         named = known[which] if which < len(known) else state.agreed
         kept = list(state.records.values())
-        chain_hash = kept[which].began_with if which < len(kept) else state.chain_hash
+        chain_hash = kept[which].before if which < len(kept) else state.chain_hash
         args = build.ReadyArgs(
             epoch=here.epoch,
             round=here.round,

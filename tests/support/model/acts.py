@@ -131,7 +131,7 @@ def ready(state: State, args: build.ReadyArgs, call: Call) -> None:
         entry, reasons = own(state, call.wallet, args.slot)
         known = [state.agreed, *state.snapshots]
         named = (args.digest_epoch, args.digest_round, args.digest)
-        hashes_known = {state.chain_hash, *(one.began_with for one in state.records.values())}
+        hashes_known = {state.chain_hash, *(one.before for one in state.records.values())}
         refuse(
             {
                 **reasons,

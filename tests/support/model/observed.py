@@ -175,8 +175,9 @@ def _record(row: np.void, block: bytes, capacity: int) -> dict[str, Any]:
     seen = _plain(row, RECORD)
     seen["entropy"] = bytes(row["entropy"]) if row["entropy_stored"] else None
     seen["redraw"] = int(row["redraw_target_slot"])
+    seen["hash before"] = bytes(row["chain_hash_before"])
     if row["settled"]:
-        seen["hashes"] = (bytes(row["chain_hash_before"]), bytes(row["chain_hash_after"]))
+        seen["hash after"] = bytes(row["chain_hash_after"])
     seen["segments"] = _intervals(row["segments"], int(row["segment_count"]))
     elected = int(row["witnesses"])
     seen["witness_slots"] = row["witness_slots"][:elected].tolist()

@@ -171,6 +171,11 @@ class Round:
     rejected: set[int] = field(default_factory=set)
 
     @property
+    def before(self) -> bytes:
+        """The chain hash before it: with which it began, and once it settled, just before that."""
+        return self.chain_hash_before if self.settled else self.began_with
+
+    @property
     def sequences(self) -> int:
         """Section 7: the sum of the segments."""
         return sum(one.end - one.start for one in self.segments)
