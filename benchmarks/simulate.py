@@ -11,6 +11,7 @@ seed and the last messages and exits with 1; the same seed gives the same run ag
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections import Counter
@@ -31,6 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=50, help="rounds that settle, of each run")
     parser.add_argument("--seed", type=int, default=0, help="of the first run")
     parser.add_argument("--runs", type=int, default=1, help="with this seed and those after it")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="at most, for each run")
     parser.add_argument("--wild", type=float, default=0.02, help="part of odd things, 0 to 1")
     return parser.parse_args()
 
@@ -42,7 +44,7 @@ def main() -> int:
     happened: Counter[str] = Counter()
     outcomes: Counter[str] = Counter()
     for seed in range(given.seed, given.seed + given.runs):
-        plan = Plan(given.members, capacity, given.rounds, seed, given.wild)
+        plan = Plan(given.members, capacity, given.rounds, seed, given.wild, given.seconds)
         started = time.monotonic()
         sweep = Sweep(plan)
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +28,7 @@ class Plan:
 
     Attributes:
         wild: how likely something odd happens between two messages.
+        seconds: after so long it ends, too.
     """
 
     members: int = 8
@@ -33,7 +36,7 @@ class Plan:
     rounds: int = 50
     seed: int = 0
     wild: float = 0.02
-    transactions_max: int = 10**9
+    seconds: float = math.inf
 
 
 class Sweep:
@@ -41,6 +44,7 @@ class Sweep:
 
     def __init__(self, plan: Plan, **changes: Any) -> None:
         self.plan = plan
+        self.until = time.monotonic() + plan.seconds
         self.rng = random.Random(plan.seed)
         actors = crowd(plan.members)
         self.world = SimulatedChain(actors, self.rng)
@@ -102,7 +106,7 @@ class Sweep:
     def goes_on(self) -> bool:
         """Whether rounds are wanted still."""
         enough = self.world.past.rounds_settled >= self.plan.rounds
-        return not enough and self.world.transactions < self.plan.transactions_max
+        return not enough and time.monotonic() < self.until
 
     def turn(self) -> None:
         """What a phase asks of everybody, some of which they do."""
