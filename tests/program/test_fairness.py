@@ -6,17 +6,15 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from solders.hash import Hash
 
 from psyche_sdk.program_errors import TooEarly
 from psyche_sdk.views import Phase, witnesses
 from support import program_chain
 from support.actors import ALICE, BOB, CAROL, DAVE, ERIN, MALLORY, Actor
+from support.later import LATER, first_hash, later_hash
 from support.program import World, sha, world_at
 
 FIVE = (BOB, CAROL, DAVE, ERIN, MALLORY)
-#: Slots of the chain after which somebody stores what was noted.
-LATER = (3, 4, 5, 16, 40, 300)
 
 
 def closed(**changes: int) -> World:
@@ -100,7 +98,7 @@ def test_who_is_elected_is_decided_by_what_comes_after_the_last_commitment(
     seen: Counter[int] = Counter()
     states = set()
     for number in range(40):
-        monkeypatch.setattr(program_chain, "slot_hash", program_chain_hash)
+        monkeypatch.setattr(program_chain, "slot_hash", first_hash)
         world = closed(witness_count=1)
         states.add(sha(*world.state()))
 
@@ -120,7 +118,7 @@ def test_roles_after_the_next_round_are_not_on_chain_at_the_last_commitment(
     orders = Counter[tuple[int, ...]]()
     states = set()
     for number in range(12):
-        monkeypatch.setattr(program_chain, "slot_hash", program_chain_hash)
+        monkeypatch.setattr(program_chain, "slot_hash", first_hash)
         world = closed()
         states.add(sha(*world.state()))
 
@@ -132,16 +130,3 @@ def test_roles_after_the_next_round_are_not_on_chain_at_the_last_commitment(
 
     assert len(states) == 1
     assert len(orders) > 6
-
-
-program_chain_hash = program_chain.slot_hash
-
-
-def later_hash(last: int, number: int) -> Callable[[int], Hash]:
-    """Hashes that are what they were up to a slot, and others from then on."""
-
-    def of(chain_slot: int) -> Hash:
-        before = chain_slot <= last
-        return program_chain_hash(chain_slot if before else chain_slot + number * 10**9)
-
-    return of

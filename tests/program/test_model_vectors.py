@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.golden import golden
-from support.model import draws, settle, shares
+from support.model import bloom, draws, settle, shares
 from support.model.state import NEVER, Agreed, Commitment, Interval, Round, State
 from support.program_config import config
 
@@ -15,7 +15,8 @@ from support.program_config import config
 def empty() -> State:
     """A run in which nothing happened yet."""
     nothing = bytes(32)
-    return State(8, config(), nothing, nothing, nothing, Agreed(0, 0, 0, nothing, nothing), [])
+    agreed = Agreed(0, 0, 0, nothing, nothing)
+    return State(8, config(), nothing, nothing, nothing, agreed, [], (nothing, ""))
 
 
 @pytest.mark.parametrize("row", golden("backlog", "rows"), ids=lambda row: row["entries"])
@@ -55,6 +56,34 @@ def test_verifiers_and_trainers_are_the_same(row: dict[str, Any]) -> None:
 def test_witnesses_are_the_same(row: dict[str, Any]) -> None:
     drawn = draws.witnesses(bytes.fromhex(row["seed"]), row["eligible"], row["count"])
     assert drawn == row["slots"]
+
+
+@pytest.mark.parametrize("row", golden("draw", "targets"), ids=lambda row: row["seed"][:8])
+def test_audited_payloads_are_the_same(row: dict[str, Any]) -> None:
+    drawn = draws.targets(bytes.fromhex(row["seed"]), row["committed"], row["auditors"])
+    assert drawn == row["targets"]
+
+
+@pytest.mark.parametrize("row", golden("draw", "committees"), ids=lambda row: row["seed"][:8])
+def test_committees_are_the_same(row: dict[str, Any]) -> None:
+    seed, target, eligible = bytes.fromhex(row["seed"]), row["target"], row["eligible"]
+    drawn = draws.committee(seed, target, eligible, row["size"], row["room"])
+    assert drawn == row["seats"]
+
+
+@pytest.mark.parametrize("row", golden("bloom", "forms"), ids=str)
+def test_shapes_of_filters_are_the_same(row: list[int]) -> None:
+    count, ppm, bits, keys, most = row
+    form = bloom.shape(count, ppm)
+    assert (*form, form.most(count)) == (bits, keys, most)
+
+
+@pytest.mark.parametrize("row", golden("bloom", "filters"), ids=lambda row: row["ppm"])
+def test_filters_are_the_same(row: dict[str, Any]) -> None:
+    instance, entropy = bytes.fromhex(row["instance"]), bytes.fromhex(row["entropy"])
+    keys = bloom.keys(instance, row["epoch"], row["round"], entropy, row["witness"])
+    form, held = bloom.shape(row["committed"], row["ppm"]), map(bytes.fromhex, row["held"])
+    assert keys.fill(form, held).hex() == row["bits"]
 
 
 @pytest.mark.parametrize("row", golden("shares", "ends"))

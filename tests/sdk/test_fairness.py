@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from psyche_sdk._rules.draw import draw_roles, draw_witnesses, verifier_count
 from psyche_sdk._rules.hashing import Purpose, draw_seed
 from psyche_sdk._rules.permutation import Permutation
 from psyche_sdk._rules.shares import share_ends
-from support.uniform import Z_MAX, Draws, Seeds, seeds, shuffles, table, unevenness, words_of
+from support.uniform import (
+    Z_MAX,
+    Draws,
+    Seeds,
+    firsts,
+    seeds,
+    shuffles,
+    table,
+    unevenness,
+    words_of,
+)
 
 MANY = 100_000
 NUMBERS = [*range(2, 17), 33, 100]
@@ -58,19 +70,27 @@ def test_every_order_comes_equally_often(members: int) -> None:
     assert unevenness(counts, len(order) / len(counts), len(counts) - 1) < Z_MAX
 
 
+@cache
+def first_words(number: int) -> npt.NDArray[np.uint64]:
+    """The word by which the first trainer of a round is drawn; the first one is the fraction.
+
+    Every round has the same entropy, as the first two of an epoch have.
+    """
+    given = seeds(MANY, "rounds")
+    drawn = [draw_seed(bytes(32), 0, number, Purpose.ROLES, seed) for seed in given]
+    return words_of(drawn, 2)[:, 1]
+
+
 @pytest.mark.parametrize("members", NUMBERS)
 def test_one_round_tells_nothing_about_the_next(members: int) -> None:
-    given = seeds(MANY, f"rounds of {members}")
-    instance = bytes(32)
-    first, second = (
-        roles_of([draw_seed(instance, 0, number, Purpose.ROLES, seed) for seed in given], members)
-        for number in (0, 1)  # both by the same entropy, as at an epoch's start
+    (first, counts_first), (second, counts_second) = (
+        firsts(first_words(number), members) for number in (0, 1)
     )
 
-    both = min(len(first), len(second))
-    counts = table(first[:both, 0], second[:both, 0], members)
+    both = counts_first & counts_second
+    counts = table(first[both], second[both], members)
 
-    assert unevenness(counts, both / members**2, members**2 - 1) < Z_MAX
+    assert unevenness(counts, both.sum() / members**2, members**2 - 1) < Z_MAX
 
 
 def test_roles_tell_nothing_about_witnesses() -> None:

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine
 from solders.pubkey import Pubkey
 
 from psyche_sdk import instructions as build
-from support.actors import ALICE, Actor, crowd
-from support.model import State, owner
-from support.model.state import Place
+from psyche_sdk._generated import layouts
+from support.actors import ALICE, MALLORY, Actor, crowd
+from support.model import State, owner, settings
+from support.model.state import Place, sha
 from support.side_by_side import Pair
 
 SIX = crowd(6)
+#: Rarely true: what is usually right is wrong then.
+seldom = st.integers(0, 9).map(lambda n: n == 9)
+flags = st.booleans()
+words = st.sampled_from([sha(b"yes"), sha(b"yes"), sha(b"yes"), sha(b"no")])
 #: What a run may be like.
 KINDS: dict[str, st.SearchStrategy[int]] = {
     "capacity": st.sampled_from([8, 8, 8, 72]),
@@ -36,24 +42,33 @@ KINDS: dict[str, st.SearchStrategy[int]] = {
     "points_per_sequence": st.sampled_from([0, 0, 10]),
     "points_per_attestation": st.sampled_from([0, 0, 7]),
     "bond_lamports": st.sampled_from([0, 0, 1_000_000]),
+    "attestation_kind": st.sampled_from([0, 0, 1]),
+    "bloom_false_positive_ppm": st.sampled_from([1, 10_000, 138_634, 500_000]),
 }
-#: What the owner may change.
-CHANGES: tuple[dict[str, int], ...] = (
-    {"total_steps": 60},
-    {"data_sequences": 500},
-    {"overlap": 0},
-    {"overlap": 1},
-    {"witness_count": 2},
-    {"snapshot_rounds": 2},
-    {"batch_sequences_end": 40},
-    {"bond_lamports": 2_000_000},
+#: What the owner may change while the run is Paused.
+MORE: dict[str, st.SearchStrategy[int]] = {
+    "data_sequences": st.sampled_from([500, 1_000]),
+    "batch_sequences_start": st.sampled_from([1, 30]),
+    "batch_sequences_end": st.sampled_from([30, 40]),
+    "waiting_seconds": st.sampled_from([2, 5]),
+}
+CHANGES = st.one_of(
+    [st.tuples(st.just(name), of) for name, of in (KINDS | MORE).items() if name != "capacity"]
 )
+FIELDS = tuple(settings.RANGES)
+#: The largest number that an instruction can carry in a field.
+LARGEST = {
+    name: int(np.iinfo(kind).max)
+    for name, (kind, _) in (layouts.RUN["config"].fields or {}).items()
+    if kind.kind == "u"
+}
 
 
 class Knowing(RuleBasedStateMachine):
     """A run on both sides, and who is where in it."""
 
     pair: Pair
+    known: set[Actor]
 
     @property
     def state(self) -> State:
@@ -72,9 +87,19 @@ class Knowing(RuleBasedStateMachine):
         args = build.MemberArgs(epoch=state.epoch, round=state.round, slot=slot or 0)
         return spoil(args, wrong)
 
-    def owner_does(self, name: str, signer: Actor = ALICE) -> None:
+    @property
+    def owner(self) -> Actor:
+        """Who owns the run."""
+        return ALICE if self.state.owner == bytes(ALICE.wallet) else MALLORY
+
+    @property
+    def stranger(self) -> Actor:
+        """Who would like to."""
+        return MALLORY if self.owner is ALICE else ALICE
+
+    def owner_does(self, name: str, signer: Actor | None = None) -> None:
         """The owner's instruction of this name, perhaps by somebody else."""
-        change = getattr(owner, name)
+        change, signer = getattr(owner, name), signer or self.owner
         self.pair.act(name, signer, None, change, bytes(signer.wallet), self.pair.now)
 
     def checkpoint_key(self, actor: Actor, wrong: int) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
@@ -13,11 +14,12 @@ from psyche_sdk._generated.pdas import participant_address
 from psyche_sdk.errors import ProgramError
 from support.actors import ALICE, FAUCET, Actor
 from support.model import Model, Moment, State, acts, machine
+from support.model import owner as owner_acts
 from support.model.expected import expect_roster, expect_rounds, expect_run
 from support.model.money import expect_holder
 from support.model.observed import observe_holder, observe_roster, observe_rounds, observe_run
 from support.model.state import Agreed, Entry, sha
-from support.program import DIGEST, World
+from support.program import DIGEST, MODEL_URI, World
 from support.program_chain import slot_hash
 
 
@@ -55,6 +57,7 @@ class Pair:
         self.world = SkippingWorld(members)
         self.world.given_run(capacity=capacity, **config)
         self.model = Model(self._new_state())
+        self.met: Counter[str] = Counter()
         self.compare("creation")
 
     def _new_state(self) -> State:
@@ -68,7 +71,7 @@ class Pair:
         agreed = Agreed(0, 0, 0, DIGEST, first)
         return State(
             world.capacity, world.config, owner_key, instance, first, agreed, entries,
-            began=Moment(*world.moment),
+            (sha(b"model"), MODEL_URI), began=Moment(*world.moment),
         )  # fmt: skip
 
     @property
@@ -113,8 +116,18 @@ class Pair:
             raise DiffersError(
                 f"{name} by {actor.name}: program {refusal}, model {set(reasons)}; {where}"
             )
+        self.met[f"{name}: {refusal or 'ok'}"] += 1
         self.compare(name)
         return refusal is None
+
+    def close(self, owner: Actor) -> None:
+        """The run is closed on both sides, and nothing of it stays on the chain."""
+        reasons = self.model.act(owner_acts.close_run, bytes(owner.wallet), self.now)
+        assert not reasons, reasons
+        self.world.do("close_run", owner)
+        keys = (self.world.run_key, self.world.roster_key, self.world.rounds_key)
+        assert not any(map(self.world.data, keys))
+        self.met["close_run: ok"] += 1
 
     def compare(self, what: str) -> None:
         """Every field that both know is the same."""

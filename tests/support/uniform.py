@@ -39,7 +39,7 @@ def shuffles(words: npt.NDArray[np.uint64], members: int, count: int) -> tuple[D
 
     A row with a word that the rule skips (fewer than one in 10^5) is left out instead.
     """
-    items = np.tile(np.arange(members), (len(words), 1))
+    items = np.tile(np.arange(members, dtype=np.int16), (len(words), 1))
     kept = np.ones(len(words), bool)
     rows = np.arange(len(words))
     for index in range(count):
@@ -47,7 +47,13 @@ def shuffles(words: npt.NDArray[np.uint64], members: int, count: int) -> tuple[D
         kept &= words[:, index] < (1 << 32) - (1 << 32) % rest
         other = index + (words[:, index] % np.uint64(rest)).astype(np.int64)
         items[rows, index], items[rows, other] = items[rows, other], items[rows, index]
-    return items[kept, :count], np.flatnonzero(kept)
+    return items[kept, :count].astype(np.int64), np.flatnonzero(kept)
+
+
+def firsts(words: npt.NDArray[np.uint64], members: int) -> tuple[Draws, npt.NDArray[np.bool_]]:
+    """What is drawn first of 0..members by one word a seed, and which of them the rule counts."""
+    limit = (1 << 32) - (1 << 32) % members
+    return (words % np.uint64(members)).astype(np.int64), words < limit
 
 
 def table(first: Draws, second: Draws, width: int) -> Draws:

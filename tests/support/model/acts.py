@@ -131,7 +131,7 @@ def ready(state: State, args: build.ReadyArgs, call: Call) -> None:
         entry, reasons = own(state, call.wallet, args.slot)
         known = [state.agreed, *state.snapshots]
         named = (args.digest_epoch, args.digest_round, args.digest)
-        hashes_known = {state.chain_hash, *(one.began_with for one in state.records.values())}
+        hashes_known = {state.chain_hash, *(one.before for one in state.records.values())}
         refuse(
             {
                 **reasons,
@@ -202,53 +202,6 @@ def commit(state: State, args: build.CommitArgs, call: Call) -> None:
             grace.consider(state, call.now)
 
     with_transition(state, call, body)
-
-
-def attest(state: State, args: build.AttestArgs, call: Call) -> None:
-    """Section 9: a witness says which committed payloads it holds."""
-
-    def body() -> None:
-        entry, reasons = own(state, call.wallet, args.slot)
-        target = state.target()
-        phases = (Phase.TRAIN, Phase.WITNESS) if state.config.overlap else (Phase.WITNESS,)
-        wrong = target is None or (args.epoch, args.round) != (state.epoch, target.number)
-        index = target and _index(target.witnesses, target.witness_ids, args.slot, entry)
-        refuse(
-            {
-                **reasons,
-                "WrongPhase": state.phase not in phases or (target is not None and target.settled),
-                "WrongRound": wrong,
-                "EntropyNotStored": target is None
-                or target.entropy is None
-                or target.awaits_redraw(),
-                "NothingToAttest": target is None or not target.committed,
-                "NotAWitness": index is None
-                or (target is not None and index in target.witnesses_gone),
-                "BitFieldLength": len(args.bits) != state.capacity // 8,
-                "BitNotCommitted": target is None
-                or bool(set(_bits(args.bits)) - set(target.committed)),
-            }
-        )
-        assert target is not None
-        assert index is not None
-        entry.seen = call.now
-        target.attested.add(index)
-        target.custody[index] = args.custody_root
-        for slot in _bits(args.bits):
-            target.held.setdefault(slot, set()).add(index)
-
-    with_transition(state, call, body)
-
-
-def _index(slots: list[int], ids: list[int], slot: int, entry: Entry) -> int | None:
-    if slot not in slots or ids[slots.index(slot)] != entry.member_id:
-        return None
-    return slots.index(slot)
-
-
-def _bits(field: bytes) -> list[int]:
-    """Section 1: bit i is bit i mod 8 of byte i / 8."""
-    return [i for i in range(8 * len(field)) if field[i // 8] >> i % 8 & 1]
 
 
 def attest_state(state: State, wallet: bytes, args: build.AttestStateArgs, now: Moment) -> None:

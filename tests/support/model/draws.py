@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from support.model.state import sha
 
-ROLES, WITNESSES, WITNESSES_AGAIN, PUBLISHERS = 0, 1, 2, 8
+#: Members that a committee has at least.
+FEWEST = 3
+
+ROLES, WITNESSES, WITNESSES_AGAIN, TARGETS, BLOOM, PUBLISHERS, COMMITTEES = 0, 1, 2, 4, 7, 8, 9
 
 
 def seed_of(instance: bytes, epoch: int, number: int, purpose: int, entropy: bytes) -> bytes:
@@ -58,3 +61,25 @@ def roles(seed: bytes, active: Sequence[int], percent: int) -> tuple[list[int], 
 def witnesses(seed: bytes, eligible: Sequence[int], witness_count: int) -> list[int]:
     """The elected, in drawn order: the i-th has bit i in all masks."""
     return Words(seed).shuffle(eligible, min(witness_count, 32, len(eligible)))
+
+
+def targets(seed: bytes, items: Sequence[int], auditors: Sequence[int]) -> list[int]:
+    """Whom the first auditors audit, of those who committed; nobody itself."""
+    if list(items) == list(auditors[:1]):
+        return []
+    m = min(len(items), len(auditors))
+    around = max(m, 2)
+    drawn = Words(seed).shuffle(items, around)
+    for i in range(m):
+        if drawn[i] == auditors[i]:
+            j = i + 1 if i + 1 < around else 0
+            drawn[i], drawn[j] = drawn[j], drawn[i]
+    return drawn[:m]
+
+
+def committee(seed: bytes, target: int, items: Sequence[int], size: int, free: int) -> list[int]:
+    """Who judges a flagged payload, of the eligible; nobody where they or the seats are few."""
+    size = min(size, len(items))
+    if size < FEWEST or size > free:
+        return []
+    return Words(sha(seed, target.to_bytes(2, "little"))).shuffle(items, size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from psyche_sdk._generated.types import RUN_CONFIG_CODEC
 from support.model import money
 from support.model.audits_seen import expect_audits
 from support.model.state import (
@@ -57,11 +58,11 @@ def expect_run(state: State) -> dict[str, Any]:
         "agreed": _state(state.agreed),
         "snapshots": [_state(one) for one in state.snapshots],
         "vote": _vote(state),
-        "rates": (
-            state.config.points_per_sequence,
-            state.config.points_per_attestation,
-            state.config.points_per_verdict,
-        ),
+        "config": RUN_CONFIG_CODEC.encode(state.config),
+        "owners": (state.owner, state.proposed),
+        "join_authority": state.join_authority or bytes(32),
+        "model": state.model,
+        "metadata": state.metadata,
         "next_rates": state.next_rates,
         "bonds_lamports": money.bonds(state),
         "forfeited_lamports": state.forfeited,
@@ -177,6 +178,7 @@ def _record(record: Round) -> dict[str, Any]:
         "failed": int(record.failed),
         "finalised": int(record.final),
         "entropy": record.entropy,
+        "hash before": record.before,
         "segments": [tuple(one) for one in record.segments],
         "witness_slots": record.witnesses,
         "witness_ids": record.witness_ids,
@@ -198,7 +200,7 @@ def _record(record: Round) -> dict[str, Any]:
         "masks": {slot: _mask(record.held.get(slot, set())) for slot in sorted(record.committed)},
     }
     if record.settled:
-        expected["hashes"] = (record.chain_hash_before, record.chain_hash_after)
+        expected["hash after"] = record.chain_hash_after
     return expected
 
 

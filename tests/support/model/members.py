@@ -12,6 +12,7 @@ def put(state: State, slot: int, place: Place, now: Moment) -> None:
     """A member's state changes; in WaitingForMembers the count may pass init_min_members."""
     entry = state.entries[slot]
     entry.place, entry.since = place, now
+    state.met[place.name] += 1
     count(state, now)
 
 

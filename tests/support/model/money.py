@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from support.model import members
 from support.model.state import Entry, Holder, Moment, Permit, Place, Refused, State
 
@@ -100,10 +102,11 @@ def close_participant(
     del state.holders[wallet]
 
 
-def expect_holder(holder: Holder) -> dict[str, int]:
+def expect_holder(holder: Holder) -> dict[str, Any]:
     """What stands in a participant's account."""
     return {
         "joins": holder.joins,
+        "payee": holder.payee,
         "earned": holder.earned,
         "waiting": holder.waiting,
         "slashed": holder.slashed,

@@ -69,8 +69,11 @@ def observe_run(data: bytes) -> dict[str, Any]:
     seen["backlog"] = _intervals(row["backlog"], int(row["backlog_count"]))
     seen["agreed"] = _state(row["agreed"])
     seen["snapshots"] = [one for one in map(_state, row["snapshots"]) if one is not None]
-    config = row["config"]
-    seen["rates"] = tuple(int(config[f"points_per_{name}"]) for name in RATES)
+    seen["config"] = row["config"].tobytes()
+    seen["owners"] = (bytes(row["authority"]), bytes(row["proposed_authority"]))
+    seen["join_authority"] = bytes(row["join_authority"])
+    seen["model"] = (bytes(row["model_hash"]), _text(row, "model_uri"))
+    seen["metadata"] = _text(row, "metadata")
     seen["next_rates"] = (
         tuple(int(row[f"next_points_per_{name}"]) for name in RATES)
         if row["rates_pending"]
@@ -91,6 +94,10 @@ def observe_run(data: bytes) -> dict[str, Any]:
     kept = map(_checkpoint, row["checkpoints"])
     seen["checkpoints"] = [one for one in kept if one is not None]
     return seen
+
+
+def _text(row: np.void, name: str) -> str:
+    return bytes(row[name])[: int(row[f"{name}_len"])].decode()
 
 
 def _checkpoint(row: np.void) -> Any:
@@ -119,7 +126,7 @@ def _vote(row: np.void) -> Any:
     return {**_plain(row, names), "chain_hash": bytes(row["chain_hash"])}
 
 
-def observe_holder(data: bytes) -> dict[str, int]:
+def observe_holder(data: bytes) -> dict[str, Any]:
     """A participant's account."""
     row = layouts.decode_participant(data)
     names = {
@@ -130,7 +137,7 @@ def observe_holder(data: bytes) -> dict[str, int]:
         "strikes": "strikes",
         "barred": "barred",
     }
-    return {name: int(row[field]) for name, field in names.items()}
+    return {name: int(row[field]) for name, field in names.items()} | {"payee": bytes(row["payee"])}
 
 
 def observe_roster(data: bytes) -> list[dict[str, Any]]:
@@ -168,8 +175,9 @@ def _record(row: np.void, block: bytes, capacity: int) -> dict[str, Any]:
     seen = _plain(row, RECORD)
     seen["entropy"] = bytes(row["entropy"]) if row["entropy_stored"] else None
     seen["redraw"] = int(row["redraw_target_slot"])
+    seen["hash before"] = bytes(row["chain_hash_before"])
     if row["settled"]:
-        seen["hashes"] = (bytes(row["chain_hash_before"]), bytes(row["chain_hash_after"]))
+        seen["hash after"] = bytes(row["chain_hash_after"])
     seen["segments"] = _intervals(row["segments"], int(row["segment_count"]))
     elected = int(row["witnesses"])
     seen["witness_slots"] = row["witness_slots"][:elected].tolist()

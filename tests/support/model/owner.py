@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from psyche_sdk.instructions import RunConfig
-from support.model import checkpoints, machine, members, points, rounds, settle, votes
+from support.model import checkpoints, machine, members, points, rounds, settings, settle, votes
 from support.model.acts import refuse
 from support.model.state import MEMBERS, Moment, Phase, Place, State
 
 #: An abort waits 11 times the phase's seconds.
 ABORT = 11
+#: Bytes of a URI of model.json, and of the text about a run.
+URI, TEXT = 128, 256
+NOBODY = bytes(32)
 
 
 def _own(state: State, signer: bytes) -> None:
@@ -79,6 +82,7 @@ def update_config(
         {
             "WrongPhase": state.phase is not Phase.PAUSED,
             "DataInUse": data and waits and not reset_positions,
+            **settings.wrong(config, state.capacity),
         }
     )
     state.config, state.next_rates = config, None
@@ -92,6 +96,34 @@ def set_rates(state: State, signer: bytes, rates: tuple[int, int, int], now: Mom
     del now
     _own(state, signer)
     state.next_rates = rates
+
+
+def propose(state: State, signer: bytes, proposed: bytes) -> None:
+    """Section 3: the first step of handing the run over; zero withdraws."""
+    _own(state, signer)
+    refuse({"AuthorityUnchanged": proposed == state.owner})
+    state.proposed = proposed
+
+
+def accept(state: State, signer: bytes) -> None:
+    """The second step, by who was proposed."""
+    refuse({"Unauthorized": signer != state.proposed})
+    state.owner, state.proposed = signer, NOBODY
+
+
+def update_model(state: State, signer: bytes, digest: bytes, uri: str) -> None:
+    """Only while Paused."""
+    _own(state, signer)
+    long = len(uri.encode()) > URI
+    refuse({"WrongPhase": state.phase is not Phase.PAUSED, "ModelUriTooLong": long})
+    state.model = (digest, uri)
+
+
+def update_metadata(state: State, signer: bytes, text: str) -> None:
+    """In any phase."""
+    _own(state, signer)
+    refuse({"MetadataTooLong": len(text.encode()) > TEXT})
+    state.metadata = text
 
 
 def close_run(state: State, signer: bytes, now: Moment) -> None:

@@ -22,6 +22,8 @@ def enter(state: State, phase: Phase, now: Moment) -> None:
     }.get(phase)
     state.phase, state.began = phase, now
     state.deadline = 0 if seconds is None else now.time + seconds
+    if seconds is None and state.vote is not None and state.vote.agreed:
+        state.vote = None  # section 11: it is over
 
 
 def roles_entropy(state: State) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
@@ -170,6 +171,11 @@ class Round:
     rejected: set[int] = field(default_factory=set)
 
     @property
+    def before(self) -> bytes:
+        """The chain hash before it: with which it began, and once it settled, just before that."""
+        return self.chain_hash_before if self.settled else self.began_with
+
+    @property
     def sequences(self) -> int:
         """Section 7: the sum of the segments."""
         return sum(one.end - one.start for one in self.segments)
@@ -300,6 +306,9 @@ class State:
     chain_hash: bytes
     agreed: Agreed
     entries: list[Entry]
+    model: tuple[bytes, str]
+    proposed: bytes = bytes(32)
+    metadata: str = ""
     phase: Phase = Phase.PAUSED
     began: Moment = NEVER
     deadline: int = 0
@@ -335,6 +344,8 @@ class State:
     publishers: list[tuple[int, int]] = field(default_factory=list)  # slot, member id
     pending: Checkpoint | None = None
     checkpoints: list[Checkpoint] = field(default_factory=list)
+    #: What happened so far; tests ask whether they met enough.
+    met: Counter[str] = field(default_factory=Counter)
 
     def record(self, number: int) -> Round | None:
         """The record of a round of this epoch, if it is kept (section 12)."""

@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 from support.model import draws, members, rounds
 from support.model.audited import Audit, Case, Chair, Chaired
-from support.model.state import Moment, Phase, Place, Round, State, sha
+from support.model.state import Moment, Phase, Place, Round, State
 
-TARGETS, COMMITTEES = 4, 9
-SEATS, FEWEST, STRIKES = 64, 3, 2
+SEATS, STRIKES = 64, 2
 #: Points stay at it rather than overflow.
 MOST = 2**64 - 1
 RUNNING = (Phase.TRAIN, Phase.WITNESS, Phase.COOLDOWN)
@@ -53,18 +52,10 @@ def draw_audits(state: State, now: Moment) -> None:
     assert record is not None
     assert record.entropy is not None
     auditors = _auditors(state)
-    seed = draws.seed_of(state.instance, state.epoch, record.number, TARGETS, record.entropy)
-    items = sorted(record.committed)
-    most = min(len(items), len(auditors))
-    if len(items) == 1 and auditors and auditors[0][0] == items[0]:
-        most = 0
-    drawn = draws.Words(seed).shuffle(items, max(most, 2)) if most else []
-    for i in range(most):
-        if drawn[i] == auditors[i][0]:
-            j = (i + 1) % max(most, 2)
-            drawn[i], drawn[j] = drawn[j], drawn[i]
-    targets = [*drawn[:most], *[None] * (len(auditors) - most)]
-    pairs = zip(auditors, targets, strict=True)
+    seed = draws.seed_of(state.instance, state.epoch, record.number, draws.TARGETS, record.entropy)
+    drawn = draws.targets(seed, sorted(record.committed), [slot for slot, _ in auditors])
+    missing = len(auditors) - len(drawn)
+    pairs = zip(auditors, [*drawn, *[None] * missing], strict=True)
     record.audits = [Audit(slot, member_id, target) for (slot, member_id), target in pairs]
     record.audits_drawn = True
 
@@ -98,18 +89,14 @@ def store_committee(state: State, hashes: Mapping[int, bytes], now: Moment) -> b
 def _draw_committee(state: State, record: Round, place: int, entropy: bytes) -> None:
     audit = record.audits[place]
     assert audit.target is not None
-    seed = draws.seed_of(state.instance, state.epoch, record.number, COMMITTEES, entropy)
+    seed = draws.seed_of(state.instance, state.epoch, record.number, draws.COMMITTEES, entropy)
     apart = (audit.target, audit.slot)
     items = [slot for slot in state.slots(Place.ACTIVE) if slot not in apart]
-    size = min(state.config.committee_size, len(items))
-    if size < FEWEST or len(record.chairs) + size > SEATS:
-        audit.case = Case.LAPSED
-        audit.first = len(record.chairs)
-        return
-    words = draws.Words(sha(seed, audit.target.to_bytes(2, "little")))
-    audit.case, audit.first, audit.seats = Case.DRAWN, len(record.chairs), size
-    for slot in words.shuffle(items, size):
-        record.chairs.append(Chair(slot, state.entries[slot].member_id, place))
+    free = SEATS - len(record.chairs)
+    drawn = draws.committee(seed, audit.target, items, state.config.committee_size, free)
+    audit.case = Case.DRAWN if drawn else Case.LAPSED
+    audit.first, audit.seats = len(record.chairs), len(drawn)
+    record.chairs += [Chair(slot, state.entries[slot].member_id, place) for slot in drawn]
 
 
 def awaited(state: State, now: Moment) -> bool:
@@ -160,6 +147,7 @@ def judge(state: State, record: Round, now: Moment) -> None:
         else:
             audit.case = Case.CLEARED if 3 * passes >= 2 * len(chairs) else Case.UNDECIDED
     for audit in record.cases():
+        state.met[audit.case.name] += 1
         if audit.case is Case.REJECTED and audit.target is not None:
             _punish(state, audit.target, record.trainer_ids[audit.target], now)
 

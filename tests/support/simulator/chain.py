@@ -10,7 +10,7 @@ from typing import Any
 from psyche_sdk.errors import AnchorError, ProgramError, PsycheError
 from psyche_sdk.program_errors import TooEarly
 from psyche_sdk.views import Moment, decode_rounds, due_transition
-from support.actors import FAUCET, Actor
+from support.actors import ALICE, FAUCET, Actor
 from support.program import World
 from support.program_chain import Sent
 from support.simulator import invariants
@@ -18,6 +18,13 @@ from support.simulator.past import Past, must
 from support.simulator.snapshot import Snapshot
 from support.simulator.weather import Weather
 
+#: Members' messages that may be held up on their way.
+HELD_UP = (
+    *("ready", "behind", "leave", "commit", "attest", "attest_state", "reveal_state", "set_weight"),
+    *("verdict", "seal_verdict", "open_verdict", "publish_checkpoint", "confirm_checkpoint"),
+)
+#: Part of them that is.
+LATE = 0.02
 #: Errors that say that the program broke its own rules.
 BROKEN = ("InvariantMembers", "InvariantPositions", "Overflow", "IndexOutOfRange", "LayoutMismatch")
 PURSE = 10**10
@@ -32,6 +39,9 @@ class SimulatedChain(World):
         messages: the last ones, with what became of them.
         outcomes: how often each instruction had which outcome.
         recent: what was sent last, to be sent again.
+        held_up: what is sent later.
+        met: how often what happened that no outcome tells.
+        owner: who owns the run at present.
     """
 
     def __init__(self, members: Sequence[Actor], rng: random.Random) -> None:
@@ -42,6 +52,9 @@ class SimulatedChain(World):
         self.outcomes: Counter[str] = Counter()
         self.messages: deque[str] = deque(maxlen=MESSAGES_KEPT)
         self.recent: deque[tuple[str, Actor, Any, dict[str, Any]]] = deque(maxlen=MESSAGES_KEPT)
+        self.held_up: list[tuple[str, Actor, Any, dict[str, Any]]] = []
+        self.met: Counter[str] = Counter()
+        self.owner = ALICE
         self.transactions = 0
         for actor in self.members:
             self.svm.airdrop(actor.wallet, PURSE)
@@ -96,7 +109,26 @@ class SimulatedChain(World):
         invariants.every(before, self.now, self.past)
 
     def attempt(self, name: str, actor: Actor, args: Any = None, **more: Any) -> Sent | None:
-        """Somebody tries something; the program may refuse it, but not because it is broken.
+        """Somebody tries something, which may come late.
+
+        Raises:
+            BrokenError: an invariant does not hold.
+        """
+        if name in HELD_UP and self.rng.random() < LATE:
+            self.held_up.append((name, actor, args, more))
+            return None
+        return self.deliver(name, actor, args, **more)
+
+    def deliver_late(self) -> None:
+        """Half of what was held up comes now, in any order."""
+        self.rng.shuffle(self.held_up)
+        for _ in range((len(self.held_up) + 1) // 2):
+            name, actor, args, more = self.held_up.pop()
+            self.met["late"] += 1
+            self.deliver(name, actor, args, **more)
+
+    def deliver(self, name: str, actor: Actor, args: Any = None, **more: Any) -> Sent | None:
+        """A message comes; the program may refuse it, but not because it is broken.
 
         Raises:
             BrokenError: an invariant does not hold.
@@ -122,6 +154,12 @@ class SimulatedChain(World):
         """Keeps what was said and what became of it."""
         self.outcomes[f"{name}: {outcome}"] += 1
         self.messages.append(f"{said} -> {outcome}")
+
+    @property
+    def happened(self) -> Counter[str]:
+        """How often each instruction had which outcome, and what else there was."""
+        assert self.weather is not None
+        return self.outcomes + self.met + self.weather.met + self.past.met
 
     def due(self) -> object:
         """What `tick` would do now, by the views; None: nothing."""

@@ -14,6 +14,7 @@ from psyche_sdk._rules.hashing import bit_field
 from psyche_sdk.views import MemberState, decode_participant, node_uri
 from support.actors import ALICE, Actor
 from support.program import sha
+from support.simulator import filters
 from support.simulator.chain import SimulatedChain
 from support.simulator.snapshot import Snapshot
 
@@ -75,6 +76,13 @@ class Client:
 def draw_habits(rng: random.Random) -> Habits:
     """Those of one more client."""
     return HABITS[rng.choices(list(MIX), list(MIX.values()))[0]]
+
+
+def lies(world: SimulatedChain, client: Client, about: str) -> bool:
+    """Whether a client says something false this time."""
+    false = world.rng.random() > client.habits.honest
+    world.met[f"lie: {about}"] += false
+    return false
 
 
 def flag(world: SimulatedChain) -> bool:
@@ -142,7 +150,7 @@ def ready(world: SimulatedChain, client: Client) -> None:
     states = [now.run["agreed"], *now.run["snapshots"]]
     base = world.rng.choice([one for one in states if one["valid"]])
     told = {"digest": base["digest"].tobytes(), "chain_hash": now.hash("chain_hash")}
-    if world.rng.random() > client.habits.honest:
+    if lies(world, client, "chain hash"):
         told["chain_hash"] = sha(b"another history")
     numbers = {"digest_epoch": int(base["epoch"]), "digest_round": int(base["round"])}
     args = build.ReadyArgs(epoch=here.epoch, round=here.round, slot=here.slot, **numbers, **told)
@@ -175,23 +183,26 @@ def commit(world: SimulatedChain, client: Client) -> None:
         tokens=rng.randrange(2**32),
         train_milliseconds=rng.randrange(2**32),
     )
-    if rng.random() > client.habits.honest:
+    if lies(world, client, "payload"):
         odd = [{"commitment": bytes(32)}, {"commitment": sha(b"copied")}, {"bytes": 2**32 - 1}]
         args = replace(args, **rng.choice(odd))
     world.attempt("commit", client.actor, args, transition=flag(world))
 
 
-def attest(world: SimulatedChain, client: Client) -> None:
+def attest(world: SimulatedChain, client: Client, *, surely_lies: bool = False) -> None:
     """Says which committed payloads it holds; a liar says anything."""
     rng, target = world.rng, world.now.target
     if target is None:
         return
     done = np.flatnonzero(target.bits("committed")).tolist()
     held = [slot for slot in done if rng.random() < client.habits.holds]
-    if rng.random() > client.habits.honest:
-        held = rng.choice([done, [], done[: len(done) // 2], [rng.randrange(world.capacity)]])
+    lying = lies(world, client, "bits") or surely_lies
+    if world.config.attestation_kind:
+        bits = filters.filter_of(world, target, client.slot, held, lying=lying)
+    else:
+        others = [done, [], done[: len(done) // 2], [rng.randrange(world.capacity)]]
+        bits = bit_field(rng.choice(others) if lying else held, world.capacity)
     epoch, round_ = target.key
-    bits = bit_field(held, world.capacity)
     args = build.AttestArgs(
         epoch=epoch, round=round_, slot=client.slot, bits=bits, custody_root=bytes(32)
     )
@@ -202,7 +213,7 @@ def digest(world: SimulatedChain, client: Client) -> bytes:
     """The digest of the parameters that it has."""
     vote = world.now.run["vote"]
     right = sha(b"parameters", vote["chain_hash"].tobytes())
-    return right if world.rng.random() < client.habits.honest else sha(b"others")
+    return sha(b"others") if lies(world, client, "digest") else right
 
 
 def seal(world: SimulatedChain, client: Client) -> None:

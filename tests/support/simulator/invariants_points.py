@@ -116,7 +116,6 @@ def _check_words(old: Record, one: Record) -> None:
 
 def i29_strikes_come_from_rejections(before: Snapshot, after: Snapshot, past: Past) -> None:
     """A member's strikes grow by its payloads that were rejected, and two eject it."""
-    del past
     if before.data[1] == after.data[1]:
         return
     same = _same_member(before, after)
@@ -131,6 +130,7 @@ def i29_strikes_come_from_rejections(before: Snapshot, after: Snapshot, past: Pa
     out = (after.entries["strikes"] > before.entries["strikes"]) & same
     twice = out & (after.entries["strikes"] >= 2)
     must(29, (after.entries["state"][twice] == 7).all(), "two strikes and still there")
+    past.met["ejected"] += int(twice.sum())
 
 
 CHECKS = (

@@ -13,9 +13,9 @@ from psyche_sdk._generated.pdas import participant_address
 from psyche_sdk.errors import ProgramError
 from psyche_sdk.program_errors import TooEarly
 from psyche_sdk.views import MemberState, Moment, Phase
-from support.actors import ALICE, FAUCET, Actor, crowd
+from support.actors import FAUCET, Actor, crowd
 from support.program import World
-from support.simulator.chain import PURSE
+from support.simulator.chain import PURSE, SimulatedChain
 from support.simulator.past import must
 from support.simulator.snapshot import Snapshot
 
@@ -32,8 +32,9 @@ class Copy(World):
     def __init__(self) -> None:
         super().__init__([])
 
-    def take(self, original: World, now: Snapshot) -> None:
+    def take(self, original: SimulatedChain, now: Snapshot) -> None:
         """Becomes a copy of a run."""
+        self.owner = original.owner
         self.capacity, self.config = original.capacity, original.config
         keys = (original.run_key, original.roster_key, original.rounds_key)
         for key, data, lamports in zip(keys, now.data, now.lamports, strict=True):
@@ -86,7 +87,7 @@ class Copy(World):
         if self.run.phase in (*RESTING, Phase.WAITING_FOR_MEMBERS):
             return
         self.pass_seconds(YEAR)
-        self.do("abort", ALICE)
+        self.do("abort", self.owner)
         must(22, self.run.phase is Phase.PAUSED, "abort did not pause the run")
 
     def recover(self) -> None:
@@ -94,7 +95,8 @@ class Copy(World):
         if self.run.step >= self.config.total_steps:
             return
         self.members = list(crowd_of(self.capacity))
-        self.do("set_join_authority", ALICE, build.SetJoinAuthorityArgs(join_authority=None))
+        anybody = build.SetJoinAuthorityArgs(join_authority=None)
+        self.do("set_join_authority", self.owner, anybody)
         for actor in self.members:
             if self.svm.get_balance(actor.wallet) is None:
                 self.svm.airdrop(actor.wallet, PURSE)
@@ -149,7 +151,7 @@ class Copy(World):
             one.slot: mine[one.wallet] for one in self.roster.members() if one.wallet in mine
         }
         if run.phase is Phase.PAUSED:
-            self.do("resume", ALICE)
+            self.do("resume", self.owner)
         if run.phase is Phase.TRAIN:
             self.play("commit", present)
         if run.phase is Phase.WITNESS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -37,6 +38,7 @@ class Past:
         placed: accepted positions of rounds that are not kept any more, merged.
         settled: what a kept round looked like when it settled, by (epoch, round).
         chain_hash: over all rounds that settled.
+        met: how often what happened that no outcome tells.
     """
 
     hash_at: Callable[[int], bytes | None]
@@ -46,6 +48,7 @@ class Past:
     settled: dict[tuple[int, int], tuple[bytes, ...]] = field(default_factory=dict)
     rents: tuple[int, int, int] = (0, 0, 0)
     rounds_settled: int = 0
+    met: Counter[str] = field(default_factory=Counter)
 
     def begin(self, now: Snapshot) -> None:
         """Starts from a run that nobody joined yet."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +28,7 @@ class Plan:
 
     Attributes:
         wild: how likely something odd happens between two messages.
+        seconds: after so long it ends, too.
     """
 
     members: int = 8
@@ -33,7 +36,7 @@ class Plan:
     rounds: int = 50
     seed: int = 0
     wild: float = 0.02
-    transactions_max: int = 10**9
+    seconds: float = math.inf
 
 
 class Sweep:
@@ -41,6 +44,7 @@ class Sweep:
 
     def __init__(self, plan: Plan, **changes: Any) -> None:
         self.plan = plan
+        self.until = time.monotonic() + plan.seconds
         self.rng = random.Random(plan.seed)
         actors = crowd(plan.members)
         self.world = SimulatedChain(actors, self.rng)
@@ -72,6 +76,7 @@ class Sweep:
     def first_settings(self) -> dict[str, Any]:
         """Drawn ones that fit each other."""
         many = max(self.plan.members // 4, 2)
+        rates = [1, 10_000, 500_000] if self.plan.capacity <= 256 else [200_000, 500_000]
         drawn = {
             "overlap": [0, 1],
             "witness_count": [2, 5, 32],
@@ -91,6 +96,8 @@ class Sweep:
             "slash_points": self.rng.choice([0, 50]),
             "verification_percent": self.rng.choice([0, 34, 50]),
             "committee_size": self.rng.choice([3, 5]),
+            "attestation_kind": self.rng.choice([0, 1]),
+            "bloom_false_positive_ppm": self.rng.choice(rates),
             "total_steps": self.rng.choice([9, 200]),
             "batch_ramp_steps": 40,
             **start,
@@ -99,7 +106,7 @@ class Sweep:
     def goes_on(self) -> bool:
         """Whether rounds are wanted still."""
         enough = self.world.past.rounds_settled >= self.plan.rounds
-        return not enough and self.world.transactions < self.plan.transactions_max
+        return not enough and time.monotonic() < self.until
 
     def turn(self) -> None:
         """What a phase asks of everybody, some of which they do."""
@@ -115,6 +122,7 @@ class Sweep:
             Phase.COOLDOWN: self.cool_down,
         }
         turns[phase]()
+        self.world.deliver_late()
         self.come_and_go()
         self.look_for_an_end()
 
@@ -129,7 +137,9 @@ class Sweep:
             owner.start_again(self.world)
 
     def gather(self) -> None:
-        """Who is not there joins."""
+        """Who is not there joins; if nobody can, the owner may see to it."""
+        if self.world.now.run["join_authority"].any() and self.rng.random() < 0.3:
+            owner.ask_for_passes(self.world)
         for client in self.some(lambda one: not one.is_member(self.world.now), 0.5):
             clients.join(self.world, client)
         self.wait(self.world.config.waiting_seconds // 2)
@@ -152,7 +162,7 @@ class Sweep:
         if record is not None:
             trainers = set(record.order().tolist())
             for client in self.some(lambda one: self.holds(one, trainers), 1):
-                if self.rng.random() < client.habits.trains:
+                if self.does(client.habits.trains, "commit"):
                     clients.commit(self.world, client)
         self.attest()
         self.verify()
@@ -176,7 +186,7 @@ class Sweep:
         target = self.world.now.target
         elected = {slot for slot, _ in target.witnesses()} if target else set()
         for client in self.some(lambda one: self.holds(one, elected), 1):
-            if self.rng.random() < client.habits.attests:
+            if self.does(client.habits.attests, "attest"):
                 clients.attest(self.world, client)
 
     def cool_down(self) -> None:
@@ -217,10 +227,10 @@ class Sweep:
         if not self.world.now.run["vote"]["opened_slot"]:
             return
         for client in self.some(lambda one: self.stage(one) == 1, 0.9):
-            if self.rng.random() < client.habits.votes:
+            if self.does(client.habits.votes, "vote"):
                 clients.seal(self.world, client)
         for client in self.some(lambda one: self.stage(one) == 2, 0.9):
-            if self.rng.random() < client.habits.votes:
+            if self.does(client.habits.votes, "vote"):
                 clients.reveal(self.world, client)
 
     # What goes on all the time
@@ -228,6 +238,12 @@ class Sweep:
     def stage(self, client: Client) -> int:
         """Where a member stands in the vote."""
         return int(self.world.now.entries[client.slot]["vote_stage"])
+
+    def does(self, likely: float, what: str) -> bool:
+        """Whether a client does this time what it should."""
+        done = self.rng.random() < likely
+        self.world.met[f"silent: {what}"] += not done
+        return done
 
     def holds(self, client: Client, slots: set[int]) -> bool:
         """Whether a member's slot is one of these."""
@@ -282,6 +298,7 @@ class Sweep:
             lambda: clients.ready(world, client),
             lambda: clients.commit(world, client),
             lambda: clients.attest(world, client),
+            self.lie,
             lambda: clients.seal(world, client),
             lambda: clients.reveal(world, client),
             lambda: clients.publish(world, client),
@@ -294,8 +311,16 @@ class Sweep:
             lambda: owner.act(world),
             lambda: verifiers.guess(world, client),
         ]
-        weights = [4, 6, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 2, 1, 1, 3, 1, 3]
+        weights = [4, 6, 1, 1, 2, 2, 2, 4, 1, 1, 1, 1, 1, 2, 1, 1, 3, 4, 3]
         self.rng.choices(odd, weights)[0]()
+
+    def lie(self) -> None:
+        """A witness lies about what it holds."""
+        target = self.world.now.target
+        elected = {slot for slot, _ in target.witnesses()} if target else set()
+        those = [one for one in self.clients if self.holds(one, elected)]
+        if those:
+            clients.attest(self.world, self.rng.choice(those), surely_lies=True)
 
     def storm(self) -> tuple[int, int]:
         """Bad weather."""
@@ -306,7 +331,8 @@ class Sweep:
         """Something that was sent before is sent again."""
         if self.world.recent:
             name, actor, args, more = self.rng.choice(self.world.recent)
-            self.world.attempt(name, actor, args, **more)
+            self.world.met["repeated"] += 1
+            self.world.deliver(name, actor, args, **more)
 
     def look_for_an_end(self) -> None:
         """Now and then: could the run get stuck from here?"""

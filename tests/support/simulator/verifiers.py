@@ -49,10 +49,11 @@ def _kept(world: SimulatedChain) -> Iterator[Record]:
             yield record
 
 
-def _found(client: Client, record: Record, target: int) -> build.Verdict:
+def _found(world: SimulatedChain, client: Client, record: Record, target: int) -> build.Verdict:
     """The truth, if the client is honest: the same for all who say it."""
     passes = int(record.commitments()[target][0]) >= BAD
     if client.habits.honest < 1:
+        world.met["lie: verdict"] += 1
         passes = client.slot % 2 == 0
     return build.Verdict(
         target=target,
@@ -71,19 +72,19 @@ def _where(client: Client, record: Record) -> dict[str, int]:
 
 
 def _verdict(world: SimulatedChain, client: Client, record: Record, target: int) -> None:
-    found = _found(client, record, target)
+    found = _found(world, client, record, target)
     args = build.VerdictArgs(verdict=found, **_where(client, record))
     world.attempt("verdict", client.actor, args)
 
 
 def _seal(world: SimulatedChain, client: Client, record: Record, target: int) -> None:
-    found = _found(client, record, target)
+    found = _found(world, client, record, target)
     word = sealed_verdict(found, SALT, bytes(client.actor.wallet))
     args = build.SealVerdictArgs(target=target, sealed=word, **_where(client, record))
     world.attempt("seal_verdict", client.actor, args)
 
 
 def _open(world: SimulatedChain, client: Client, record: Record, target: int) -> None:
-    found = _found(client, record, target)
+    found = _found(world, client, record, target)
     args = build.OpenVerdictArgs(verdict=found, salt=SALT, **_where(client, record))
     world.attempt("open_verdict", client.actor, args)

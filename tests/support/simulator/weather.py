@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import islice
 
@@ -25,6 +25,7 @@ class Weather:
 
     def __init__(self, rng: random.Random, start: Moment) -> None:
         self.rng = rng
+        self.met: Counter[str] = Counter()
         self.moment = start
         self.hashes: deque[tuple[int, Hash]] = deque(maxlen=KEPT)
         self._add(range(start.chain_slot - KEPT, start.chain_slot))
@@ -33,6 +34,8 @@ class Weather:
         for one in slots[-2 * KEPT :]:
             if self.rng.random() >= SKIPPED:
                 self.hashes.appendleft((one, slot_hash(one)))
+            else:
+                self.met["a slot is skipped"] += 1
 
     def pass_time(self, seconds: int, slots: int) -> None:
         """Moves the clock, forth or back, and the slots, forth or not at all."""
@@ -47,22 +50,24 @@ class Weather:
     def storm(self) -> tuple[int, int]:
         """Some seconds and slots that do not belong together."""
         rng = self.rng
-        kind = rng.randrange(6)
-        if kind == 0:  # the clock goes back
-            return -rng.choice([1, 7, 100, 5_000]), rng.randrange(4)
-        if kind == 1:  # it jumps ahead, and the chain does not
-            return rng.choice([30, 1_000, 10**6]), rng.randrange(3)
-        if kind == 2:  # the chain goes on, the clock does not
-            return 0, rng.choice([1, 40, 700, 3_000])
-        if kind == 3:  # all hashes are new
-            return rng.randrange(400), KEPT + rng.randrange(900)
-        if kind == 4:  # the same slot again
-            return rng.randrange(3), 0
-        return rng.randrange(90), rng.randrange(250)
+        storms = {
+            "the clock jumps back": (-rng.choice([1, 7, 100, 5_000]), rng.randrange(4)),
+            "the clock jumps ahead": (rng.choice([30, 1_000, 10**6]), rng.randrange(3)),
+            "the clock stands still": (0, rng.choice([1, 40, 700, 3_000])),
+            "all hashes are new": (rng.randrange(400), KEPT + rng.randrange(900)),
+            "the same slot again": (rng.randrange(3), 0),
+            "any time goes by": (rng.randrange(90), rng.randrange(250)),
+        }
+        kind = rng.choice(list(storms))
+        self.met[kind] += 1
+        return storms[kind]
 
     def hash_at(self, target: int) -> bytes | None:
         """The hash of the newest chain slot <= target; None if none that is known is so old."""
-        return next((bytes(one) for slot, one in self.hashes if slot <= target), None)
+        slot, found = next((one for one in self.hashes if one[0] <= target), (-1, None))
+        if slot != target:
+            self.met["a hash is lost" if found is None else "no block"] += 1
+        return None if found is None else bytes(found)
 
     def newest(self) -> Iterator[tuple[int, Hash]]:
         """What the sysvar holds."""

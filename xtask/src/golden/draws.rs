@@ -1,6 +1,7 @@
-//! Vectors of what is drawn: words, roles, witnesses, and the order of the data.
+//! Vectors of what is drawn: words, roles, witnesses, audits, and the order of the data.
 
 use coordinator::machine::{
+    audit::{committee_seed, draw_committee, draw_targets},
     draw::{draw_roles, draw_witnesses, shuffle, verifier_count, Words},
     hash::{draw_seed, Purpose},
     permutation::Permutation,
@@ -9,7 +10,7 @@ use serde_json::{json, Value};
 
 use super::{hex, some_hash, Golden};
 
-/// Every function of `draw.rs`, and the seeds that it is fed.
+/// Every draw of `draw.rs` and `audit.rs`, and the seeds that they are fed.
 pub fn draw() -> Golden {
     Golden {
         name: "draw",
@@ -22,6 +23,8 @@ pub fn draw() -> Golden {
             ("verifier_count", verifier_counts()),
             ("roles", roles()),
             ("witnesses", witnesses()),
+            ("targets", targets()),
+            ("committees", committees()),
         ],
     }
 }
@@ -37,6 +40,7 @@ fn seeds() -> Vec<Value> {
         Purpose::Challenges,
         Purpose::BloomKeys,
         Purpose::CheckpointPublishers,
+        Purpose::Committees,
     ];
     let (instance, entropy) = (some_hash(1), some_hash(2));
     let case = |purpose: Purpose| {
@@ -134,6 +138,64 @@ fn witnesses() -> Vec<Value> {
         (23, 12, 4),
         (24, 100, 32),
         (25, 100, 40),
+    ]
+    .into_iter()
+    .map(case)
+    .collect()
+}
+
+/// Who audits whom: fewer auditors than payloads, as many, more; some would have drawn themselves.
+fn targets() -> Vec<Value> {
+    let case = |(number, committed, auditors): (u64, u16, Vec<u16>)| {
+        let seed = some_hash(number);
+        let slots: Vec<u16> = (0..committed).map(|index| index * 2 + 1).collect();
+        let mut order = slots.clone();
+        let drawn = draw_targets(seed, &mut order, &auditors);
+        json!({
+            "seed": hex(&seed), "committed": slots, "auditors": auditors,
+            "targets": order[..drawn],
+        })
+    };
+    let mut cases: Vec<Value> = [
+        (200, 0, vec![4]),
+        (201, 1, vec![1]),
+        (202, 1, vec![1, 3]),
+        (203, 1, vec![3, 1]),
+        (204, 2, vec![]),
+        (205, 100, (0..64).map(|index| index * 2).collect()),
+        (206, 100, (0..64).map(|index| index * 3 + 1).collect()),
+    ]
+    .into_iter()
+    .map(case)
+    .collect();
+    // Auditors that trained, too: each of them might draw itself.
+    cases.extend((0..8).map(|number| case((210 + number, 2, vec![3]))));
+    cases.extend((0..24).map(|number| case((220 + number, 4, vec![7, 1, 3, 5]))));
+    cases
+}
+
+/// Who judges: all where there are few, none below three or where the seats are taken.
+fn committees() -> Vec<Value> {
+    let case = |(number, eligible, size, room): (u64, u16, u8, usize)| {
+        let (seed, target) = (some_hash(number), 300 + eligible);
+        let slots: Vec<u16> = (0..eligible).map(|index| index * 3).collect();
+        let mut order = slots.clone();
+        let seats = draw_committee(committee_seed(&seed, target), &mut order, size, room);
+        json!({
+            "seed": hex(&seed), "target": target, "eligible": slots, "size": size, "room": room,
+            "seats": order[..seats],
+        })
+    };
+    [
+        (300, 0, 15, 64),
+        (301, 2, 15, 64),
+        (302, 3, 15, 64),
+        (303, 14, 15, 64),
+        (304, 100, 15, 64),
+        (305, 100, 15, 15),
+        (306, 100, 15, 14),
+        (307, 100, 64, 64),
+        (308, 6, 3, 64),
     ]
     .into_iter()
     .map(case)
