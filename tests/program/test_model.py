@@ -24,8 +24,8 @@ from solders.pubkey import Pubkey
 
 from psyche_sdk import instructions as build
 from support.actors import ALICE, FAUCET, MALLORY, Actor
-from support.judging import Judging
 from support.knowing import CHANGES, KINDS, SIX
+from support.missing_rules import Missing
 from support.model import acts, checkpoint_acts, money, owner
 from support.model.state import Phase, Place, sha
 from support.side_by_side import Pair
@@ -37,7 +37,7 @@ seldom = st.integers(0, 9).map(lambda n: n == 9)
 flags = st.booleans()
 
 
-class Sides(Judging):
+class Sides(Missing):
     """A run, and everything that anybody may do to it."""
 
     @initialize(

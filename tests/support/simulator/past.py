@@ -37,6 +37,7 @@ class Past:
         placed: accepted positions of rounds that are not kept any more, merged.
         settled: what a kept round looked like when it settled, by (epoch, round).
         chain_hash: over all rounds that settled.
+        removed: payloads that left their accepted sets.
     """
 
     hash_at: Callable[[int], bytes | None]
@@ -46,6 +47,7 @@ class Past:
     settled: dict[tuple[int, int], tuple[bytes, ...]] = field(default_factory=dict)
     rents: tuple[int, int, int] = (0, 0, 0)
     rounds_settled: int = 0
+    removed: int = 0
 
     def begin(self, now: Snapshot) -> None:
         """Starts from a run that nobody joined yet."""
