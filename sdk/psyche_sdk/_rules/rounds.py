@@ -13,6 +13,7 @@ from psyche_sdk._rules import checks
 from psyche_sdk._rules.audits import VERIFIERS_BYTES, Auditor, Seat, decode_audits
 from psyche_sdk._rules.backlog import SEGMENTS, Interval
 from psyche_sdk._rules.checks import Source, raw
+from psyche_sdk._rules.complaints import Complaint
 from psyche_sdk._rules.draw import MAX_WITNESSES
 from psyche_sdk._rules.hashing import HASH_BYTES
 
@@ -42,14 +43,6 @@ COLUMNS: Final = (
 
 Numbers = npt.NDArray[np.uint32]
 Slots = npt.NDArray[np.uint16]
-
-
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """An accepted payload that members say is nowhere: its slot, and a bit field of who says so."""
-
-    target: int
-    voices: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
