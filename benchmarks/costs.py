@@ -17,7 +17,7 @@ from functools import cache
 
 from benchmarks import cost_search
 from benchmarks.cost_drive import Metered
-from psyche_sdk.instructions import SetCheckpointArgs
+from psyche_sdk.instructions import MissingArgs, SetCheckpointArgs
 from psyche_sdk.views import Phase, witnesses
 from support.actors import ALICE
 from support.program_checkpoints import end_cooldown
@@ -139,6 +139,19 @@ def drops(world: Metered) -> None:
     world.play(world.every_second())
 
 
+def misses(world: Metered) -> None:
+    """Of four settled rounds, the most that are kept, the first loses a payload."""
+    world.open(world.count)
+    while world.run.phase is not Phase.COOLDOWN:
+        world.play(world.every_second())
+    record, epoch = world.record(0), world.run.epoch
+    target = record.order.tolist()[world.count // 2 | 1]
+    for slot in range(-(-2 * world.count // 3)):
+        args = MissingArgs(epoch=epoch, round=0, slot=slot, target=target)
+        world.do("missing", world.members[slot], args)
+    assert world.record(0).accepted_count == record.accepted_count - 1
+
+
 @cache
 def measured(count: int) -> tuple[dict[str, int], int]:
     """(most compute units of each instruction with `count` members, ticks of a good round)."""
@@ -150,6 +163,7 @@ def measured(count: int) -> tuple[dict[str, int], int]:
         (second_epoch, Metered(count, init_min_members=count - 1, epoch_rounds=1)),
         (farewells, Metered(count, bond_lamports=2_000_000)),
         (owners_checkpoint, Metered(count)),
+        (misses, Metered(count, epoch_rounds=4, misses_max=255)),
         (drops, Metered(count, misses_max=1, min_members=1)),
     ]
     units = dict(patient.units)

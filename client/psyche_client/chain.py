@@ -27,11 +27,20 @@ from psyche_client.sighting import (
     participant_address_text,
     read_sight,
 )
+from psyche_client.store import SettledRound
 from psyche_sdk._generated import types as t
 from psyche_sdk._rules.hashing import bit_field
 from psyche_sdk.coordinator import Coordinator, Snapshot
 from psyche_sdk.errors import InsufficientFunds, PsycheError
-from psyche_sdk.program_errors import PublicationsFull, TooEarly, WrongPhase, WrongRound
+from psyche_sdk.program_errors import (
+    ComplaintClosed,
+    ComplaintSpent,
+    NotAccepted,
+    PublicationsFull,
+    TooEarly,
+    WrongPhase,
+    WrongRound,
+)
 
 Result = TypeVar("Result")
 
@@ -238,6 +247,14 @@ class Chain:
         last = target.unattested <= 1
         await self._try(self._coordinator.attest(args, transition=last or sight.due))
 
+    async def missing(self, sight: Sight, settled: SettledRound, target: int) -> None:
+        """Says that an accepted payload is nowhere, unless others said enough."""
+        assert sight.seat is not None
+        args = t.MissingArgs(
+            epoch=settled.epoch, round=settled.round, slot=sight.seat.slot, target=target
+        )
+        await self._try(_unless_over(self._coordinator.missing(args)))
+
     async def attest_state(self, sight: Sight, vote: StateVoteSeen, sealed: bytes) -> None:
         """Votes, hidden."""
         assert sight.seat is not None
@@ -276,7 +293,8 @@ class Chain:
 
 
 async def _unless_over(call: Awaitable[object]) -> None:
-    with contextlib.suppress(WrongPhase, WrongRound, PublicationsFull):  # others were faster
+    over = (WrongPhase, WrongRound, PublicationsFull, ComplaintClosed, ComplaintSpent, NotAccepted)
+    with contextlib.suppress(*over):  # others were faster
         await call
 
 

@@ -48,6 +48,7 @@ class Step(Enum):
 
     APPLY = "apply the next settled round"
     RESYNC = "load an agreed state from peers and replay"
+    SAY_MISSING = "say that an accepted payload is nowhere to be had"
     SAY_BEHIND = "tell the chain that this client cannot follow"
     JOIN = "take a slot"
     SAY_READY = "name the state that this client holds"
@@ -79,6 +80,8 @@ class View:
     attest_open: bool = False
     attest_late: bool = False
     """Half of the time to attest went by: attest what is held."""
+    missing_late: bool = False
+    """A quarter of the time went by since a round settled: its payloads could have come."""
     attestable: frozenset[int] = frozenset()
     """Slots that committed in the attested round."""
     attested: frozenset[int] = frozenset()
@@ -103,6 +106,8 @@ class Me:
     """The parameters hold every settled round."""
     can_apply: bool = False
     """The next settled round's accepted payloads are all here."""
+    missing: int | None = None
+    """The slot whose accepted payload is not here, and this client has not said so yet."""
     lost: bool = False
     """The next settled round can no longer be had from the records on chain."""
     resyncing: bool = False
@@ -158,6 +163,8 @@ def _follow(view: View, me: Me) -> Step | None:
         return _duty(view) if view.standing is Standing.ACTIVE else Step.WAIT
     if me.can_apply and not me.training:
         return Step.APPLY
+    if me.missing is not None and view.missing_late and view.standing is Standing.ACTIVE:
+        return Step.SAY_MISSING  # and wait for what the chain makes of it
     if me.lost and not me.training:
         return Step.SAY_BEHIND if view.standing is Standing.ACTIVE else Step.RESYNC
     waits = view.standing in (Standing.JOINED, Standing.BEHIND)

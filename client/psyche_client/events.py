@@ -29,6 +29,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "committed": "it committed to a payload: epoch, round, bytes, coefficients, loss, tokens, ms",
     "fetched": "a payload, piece or record came from a peer: what, bytes, seconds",
     "attested": "it said what it holds: epoch, round, slots",
+    "missing": "it found an accepted payload nowhere: epoch, round, slot",
     "settled": "the chain fixed a round: epoch, round, accepted (slots)",
     "round": "it applied a round: epoch, round, step, loss, accepted (count), chain_hash",
     "members": "who takes part: members (slot, name, role, state, misses)",

@@ -149,12 +149,19 @@ class Node:
         if self._now.share != (sight.epoch, sight.round) or sight.phase is not Phase.TRAIN:
             self._keeper.release()
         self._fetcher.want(wanted_payloads(sight))
+        self._correct_history(sight)
         self._diary.look(sight, self._exchange.peers())
         self._publishing.look(sight)
         vote = sight.vote
         if vote is not None:
             await self._replica.vote_digest(vote.chain_hash, vote.step)
         await self._keep_states(sight)
+
+    def _correct_history(self, sight: Sight) -> None:
+        try:
+            self._replica.correct(sight)
+        except StoreError as error:  # the next look tries again
+            self._log.write("error", message=str(error))
 
     async def _keep_states(self, sight: Sight) -> None:
         try:
@@ -190,6 +197,7 @@ class Node:
         actions: dict[Step, Callable[[], Awaitable[None]]] = {
             Step.APPLY: self._apply,
             Step.RESYNC: self._begin_resync,
+            Step.SAY_MISSING: self._say_missing,
             Step.SAY_BEHIND: lambda: self._chain.behind(self.sight),
             Step.JOIN: self._join,
             Step.SAY_READY: self._say_ready,
@@ -249,6 +257,13 @@ class Node:
         )
         if self.sight.vote is not None:
             await self._replica.vote_digest(self.sight.vote.chain_hash, self.sight.vote.step)
+
+    async def _say_missing(self) -> None:
+        settled, target = self.sight.next_settled(self._replica.chain_hash), self._me().missing
+        if settled is not None and target is not None:
+            await self._chain.missing(self.sight, settled, target)
+            key = {"epoch": settled.epoch, "round": settled.round}
+            self._log.write("missing", **key, slot=target)
 
     async def _begin_resync(self) -> None:
         self._now.resyncing = True

@@ -57,12 +57,17 @@ def what_i_know(
     """The client's part of what `decide` decides by."""
     following = sight.next_settled(replica.chain_hash)
     synced = replica.chain_hash == sight.chain_hash
+    missing = None
+    if following is not None:
+        lacking = [slot for slot, _, c in following.members if not fetcher.holds(c)]
+        missing = sight.complaint(following.key, lacking)
     committed = sight.target.commitments if sight.target is not None else {}
     vote = sight.vote
     lingers = now.lingers(sight)
     return Me(
         synced=synced,
         can_apply=following is not None and all(fetcher.holds(c) for _, _, c in following.members),
+        missing=missing,
         lost=not synced and following is None,
         resyncing=now.resyncing,
         training=now.share is not None and now.trained is None,

@@ -48,6 +48,8 @@ class Replica:
         self.chain_hash = b""
         self.step = 0
         self.training = False
+        self._doubts = False
+        """The rounds on this disk led nowhere: one of them may have lost a payload meanwhile."""
         self.candidates: dict[bytes, bytes] = {}
         """Chain hash -> digest of the parameters that hold that history, for votes."""
 
@@ -130,6 +132,18 @@ class Replica:
             chain_hash=settled.chain_hash,
         )
 
+    def correct(self, sight: Sight) -> None:
+        """Writes down anew what lost a payload after it was written, for this client and its peers.
+
+        Raises:
+            StoreError: the disk refuses it.
+        """
+        for record in sight.rounds:
+            settled = record.as_settled()
+            known = self.store.round_after(settled.previous)
+            if record.settled and known not in (None, settled) and settled.holds_together:
+                self.store.append_round(settled)
+
     def _settle(self, settled: SettledRound, payloads: list[tuple[PayloadKey, bytes]]) -> None:
         """On the worker thread: parameters and place move together, even if nobody waits."""
         self.trainer.settle(settled.key, settled.step, payloads)
@@ -191,6 +205,7 @@ class Replica:
         if not self.chain_hash or not await self._replay(resync, look):
             await self._load_newest(resync, look().states)
             if not await self._replay(resync, look):
+                self._doubts = True
                 raise LostHistoryError("no peer has the round that follows this history")
 
     async def _load_newest(self, resync: Resync, states: tuple[AgreedState, ...]) -> None:
@@ -214,10 +229,11 @@ class Replica:
         while self.chain_hash != look().chain_hash:
             if look().next_settled(self.chain_hash) is not None:
                 return True  # the records on chain lead on
-            settled = await resync.next_round(self.chain_hash)
+            settled = await resync.next_round(self.chain_hash, doubts=self._doubts)
             if settled is None:
                 return False
             await self.apply(settled, loss=None)
+        self._doubts = False
         return True
 
     def close(self) -> None:

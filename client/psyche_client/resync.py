@@ -163,14 +163,16 @@ class Resync:
         self.fetched_bytes += len(data)
         self._log.write("fetched", what="piece", bytes=len(data), seconds=0.0)
 
-    async def next_round(self, chain_hash: bytes) -> SettledRound | None:
-        """The settled round after this history, from this disk or from a peer.
+    async def next_round(self, chain_hash: bytes, *, doubts: bool = False) -> SettledRound | None:
+        """The settled round after this history, from this disk or from a peer; with doubts in
+        what lies on this disk, from a peer first.
 
         Its payloads are on this disk when it comes back. None: nobody has it, or not all of its
         payloads any more; only a newer agreed state leads on then.
         """
-        settled = self._store.round_after(chain_hash)
-        if settled is None:
+        settled = await self._ask(chain_hash) if doubts else None
+        settled = settled or self._store.round_after(chain_hash)
+        if settled is None and not doubts:
             settled = await self._ask(chain_hash)
         if settled is None:
             return None

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,7 @@ from psyche_client.decide import Phase, Standing, View, VoteStage
 from psyche_client.payloads import PayloadKey, WantedPayload
 from psyche_client.store import SettledRound
 from psyche_sdk._rules.bloom import Filter
+from psyche_sdk._rules.complaints import Complaint, next_complaint
 
 Positions = npt.NDArray[np.uint64]
 
@@ -56,6 +58,8 @@ class RoundSeen:
         awaited: trainers that are still waited for.
         unattested: witnesses that are still waited for.
         filter: what this client makes a Bloom attestation with; None where slots are named exactly.
+        complaints: about missing payloads, by place; empty where none can be raised any more.
+        complaint_openers: a bit field by slot.
         entropy_stored: whether its witnesses are drawn, and no second draw waits for its hash.
     """
 
@@ -79,6 +83,8 @@ class RoundSeen:
     entropy: bytes = b""
     awaited: int = 0
     unattested: int = 0
+    complaints: tuple[Complaint | None, ...] = ()
+    complaint_openers: bytes = b""
 
     @property
     def key(self) -> tuple[int, int]:
@@ -186,6 +192,7 @@ class Sight:
     due: bool
     my_turn: bool
     attest_late: bool
+    missing_late: bool = False
     checkpoint: CheckpointSeen | None = None
     kept: KeptCheckpoint | None = None
 
@@ -210,6 +217,14 @@ class Sight:
                 settled = record.as_settled()
                 return settled if settled.follows(chain_hash) else None
         return None
+
+    def complaint(self, key: tuple[int, int], lacking: Sequence[int]) -> int | None:
+        """Which of the payloads that are not here this client shall say is missing now."""
+        record = self.find(*key)
+        if record is None or self.seat is None:
+            return None
+        place = (record.complaints, record.complaint_openers, self.seat.slot)
+        return next_complaint(*place, lacking)
 
 
 def wanted_payloads(sight: Sight) -> list[WantedPayload]:
@@ -247,6 +262,7 @@ def view(sight: Sight) -> View:
         witnesses=attesting,
         attest_open=attesting and in_phase and target is not None and target.entropy_stored,
         attest_late=sight.attest_late,
+        missing_late=sight.missing_late,
         attestable=frozenset(target.commitments) if target is not None else frozenset(),
         attested=target.attested_bits if target is not None else frozenset(),
         attested_once=target is not None and target.attested,

@@ -128,6 +128,7 @@ def read_sight(snapshot: Snapshot, wallet: bytes, turns: Turns, *, now: float) -
         due=due is not None,
         my_turn=due is not None and turns.mine((due, run.epoch, run.round, run.phase), place),
         attest_late=_is_late(run, moment.time),
+        missing_late=_is_missing_late(run, moment.time),
         checkpoint=checkpoint_seen(run, roster, me, moment, Turn(order, turns.of)),
         kept=kept_checkpoint(run),
     )
@@ -202,6 +203,8 @@ def _round(record: RoundRecord, me: Member | None, run: Run) -> RoundSeen:
         filter=views.bloom_filter(run, record, place) if place is not None else None,
         awaited=record.expected - record.committed_count - record.gone,
         unattested=len(record.witnesses) - heard.bit_count(),
+        complaints=record.complaints if views.complaints_open(run, record) else (),
+        complaint_openers=record.complaint_openers,
         **({"positions": views.batch_of(record, me.slot)} if me and role.trains else {}),
     )
 
@@ -260,3 +263,10 @@ def _vote(run: Run, me: Member | None, now: Moment) -> StateVoteSeen | None:
 def _is_late(run: Run, now: int) -> bool:
     half = run.config.witness_seconds / 2
     return Phase(int(run.phase)) is Phase.WITNESS and now >= run.phase_deadline - half
+
+
+def _is_missing_late(run: Run, now: int) -> bool:
+    """Whether a quarter of the time went by, in Train or Cooldown, since the last round settled."""
+    seconds = {Phase.TRAIN: run.config.train_seconds, Phase.COOLDOWN: run.config.cooldown_seconds}
+    whole = seconds.get(Phase(int(run.phase)))
+    return whole is not None and now >= run.phase_deadline - whole * 3 / 4

@@ -43,6 +43,7 @@ _BASE: Final = {
     "attest": 40_000,
     "attest_state": 30_000,
     "reveal_state": 40_000,
+    "missing": 30_000,
     "verdict": 20_000,
     "seal_verdict": 20_000,
     "open_verdict": 20_000,
@@ -52,9 +53,16 @@ _BASE: Final = {
 }
 _DEFAULT = 200_000
 #: Units a slot of instructions that look at every slot, on top of `_GROWING_BASE`: an abort gives
-#: back all that is in flight, an opened word may decide a vote and have witnesses drawn before, and
-#: who comes back or closes its account may have left something on any slot.
-_GROWING: Final = {"abort": 1_150, "reveal_state": 110, "join": 60, "close_participant": 60}
+#: back all that is in flight, an opened word may decide a vote and have witnesses drawn before, a
+#: missing payload has up to four chain hashes computed anew, and who comes back or closes its
+#: account may have left something on any slot.
+_GROWING: Final = {
+    "abort": 1_150,
+    "reveal_state": 110,
+    "missing": 130,
+    "join": 60,
+    "close_participant": 60,
+}
 _GROWING_BASE: Final = 20_000
 #: A filter has as many keys as its rate needs: 6 at one in a hundred, 19 at one in a million.
 _FILTER_A_SLOT: Final = 400

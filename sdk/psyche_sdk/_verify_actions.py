@@ -1,4 +1,4 @@
-"""What verifiers say of payloads: one method an instruction.
+"""What verifiers, and who misses them, say of payloads: one method an instruction.
 
 The builders are the functions of psyche_sdk.instructions, as in `_actions`.
 """
@@ -12,7 +12,11 @@ from psyche_sdk._send import Receipt
 
 
 class VerifyActions(Actions):
-    """Instructions of auditors and of committees; see `Actions`."""
+    """Instructions of auditors, of committees, and of who misses a payload; see `Actions`."""
+
+    async def missing(self, args: _t.MissingArgs) -> Receipt:
+        """Say that an accepted payload is nowhere to be had."""
+        return await self._send("missing", [_ix.missing(**self._member(), args=args)])
 
     async def verdict(self, args: _t.VerdictArgs) -> Receipt:
         """Say what the audited payload is worth; that it fails calls a committee together."""

@@ -46,6 +46,7 @@ from psyche_sdk._rules.checkpoints import (
     to_confirm,
     uri_fits,
 )
+from psyche_sdk._rules.complaints import Complaint, complaints_open, next_complaint
 from psyche_sdk._rules.draw import shuffled, words
 from psyche_sdk._rules.due import (
     due_after_attest,
@@ -77,6 +78,7 @@ __all__ = [
     "Auditor",
     "CaseStage",
     "Checkpoint",
+    "Complaint",
     "Interval",
     "Member",
     "MemberState",
@@ -107,6 +109,7 @@ __all__ = [
     "collects",
     "committed",
     "committee_of",
+    "complaints_open",
     "confirmations_needed",
     "decode_participant",
     "decode_pass",
@@ -127,6 +130,7 @@ __all__ = [
     "my_role",
     "my_seats",
     "next_chain_hash",
+    "next_complaint",
     "node_of",
     "node_uri",
     "publisher_seed",

@@ -20,7 +20,7 @@ from psyche_sdk._generated.accounts import PARTICIPANT_DISCRIMINATOR
 from psyche_sdk._send import Receipt
 from psyche_sdk.coordinator import Snapshot
 from psyche_sdk.errors import AccountMissing, InsufficientFunds, RpcUnreachable
-from psyche_sdk.program_errors import TooEarly
+from psyche_sdk.program_errors import ComplaintClosed, ComplaintSpent, NotAccepted, TooEarly
 from support.accounts import CAPACITY
 from support.client import START, agreed, record, seat, settled, sight
 from support.sights import ACTIVE, JOINED, account, snapshot
@@ -296,3 +296,18 @@ async def test_a_tick_that_somebody_else_made_first_is_no_error() -> None:
     chain, coordinator = chain_of(at(9))
     coordinator.error = TooEarly()
     await chain.tick(sight())
+
+
+async def test_a_missing_payload_is_named_with_its_own_round() -> None:
+    chain, coordinator = chain_of()
+    await chain.missing(sight(round=3), settled(1, PAYLOADS), 2)
+    ((name, (args,), _),) = coordinator.sent
+    assert name == "missing"
+    assert (args.epoch, args.round, args.slot, args.target) == (0, 1, 0, 2)
+
+
+@pytest.mark.parametrize("error", [ComplaintClosed, ComplaintSpent, NotAccepted])
+async def test_a_payload_that_others_took_out_first_is_no_error(error: type[Exception]) -> None:
+    chain, coordinator = chain_of()
+    coordinator.error = error()
+    await chain.missing(sight(round=3), settled(1, PAYLOADS), 2)

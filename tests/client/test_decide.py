@@ -297,6 +297,49 @@ CASES = [
         Me(synced=True, checking=frozenset({0})),
         Step.TICK,
     ),
+    # payloads that are nowhere
+    (
+        "what is not here is not missed while it could still come",
+        active(Phase.TRAIN, trains=True),
+        Me(missing=3),
+        Step.WAIT,
+    ),
+    (
+        "what did not come in time is missed",
+        active(Phase.TRAIN, trains=True, missing_late=True),
+        Me(missing=3),
+        Step.SAY_MISSING,
+    ),
+    (
+        "what did not come is missed before the vote",
+        active(Phase.COOLDOWN, missing_late=True, vote=VoteStage.COMMIT),
+        Me(missing=0),
+        Step.SAY_MISSING,
+    ),
+    (
+        "who said so waits for what the chain makes of it, and does not fall behind",
+        active(Phase.TRAIN, trains=True, missing_late=True),
+        Me(),
+        Step.WAIT,
+    ),
+    (
+        "what has come after all is applied",
+        active(Phase.TRAIN, missing_late=True),
+        Me(can_apply=True),
+        Step.APPLY,
+    ),
+    (
+        "who is not active has no voice",
+        View(phase=Phase.TRAIN, standing=Standing.JOINED, missing_late=True),
+        Me(missing=3),
+        Step.WAIT,
+    ),
+    (
+        "who applied what was taken out loads an agreed state",
+        active(Phase.TRAIN, missing_late=True),
+        Me(lost=True),
+        Step.SAY_BEHIND,
+    ),
     # ticking, leaving
     ("who has the turn ticks", active(Phase.WITNESS, due=True, my_turn=True), SYNCED, Step.TICK),
     ("others wait", active(Phase.WITNESS, due=True), SYNCED, Step.WAIT),
@@ -331,6 +374,7 @@ views = st.builds(
             "witnesses",
             "attest_open",
             "attest_late",
+            "missing_late",
             "attested_once",
             "voted",
             "revealed",
@@ -343,6 +387,7 @@ views = st.builds(
 )
 clients = st.builds(
     Me,
+    missing=st.none() | st.integers(0, 7),
     held=st.frozensets(st.integers(0, 7)),
     checking=st.frozensets(st.integers(0, 1)),
     checked=st.frozensets(st.integers(0, 1)),
@@ -380,6 +425,10 @@ def test_no_answer_breaks_a_rule(view: View, me: Me) -> None:
     if step is Step.ATTEST:
         assert view.witnesses
         assert view.attest_open
+    if step is Step.SAY_MISSING:
+        assert me.missing is not None
+        assert view.missing_late
+        assert view.standing is ACTIVE
     if step is Step.PUBLISH:
         assert view.publishes
         assert me.serves_agreed

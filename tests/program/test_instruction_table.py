@@ -37,7 +37,7 @@ ROUNDED = (
     *VERDICTS,
 )
 CHECKPOINTS = ("publish_checkpoint", "confirm_checkpoint")
-SLOTTED = (*ROUNDED, *CHECKPOINTS, "set_weight")
+SLOTTED = (*ROUNDED, *CHECKPOINTS, "missing", "set_weight")
 OWNERS = (
     "update_config",
     "update_model",

@@ -78,6 +78,12 @@ def replace_data(now: Snapshot, data: tuple[bytes, bytes, bytes], **more: Any) -
     return Snapshot(more.get("moment", now.moment), data, more.get("lamports", now.lamports))
 
 
+def take_out(forged: Forged) -> None:
+    """One payload leaves, and nobody missed it."""
+    field = forged.columns[forged.last]["accepted"]
+    field[0] &= int(field[0]) - 1
+
+
 def add(name: str, value: int) -> Callable[[Forged], object]:
     """A number of the run is another."""
 
@@ -213,6 +219,7 @@ CASES: list[tuple[int, Callable[[Forged], object]]] = [
     (12, uncommitted),
     (13, voteless),
     (14, settle_unheard),
+    (30, take_out),
     (15, accept_nobody),
     (16, other_hash),
     (17, other_entropy),

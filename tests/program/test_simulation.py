@@ -28,6 +28,7 @@ MET = {
     *("publish_checkpoint: NotAPublisher", "confirm_checkpoint: OwnPublication"),
     *("publish_checkpoint: UriInvalid", "set_checkpoint: WrongPhase"),
     *("verdict: ok", "seal_verdict: ok", "open_verdict: ok", "verdict: NotAVerifier"),
+    *("missing: ok", "missing: NotAccepted", "missing: ComplaintClosed"),
     *("tick: TooEarly", "set_weight: ok", "commit: TrainerGone"),
     *("attest: BitNotCommitted", "attest: NotAWitness", "commit: WrongRound", "join: SlotTaken"),
     *("collect: ok", "collect: NothingToCollect", "collect: WrongAccount", "issue_pass: ok"),
@@ -60,6 +61,7 @@ def test_small_runs_meet_every_phase_and_most_refusals() -> None:
     assert not MET - set(happened)
     assert not unmet(happened)
     assert any(small(seed).world.run.checkpoints for seed in SEEDS)
+    assert any(small(seed).world.past.removed for seed in SEEDS)
 
 
 @pytest.mark.parametrize("word", WORDS)

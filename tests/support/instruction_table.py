@@ -13,7 +13,7 @@ from solders.pubkey import Pubkey
 
 from psyche_sdk import instructions as build
 from psyche_sdk.errors import ProgramError
-from psyche_sdk.program_errors import NoOpenVote, WrongPhase
+from psyche_sdk.program_errors import NoOpenVote, WrongPhase, WrongRound
 from psyche_sdk.views import Phase
 from support.actors import ALICE, BOB, CAROL, DAVE, ERIN, FAUCET, MALLORY, OLIVIA, TRIO, Actor
 from support.program import World, config, sha, world_at
@@ -196,6 +196,14 @@ def attestable() -> World:
     return world
 
 
+def withholding() -> World:
+    """A round has settled, and the next one trains."""
+    world = world_at(Phase.WITNESS)
+    while world.run.round == 0:
+        world.step()
+    return world
+
+
 def voting() -> World:
     """Everybody may seal a word."""
     return world_at(Phase.COOLDOWN, total_steps=1)
@@ -236,6 +244,17 @@ DIGEST_AFTER = sha(b"after")
 
 
 # Arguments
+
+
+def _missing_args(world: World) -> build.MissingArgs:
+    """Bob misses carol's payload of the round before."""
+    run = world.run
+    return build.MissingArgs(
+        epoch=run.epoch,
+        round=max(run.round - 1, 0),
+        slot=world.member(BOB).slot,
+        target=world.member(CAROL).slot,
+    )
 
 
 def _seal_args(world: World) -> build.AttestStateArgs:
@@ -401,6 +420,7 @@ CALLS = (
     Call("attest", attestable, BOB, lambda w: w.attest_args(BOB, []), frozenset({P.WITNESS})),
     Call("attest_state", voting, BOB, _seal_args, frozenset({P.COOLDOWN}), NoOpenVote),
     Call("reveal_state", revealing, BOB, _reveal_args, frozenset({P.COOLDOWN}), NoOpenVote),
+    Call("missing", withholding, BOB, _missing_args, VERIFIED, WrongRound),
     Call("verdict", auditing, BOB, bobs_verdict, VERIFIED),
     Call("seal_verdict", judging, BOB, bobs_seal, VERIFIED),
     Call("open_verdict", opening, BOB, bobs_opening, VERIFIED),

@@ -12,7 +12,7 @@ from hypothesis.stateful import initialize, rule
 from psyche_sdk import instructions as build
 from support.actors import Actor
 from support.attesting import LIES, Attesting
-from support.judging import Judging
+from support.missing_rules import Missing
 from support.knowing import KINDS, SIX, flags, seldom, words
 from support.model import acts, checkpoint_acts
 from support.model.state import Phase, Place, sha
@@ -23,7 +23,7 @@ from support.side_by_side import Pair
 actors = st.sampled_from(SIX)
 
 
-class Sides(Attesting, Judging, Owning, Paying):
+class Sides(Attesting, Missing, Owning, Paying):
     """What members do, and what brings a run on; the other parts are inherited.
 
     Attributes:

@@ -384,6 +384,19 @@ pub enum CoordinatorError {
     /// A Bloom filter has more ones than its commitments can set.
     #[msg("A Bloom filter has more ones than its commitments can set")] // 6120
     BloomTooFull,
+    /// Payloads are missed from the round's settling until it is final, or agreed parameters hold it.
+    #[msg(
+        "Payloads are missed after a round settled, until it is final or agreed parameters hold it"
+    )]
+    // 6121
+    ComplaintClosed,
+    /// The payload is not in the round's accepted set.
+    #[msg("The payload is not in the round's accepted set")] // 6122
+    NotAccepted,
+    /// The member opened a complaint about the round already: it can join those that stand.
+    #[msg("The member opened a complaint about the round already: it can join those that stand")]
+    // 6123
+    ComplaintSpent,
 }
 
 impl From<ConfigError> for CoordinatorError {

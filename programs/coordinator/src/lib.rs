@@ -282,6 +282,15 @@ pub mod coordinator {
         instructions::reveal_state::reveal_state(&ctx, &args)
     }
 
+    /// Says that an accepted payload is nowhere to be had; once two thirds of the Active members
+    /// said so it leaves the accepted set. The same again counts the voices anew.
+    ///
+    /// Authority: an Active member. Errors: `WrongRound`, `ComplaintClosed`, `NotYourSlot`,
+    /// `WrongMemberState`, `NotAccepted`, `ComplaintSpent`.
+    pub fn missing(ctx: Context<MemberAccounts>, args: MissingArgs) -> Result<()> {
+        instructions::missing::missing(&ctx, &args)
+    }
+
     /// Says what an audited payload is worth; that it fails calls a committee together.
     ///
     /// Authority: an auditor of the round, in the next one. Errors: `WrongPhase`, `WrongRound`,

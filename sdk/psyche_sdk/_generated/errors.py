@@ -26,6 +26,8 @@ __all__ = [
     "ClockBackwards",
     "CommitmentDiffers",
     "CommitmentZero",
+    "ComplaintClosed",
+    "ComplaintSpent",
     "ConfigAdmitAnytime",
     "ConfigAlignmentMinPermille",
     "ConfigAttestationKind",
@@ -86,6 +88,7 @@ __all__ = [
     "NotATrainer",
     "NotAVerifier",
     "NotAWitness",
+    "NotAccepted",
     "NotTheHolder",
     "NotYourSlot",
     "NothingPublished",
@@ -1108,6 +1111,32 @@ class BloomTooFull(_Base):
     message = "A Bloom filter has more ones than its commitments can set"
 
 
+class ComplaintClosed(_Base):
+    """Payloads are missed after a round settled, until it is final or agreed parameters hold it."""
+
+    code = 6121
+    name = "ComplaintClosed"
+    message = (
+        "Payloads are missed after a round settled, until it is final or agreed parameters hold it"
+    )
+
+
+class NotAccepted(_Base):
+    """The payload is not in the round's accepted set."""
+
+    code = 6122
+    name = "NotAccepted"
+    message = "The payload is not in the round's accepted set"
+
+
+class ComplaintSpent(_Base):
+    """The member opened a complaint about the round already: it can join those that stand."""
+
+    code = 6123
+    name = "ComplaintSpent"
+    message = "The member opened a complaint about the round already: it can join those that stand"
+
+
 #: Code -> (name, message).
 ERRORS: Final[dict[int, tuple[str, str]]] = {
     6000: ("Unauthorized", "The signer may not do this to this run"),
@@ -1273,6 +1302,15 @@ ERRORS: Final[dict[int, tuple[str, str]]] = {
         "bloom_false_positive_ppm is too small: a filter of capacity commitments has over 800 bytes",
     ),
     6120: ("BloomTooFull", "A Bloom filter has more ones than its commitments can set"),
+    6121: (
+        "ComplaintClosed",
+        "Payloads are missed after a round settled, until it is final or agreed parameters hold it",
+    ),
+    6122: ("NotAccepted", "The payload is not in the round's accepted set"),
+    6123: (
+        "ComplaintSpent",
+        "The member opened a complaint about the round already: it can join those that stand",
+    ),
 }
 
 #: Code -> class.
@@ -1398,4 +1436,7 @@ BY_CODE: Final[dict[int, type[_Base]]] = {
     6118: DigestZero,
     6119: ConfigBloomBytes,
     6120: BloomTooFull,
+    6121: ComplaintClosed,
+    6122: NotAccepted,
+    6123: ComplaintSpent,
 }

@@ -34,6 +34,7 @@ Event: TypeAlias = (
     | _t.Joined
     | _t.MemberChanged
     | _t.MembersChanged
+    | _t.MissingReported
     | _t.ParticipantClosed
     | _t.ParticipantMigrated
     | _t.PassIssued
@@ -41,6 +42,7 @@ Event: TypeAlias = (
     | _t.PauseRequested
     | _t.PayeeChanged
     | _t.PayloadRejected
+    | _t.PayloadRemoved
     | _t.PhaseChanged
     | _t.PointsCredited
     | _t.PublishersDrawn
@@ -78,6 +80,7 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"\x10\x14,0\x84\xbdDb": _t.JOINED_CODEC,
     b"\x8a0\xea\x03\xb4SO\xf3": _t.MEMBER_CHANGED_CODEC,
     b"\x80\xab\x8f\xbd\x9f\xcf\x9f^": _t.MEMBERS_CHANGED_CODEC,
+    b"\x02c\xfec\x95\xa6KA": _t.MISSING_REPORTED_CODEC,
     b">1\xda\xfc(\x82DG": _t.PARTICIPANT_CLOSED_CODEC,
     b"\x01\xe54\xec\xb8(&\x83": _t.PARTICIPANT_MIGRATED_CODEC,
     b"\x03O\xe6*\x86c\xa6\x90": _t.PASS_ISSUED_CODEC,
@@ -85,6 +88,7 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"}%\xae\xd3\xb77\x81\x07": _t.PAUSE_REQUESTED_CODEC,
     b"\xe2\xef\xda\x04\xe3\xdb\x83\xa6": _t.PAYEE_CHANGED_CODEC,
     b"\x8c\x98,\xa1Q\xb7\x18\xd0": _t.PAYLOAD_REJECTED_CODEC,
+    b"v\x8c\xc1\xc1\xe0\x8fo\x11": _t.PAYLOAD_REMOVED_CODEC,
     b"\xb2\xc9C\xde\xd0$\xd5\xdb": _t.PHASE_CHANGED_CODEC,
     b"%^\x05\xc7\\\xabq\x96": _t.POINTS_CREDITED_CODEC,
     b"\x1b\xd0\xb61\xa2\xa7.E": _t.PUBLISHERS_DRAWN_CODEC,

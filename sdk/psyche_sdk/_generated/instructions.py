@@ -32,6 +32,7 @@ JOIN_DISCRIMINATOR: Final = b"\xce7\x02jq\xdc\x11\xa3"
 LEAVE_DISCRIMINATOR: Final = b";\xea\x94lk\x95\xadp"
 MIGRATE_DISCRIMINATOR: Final = b"\x9b\xea\xe7\x92\xec\x9e\xa2\x1e"
 MIGRATE_PARTICIPANT_DISCRIMINATOR: Final = b"\xb8\x91\xb2p\xbe\xe9\x9e\x00"
+MISSING_DISCRIMINATOR: Final = b"\xbe/ad\xa7^\x91\xd2"
 OPEN_VERDICT_DISCRIMINATOR: Final = b"\x81J\x8d\x17}'\xf0\xda"
 PAUSE_DISCRIMINATOR: Final = b"\xd3\x16\xdd\xfbJy\xc1/"
 PUBLISH_CHECKPOINT_DISCRIMINATOR: Final = b"h\xe2\ru\xca\xe6\xf2\xc9"
@@ -72,6 +73,7 @@ NAMES: Final[dict[bytes, str]] = {
     LEAVE_DISCRIMINATOR: "leave",
     MIGRATE_DISCRIMINATOR: "migrate",
     MIGRATE_PARTICIPANT_DISCRIMINATOR: "migrate_participant",
+    MISSING_DISCRIMINATOR: "missing",
     OPEN_VERDICT_DISCRIMINATOR: "open_verdict",
     PAUSE_DISCRIMINATOR: "pause",
     PUBLISH_CHECKPOINT_DISCRIMINATOR: "publish_checkpoint",
@@ -632,6 +634,37 @@ def migrate_participant(
     data = _data(
         "migrate_participant",
         MIGRATE_PARTICIPANT_DISCRIMINATOR,
+    )
+    return Instruction(program_id, data, metas)
+
+
+def missing(
+    *,
+    wallet: Pubkey,
+    run: Pubkey,
+    roster: Pubkey,
+    rounds: Pubkey,
+    args: _t.MissingArgs,
+    remaining_accounts: Sequence[AccountMeta] = (),
+    program_id: Pubkey = PROGRAM_ID,
+) -> Instruction:
+    """Says that an accepted payload is nowhere to be had; once two thirds of the Active members
+    said so it leaves the accepted set. The same again counts the voices anew.
+
+    Authority: an Active member. Errors: `WrongRound`, `ComplaintClosed`, `NotYourSlot`,
+    `WrongMemberState`, `NotAccepted`, `ComplaintSpent`.
+    """
+    metas = [
+        AccountMeta(wallet, is_signer=True, is_writable=False),
+        AccountMeta(run, is_signer=False, is_writable=True),
+        AccountMeta(roster, is_signer=False, is_writable=True),
+        AccountMeta(rounds, is_signer=False, is_writable=True),
+        *remaining_accounts,
+    ]
+    data = _data(
+        "missing",
+        MISSING_DISCRIMINATOR,
+        ("args", _t.MISSING_ARGS_CODEC, args),
     )
     return Instruction(program_id, data, metas)
 

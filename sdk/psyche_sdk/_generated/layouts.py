@@ -356,8 +356,14 @@ ROUND_HEADER: Final = _sized(
             ("judged", "u1"),
             #: By place among the witnesses: Merkle root over the payloads that it says it holds.
             ("custody_roots", "u1", (32, 32)),
+            #: Mask of the witnesses that attested a payload which was nowhere: they earn nothing.
+            ("belied", "<u4"),
+            #: Accepted slots whose payloads are said to be missing, by place.
+            ("complaint_slots", "<u2", (3,)),
+            #: Mask of the places in which a complaint stands.
+            ("complaints", "u1"),
             #: For later versions; zero.
-            ("reserved", "u1", (168,)),
+            ("reserved", "u1", (157,)),
         ]
     ),
     1792,

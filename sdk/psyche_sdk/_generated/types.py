@@ -966,6 +966,61 @@ MEMBERS_CHANGED_CODEC: Final[_b.Codec[MembersChanged]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MissingArgs:
+    """Arguments of `missing`."""
+
+    #: Epoch of the payload.
+    epoch: int
+    #: Round of the payload.
+    round: int
+    #: Slot of the sender.
+    slot: int
+    #: Slot of the payload's trainer.
+    target: int
+
+
+MISSING_ARGS_CODEC: Final[_b.Codec[MissingArgs]] = _b.struct(
+    MissingArgs,
+    ("epoch", _b.U32),
+    ("round", _b.U32),
+    ("slot", _b.U16),
+    ("target", _b.U16),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingReported:
+    """A member says that an accepted payload is nowhere to be had."""
+
+    #: The run.
+    run: Pubkey
+    #: Epoch.
+    epoch: int
+    #: Round of the payload.
+    round: int
+    #: Slot of the trainer.
+    target: int
+    #: Slot of who says so.
+    slot: int
+    #: Active members that say so.
+    voices: int
+    #: Active members.
+    active: int
+
+
+MISSING_REPORTED_CODEC: Final[_b.Codec[MissingReported]] = _b.struct(
+    MissingReported,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("round", _b.U32),
+    ("target", _b.U16),
+    ("slot", _b.U16),
+    ("voices", _b.U16),
+    ("active", _b.U16),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What an auditor or a seat says about a payload."""
 
@@ -1208,6 +1263,44 @@ PAYLOAD_REJECTED_CODEC: Final[_b.Codec[PayloadRejected]] = _b.struct(
     ("strikes", _b.U8),
     ("state_before", _b.U8),
     ("state_after", _b.U8),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadRemoved:
+    """Two thirds of the Active members miss a payload: it left the accepted set of its round."""
+
+    #: The run.
+    run: Pubkey
+    #: Epoch.
+    epoch: int
+    #: Round of the payload.
+    round: int
+    #: Slot of the trainer.
+    target: int
+    #: Its member id.
+    member_id: int
+    #: Sequences of its share, which wait to be trained again.
+    sequences: int
+    #: Accepted sequences of the round that are left.
+    sequences_accepted: int
+    #: The run's chain hash before.
+    chain_hash_before: bytes
+    #: The run's chain hash after.
+    chain_hash_after: bytes
+
+
+PAYLOAD_REMOVED_CODEC: Final[_b.Codec[PayloadRemoved]] = _b.struct(
+    PayloadRemoved,
+    ("run", _b.PUBKEY),
+    ("epoch", _b.U32),
+    ("round", _b.U32),
+    ("target", _b.U16),
+    ("member_id", _b.U32),
+    ("sequences", _b.U32),
+    ("sequences_accepted", _b.U32),
+    ("chain_hash_before", _b.fixed_bytes(32)),
+    ("chain_hash_after", _b.fixed_bytes(32)),
 )
 
 

@@ -13,6 +13,7 @@ from psyche_sdk._rules import checks
 from psyche_sdk._rules.audits import VERIFIERS_BYTES, Auditor, Seat, decode_audits
 from psyche_sdk._rules.backlog import SEGMENTS, Interval
 from psyche_sdk._rules.checks import Source, raw
+from psyche_sdk._rules.complaints import Complaint
 from psyche_sdk._rules.draw import MAX_WITNESSES
 from psyche_sdk._rules.hashing import HASH_BYTES
 
@@ -63,6 +64,8 @@ class RoundRecord:
         attested, witnesses_gone: masks of witnesses.
         custody_roots: by place among the witnesses.
         returned_to: settled: offset up to which what was not accepted is in the backlog again.
+        complaints: by place; None where none stands. complaint_openers: a bit field by slot.
+        belied: mask of the witnesses that attested a payload which was nowhere.
         judged, finalised: cases are decided; points are credited, and nothing changes any more.
         targets_drawn: it is drawn who audits; auditors in drawn order, seats by committee.
         expected: trainers whose share is not empty; gone: of them, who left uncommitted.
@@ -111,6 +114,9 @@ class RoundRecord:
     attested: int
     witnesses_gone: int
     custody_roots: tuple[bytes, ...]
+    belied: int
+    complaints: tuple[Complaint | None, ...]
+    complaint_openers: bytes
     committed: bytes
     accepted: bytes
     rejected: bytes
@@ -197,7 +203,7 @@ def _record(
         *("entropy_target_slot", "redraw_target_slot", "draws"),
         *("sequences", "sequences_committed", "sequences_gone", "sequences_accepted"),
         *("expected", "gone", "attested", "witnesses_gone"),
-        *("returned_to", "verdicts", "cases"),
+        *("returned_to", "verdicts", "cases", "belied"),
     )
     auditors, seats = decode_audits(columns["verifiers"], header, capacity, source)
     return RoundRecord(
@@ -225,7 +231,17 @@ def _record(
         witnesses=(elected := _witnesses(header, capacity, source)),
         custody_roots=tuple(map(raw, header["custody_roots"][: len(elected)])),
         **_by_slot(columns, capacity),
+        **_complaints(header, bytes(columns["missing"])),
     )
+
+
+def _complaints(header: np.void, fields: bytes) -> dict[str, Any]:
+    slots, standing = header["complaint_slots"].tolist(), int(header["complaints"])
+    size = len(fields) // (len(slots) + 1)
+    *voices, openers = (fields[at : at + size] for at in range(0, len(fields), size))
+    places = enumerate(zip(slots, voices, strict=True))
+    found = (Complaint(*one) if standing >> at & 1 else None for at, one in places)
+    return {"complaints": tuple(found), "complaint_openers": openers}
 
 
 def _by_slot(columns: dict[str, memoryview], capacity: int) -> dict[str, Any]:

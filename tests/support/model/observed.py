@@ -27,7 +27,7 @@ RECORD = (
     "entropy_target_slot", "sequences", "sequences_committed", "sequences_gone",
     "sequences_accepted", "attested", "witnesses_gone", "trainers", "expected", "committed",
     "gone", "accepted", "is_drain", "settled", "entropy_stored", "draws", "witnesses",
-    "failed", "finalised",
+    "failed", "finalised", "belied",
 )  # fmt: skip
 #: Columns by slot (PROTOCOL.md section 12): name, type, bytes before it for each slot.
 COLUMNS = (
@@ -205,8 +205,23 @@ def _record(row: np.void, block: bytes, capacity: int) -> dict[str, Any]:
         for slot in sorted(fields["committed"])
     }
     seen.update(observe_audits(row, block[-VERIFIERS:]))
+    seen.update(_complaints(row, block, capacity))
     seen["masks"] = {slot: int(columns["mask"][slot]) for slot in sorted(fields["committed"])}
     return seen
+
+
+def _complaints(row: np.void, block: bytes, capacity: int) -> dict[str, Any]:
+    rows = np.frombuffer(block, np.uint8, capacity // 2, 64 * capacity + 4 * (capacity // 8))
+    bits = np.unpackbits(rows.reshape(4, -1), axis=1, bitorder="little")
+    *voices, openers = (set(np.flatnonzero(one).tolist()) for one in bits)
+    targets = row["complaint_slots"].tolist()
+    places = zip(targets, voices, strict=True)
+    return {
+        "complaints": [
+            one if row["complaints"] >> at & 1 else None for at, one in enumerate(places)
+        ],
+        "openers": openers,
+    }
 
 
 def _fields(block: bytes, capacity: int) -> dict[str, set[int]]:

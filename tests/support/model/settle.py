@@ -43,7 +43,7 @@ def settle(state: State, record: Round, *, failed: bool) -> None:
             members.reward(entry)
         elif not failed and is_miss(record, slot):
             members.blame(entry)
-    _hash(state, record)
+    chain(state, record)
     record.settled = True
     counted = sum(record.share_size(slot) for slot in record.accepted)
     state.accepted += counted
@@ -53,7 +53,7 @@ def settle(state: State, record: Round, *, failed: bool) -> None:
         rounds.note_silences(state, record)
 
 
-def _hash(state: State, record: Round) -> None:
+def chain(state: State, record: Round) -> None:
     """Section 9, Chain hash."""
     field = bytearray(state.capacity // 8)
     for slot in record.accepted:
@@ -69,9 +69,9 @@ def stretches(record: Round) -> list[Interval]:
     """Offsets that go back: neighbouring shares together, in drawn order (section 9)."""
     found: list[Interval] = []
     for slot in record.with_share():
-        if slot in record.accepted:
-            continue
         start, end = record.share(slot)
+        if slot in record.accepted or end <= record.given_to:
+            continue
         if found and found[-1].end == start:
             found[-1] = Interval(found[-1].start, end)
         else:
@@ -84,6 +84,7 @@ def give_back(state: State, record: Round) -> None:
     for stretch in record.to_return[:STRETCHES]:
         for piece in shares.cut(record.segments, stretch):
             shares.give_back(state, piece)
+        record.given_to = stretch.end
     record.to_return = record.to_return[STRETCHES:]
 
 

@@ -128,6 +128,14 @@ class Entry:
 
 
 @dataclass
+class Complaint:
+    """About a payload that members say is nowhere (section 9a)."""
+
+    target: int
+    voices: set[int] = field(default_factory=set)
+
+
+@dataclass
 class Round:
     """A round's record (sections 4, 5, 7, 9, 12)."""
 
@@ -162,6 +170,10 @@ class Round:
     chain_hash_before: bytes = bytes(32)
     chain_hash_after: bytes = bytes(32)
     to_return: list[Interval] = field(default_factory=list)
+    given_to: int = 0
+    complaints: list[Complaint | None] = field(default_factory=lambda: [None] * 3)
+    openers: set[int] = field(default_factory=set)
+    belied: set[int] = field(default_factory=set)
     final: bool = False
     verifiers: list[tuple[int, int]] = field(default_factory=list)  # slots and member ids
     audits_drawn: bool = False

@@ -33,7 +33,7 @@ def _worth(config: np.void, record: Record) -> int:
     starts, ends = record.shares()
     good = (record.bits("accepted") & ~record.bits("rejected"))[record.order()]
     sequences = int((ends.astype(np.int64) - starts)[good].sum())
-    heard = record.number("attested").bit_count()
+    heard = (record.number("attested") & ~record.number("belied")).bit_count()
     words = len(record.auditors()) + len(record.seats())
     return (
         sequences * int(config["points_per_sequence"])

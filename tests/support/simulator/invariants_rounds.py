@@ -8,6 +8,8 @@ import numpy as np
 
 from psyche_sdk.views import Phase
 from support.simulator.invariants_checkpoints import reset_by_owner
+from support.simulator.invariants_missing import CHECKS as MISSING
+from support.simulator.invariants_missing import removed
 from support.simulator.past import Past, accepted_offsets, measure, must, next_hash, ones
 from support.simulator.snapshot import NO_POSITION, Record, Snapshot
 
@@ -132,13 +134,20 @@ def i14_only_a_quorum_accepts(before: Snapshot, after: Snapshot, past: Past) -> 
 
 
 def i15_what_is_settled_stays(before: Snapshot, after: Snapshot, past: Past) -> None:
-    """A settled round keeps its accepted set and all that led to it."""
+    """A settled round keeps its accepted set and all that led to it, but for what was nowhere."""
+    out = removed(before, after)
     for _, one in _changed(before, after):
         if not one.settled or one.header["is_drain"]:
             continue
         now = tuple(bytes(one.columns[name]) for name in FINAL)
-        now += (one.hash("chain_hash_before"), one.hash("chain_hash_after"))
-        must(15, past.settled.setdefault(one.key, now) == now, f"round {one.key} changed")
+        hashes = (one.hash("chain_hash_before"), one.hash("chain_hash_after"))
+        was = past.settled.setdefault(one.key, (*hashes, *now))
+        if out is not None and one.key >= out[1].key:
+            kept = was[3:] if one.key == out[1].key else was[2:]
+            must(15, kept == now[-len(kept) :], f"round {one.key} changed")
+            past.settled[one.key] = (*hashes, *now)
+        else:
+            must(15, was == (*hashes, *now), f"round {one.key} changed")
 
 
 def i16_the_chain_hash_follows(before: Snapshot, after: Snapshot, past: Past) -> None:
@@ -148,6 +157,12 @@ def i16_the_chain_hash_follows(before: Snapshot, after: Snapshot, past: Past) ->
         for old, new in _changed(before, after)
         if new.settled and not (_same_round(old, new) and old.settled)
     ]
+    out = removed(before, after)
+    if out is not None:
+        past.chain_hash = out[0].hash("chain_hash_before")
+        later = [one for one in after.records if one.valid and one.settled]
+        fresh = [one for one in later if one.key >= out[1].key]
+        past.rounds_settled -= len(fresh)
     for one in sorted(fresh, key=lambda one: one.key):
         must(16, one.hash("chain_hash_before") == past.chain_hash, "another history before")
         past.chain_hash = next_hash(past.chain_hash, one)
@@ -202,6 +217,7 @@ def _known(one: np.void, prefix: str) -> bool:
 
 
 CHECKS = (
+    *MISSING,
     i10_the_last_rounds_are_kept,
     i11_shares_cover_their_round,
     i12_commitments_stay,

@@ -39,6 +39,7 @@ class Past:
         settled: what a kept round looked like when it settled, by (epoch, round).
         chain_hash: over all rounds that settled.
         met: how often what happened that no outcome tells.
+        removed: payloads that left their accepted sets.
     """
 
     hash_at: Callable[[int], bytes | None]
@@ -49,6 +50,7 @@ class Past:
     rents: tuple[int, int, int] = (0, 0, 0)
     rounds_settled: int = 0
     met: Counter[str] = field(default_factory=Counter)
+    removed: int = 0
 
     def begin(self, now: Snapshot) -> None:
         """Starts from a run that nobody joined yet."""

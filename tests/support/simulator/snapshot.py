@@ -93,6 +93,18 @@ class Record:
         start = AUDITORS_MAX * AUDITOR.itemsize
         return np.frombuffer(self.columns["verifiers"], SEAT, self.number("seats"), start)
 
+    def complaints(self) -> dict[int, Bits]:
+        """Who says that a payload is nowhere, by its slot, for each complaint that stands."""
+        standing, slots = self.number("complaints"), self.header["complaint_slots"].tolist()
+        return {
+            slot: self.said_missing()[at] for at, slot in enumerate(slots) if standing >> at & 1
+        }
+
+    def said_missing(self) -> npt.NDArray[np.bool_]:
+        """Bits by place and slot: three places of complaints, then who opened one."""
+        packed = np.frombuffer(self.columns["missing"], np.uint8).reshape(4, -1)
+        return np.unpackbits(packed, axis=1, bitorder="little").astype(np.bool_)
+
     def hash(self, name: str) -> bytes:
         """A hash of the header."""
         return bytes(self.header[name].tobytes())

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from psyche_sdk.views import Phase
+from psyche_sdk.views import MemberState, Phase
 from support.actors import crowd
-from support.simulator import clients, liveness, owner, verifiers
+from support.simulator import clients, liveness, missing, owner, verifiers
 from support.simulator.chain import SimulatedChain
 from support.simulator.clients import Client
 from support.simulator.past import must
@@ -165,6 +165,7 @@ class Sweep:
                 if self.does(client.habits.trains, "commit"):
                     clients.commit(self.world, client)
         self.attest()
+        self.miss()
         self.verify()
         self.vote()
         self.wait(self.rng.choice([1, 5, self.world.config.train_seconds]))
@@ -194,6 +195,7 @@ class Sweep:
         self.vote()
         self.tick()
         self.share_checkpoint()
+        self.miss()
         self.verify()
         self.wait(3)
         self.world.try_tick()
@@ -221,6 +223,11 @@ class Sweep:
             return
         for client in self.some(lambda one: one.is_member(self.world.now), 0.9):
             verifiers.speak(self.world, client)
+
+    def miss(self) -> None:
+        """Members say which accepted payloads are nowhere."""
+        for client in self.some(lambda one: one.state(self.world.now) is MemberState.ACTIVE, 0.9):
+            missing.speak(self.world, client)
 
     def vote(self) -> None:
         """Words are sealed, and opened."""
@@ -310,8 +317,9 @@ class Sweep:
             lambda: world.try_tick(client.actor),
             lambda: owner.act(world),
             lambda: verifiers.guess(world, client),
+            lambda: missing.guess(world, client),
         ]
-        weights = [4, 6, 1, 1, 2, 2, 2, 4, 1, 1, 1, 1, 1, 2, 1, 1, 3, 4, 3]
+        weights = [4, 6, 1, 1, 2, 2, 2, 4, 1, 1, 1, 1, 1, 2, 1, 1, 3, 4, 3, 2]
         self.rng.choices(odd, weights)[0]()
 
     def lie(self) -> None:

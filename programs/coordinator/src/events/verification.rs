@@ -1,4 +1,4 @@
-//! What observers are told about audits and committees.
+//! What observers are told about audits, committees and missing payloads.
 
 use anchor_lang::prelude::*;
 
@@ -135,4 +135,46 @@ pub struct PayloadRejected {
     pub state_before: u8,
     /// Its state after: Ejected the second time.
     pub state_after: u8,
+}
+
+/// A member says that an accepted payload is nowhere to be had.
+#[event]
+pub struct MissingReported {
+    /// The run.
+    pub run: Pubkey,
+    /// Epoch.
+    pub epoch: u32,
+    /// Round of the payload.
+    pub round: u32,
+    /// Slot of the trainer.
+    pub target: u16,
+    /// Slot of who says so.
+    pub slot: u16,
+    /// Active members that say so.
+    pub voices: u16,
+    /// Active members.
+    pub active: u16,
+}
+
+/// Two thirds of the Active members miss a payload: it left the accepted set of its round.
+#[event]
+pub struct PayloadRemoved {
+    /// The run.
+    pub run: Pubkey,
+    /// Epoch.
+    pub epoch: u32,
+    /// Round of the payload.
+    pub round: u32,
+    /// Slot of the trainer.
+    pub target: u16,
+    /// Its member id.
+    pub member_id: u32,
+    /// Sequences of its share, which wait to be trained again.
+    pub sequences: u32,
+    /// Accepted sequences of the round that are left.
+    pub sequences_accepted: u32,
+    /// The run's chain hash before.
+    pub chain_hash_before: [u8; 32],
+    /// The run's chain hash after.
+    pub chain_hash_after: [u8; 32],
 }

@@ -16,6 +16,7 @@ pub mod backlog;
 pub mod batch;
 pub mod bits;
 pub mod bloom;
+pub mod complaint;
 pub mod config;
 pub mod draw;
 pub mod give_back;

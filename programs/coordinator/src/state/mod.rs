@@ -17,6 +17,7 @@
 )]
 
 pub mod audits;
+pub mod complaints;
 pub mod participant;
 pub mod pass;
 pub mod record;
@@ -29,6 +30,7 @@ pub mod seeds;
 mod tests;
 
 pub use audits::*;
+pub use complaints::*;
 pub use participant::*;
 pub use pass::*;
 pub use record::*;

@@ -83,6 +83,23 @@ impl RoundsMut<'_> {
         })
     }
 
+    /// What the chain hash of `round` covers: its accepted bit field, and commitments by slot.
+    ///
+    /// # Errors
+    /// `LayoutMismatch` if the bytes are too few for the capacity.
+    pub fn applied(&self, round: u32) -> Result<(&[u8], &[[u8; 32]])> {
+        let block = columns_bytes(self.capacity).saturating_mul(ring_index(round));
+        let bytes = |column: Column| {
+            let first = block.saturating_add(column.offset(self.capacity));
+            let end = first.saturating_add(column.bytes(self.capacity));
+            self.columns
+                .get(first..end)
+                .ok_or(CoordinatorError::LayoutMismatch)
+        };
+        let (commitments, _) = bytes(Column::Commitment)?.as_chunks();
+        Ok((bytes(Column::Accepted)?, commitments))
+    }
+
     /// Zeroes the record that will hold `round`, columns included, and marks nobody as trainer.
     ///
     /// # Errors

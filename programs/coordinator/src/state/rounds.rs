@@ -19,8 +19,8 @@ pub const WITNESSES: usize = 32;
 pub const VERIFIERS: usize = 64;
 /// Bytes a verifier: an auditor's entry and a committee's seat.
 pub const VERIFIER_BYTES: usize = 80;
-/// Complaints that a record has room for.
-pub const MISSING: usize = 4;
+/// Complaints about missing payloads that a record has room for.
+pub const COMPLAINTS: usize = 3;
 /// `position` of a slot that does not train.
 pub const NO_POSITION: u16 = u16::MAX;
 
@@ -140,8 +140,14 @@ pub struct RoundHeader {
     pub judged: u8,
     /// By place among the witnesses: Merkle root over the payloads that it says it holds.
     pub custody_roots: [[u8; 32]; 32],
+    /// Mask of the witnesses that attested a payload which was nowhere: they earn nothing.
+    pub belied: u32,
+    /// Accepted slots whose payloads are said to be missing, by place.
+    pub complaint_slots: [u16; 3],
+    /// Mask of the places in which a complaint stands.
+    pub complaints: u8,
     /// For later versions; zero.
-    pub reserved: [u8; 168],
+    pub reserved: [u8; 157],
 }
 
 /// The round records of a run: this fixed part, then the columns. Seeds "rounds", run.
@@ -190,7 +196,7 @@ pub enum Column {
     Rejected = 12,
     /// Bit field by slot: left before it committed.
     Gone = 13,
-    /// Four bit fields by slot: who found a payload to be nowhere.
+    /// Four bit fields by slot: for each complaint who joined it, then who opened one.
     Missing = 14,
     /// 64 auditors of 24 bytes, then 64 committee seats of 56.
     Verifiers = 15,

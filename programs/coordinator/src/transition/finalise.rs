@@ -129,7 +129,7 @@ fn credit_trainers(
     }
 }
 
-/// Witnesses: those that attested and hold every accepted payload.
+/// Witnesses: those that attested, hold every accepted payload, and none that was nowhere.
 fn credit_witnesses(
     record: &Record,
     roster: &mut [RosterEntry],
@@ -137,7 +137,7 @@ fn credit_witnesses(
     credited: &mut Credited,
 ) {
     let header = &*record.header;
-    let right = header.attested & holders_of_all(record.accepted, record.mask);
+    let right = header.attested & !header.belied & holders_of_all(record.accepted, record.mask);
     let places = header.witness_slots.iter().zip(&header.witness_member_ids);
     let mut one = 1_u32;
     for (slot, id) in places.take(usize::from(header.witnesses)) {

@@ -24,6 +24,7 @@ mod finalise;
 mod grace;
 mod judge;
 mod members;
+mod missing;
 mod plan;
 mod returns;
 mod round;
@@ -40,6 +41,7 @@ pub use committees::note_committee;
 pub use epoch::{abort, enter};
 pub use grace::begin_grace;
 pub use members::step_aside;
+pub use missing::{check_open as check_missing, report as report_missing};
 pub use plan::{plan, seconds_of, Step};
 pub use vote::{forget, record_reveal, reveals_open, said, vote_open};
 

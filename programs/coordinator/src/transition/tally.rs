@@ -207,7 +207,7 @@ fn reward(entry: &mut RosterEntry) {
 }
 
 /// A miss counts, and halves the weight.
-fn blame(entry: &mut RosterEntry) {
+pub(super) fn blame(entry: &mut RosterEntry) {
     entry.misses = entry.misses.saturating_add(1);
     entry.weight = halved_weight(entry.weight);
 }

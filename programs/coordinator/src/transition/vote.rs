@@ -65,6 +65,28 @@ pub fn reopen(world: &mut World) {
     if world.run.vote.kind == VoteKind::None as u8 || world.run.vote.agreed == 1 {
         return;
     }
+    let seconds = world.run.config.warmup_seconds;
+    again(world, VoteKind::Warmup, seconds);
+}
+
+/// The parameters are others than those of an open vote: what was said is void, and the same
+/// members say what they are now.
+pub fn void(world: &mut World) {
+    if !vote_open(world) {
+        return;
+    }
+    if world.run.vote.kind == VoteKind::Snapshot as u8 {
+        again(world, VoteKind::Snapshot, 0);
+        // Its halves are rounds.
+        world.run.vote.reveal_at = 0;
+    } else {
+        let seconds = world.run.config.cooldown_seconds;
+        again(world, VoteKind::Cooldown, seconds);
+    }
+}
+
+/// The vote begins again, with nothing said.
+fn again(world: &mut World, kind: VoteKind, seconds: u32) {
     let mut eligible = 0_u16;
     for entry in world.roster.iter_mut() {
         if entry.vote_stage != VoteStage::None as u8 && MemberState::is_member(entry.state) {
@@ -76,11 +98,7 @@ pub fn reopen(world: &mut World) {
     }
     // The set stays what it was: who is gone since counts as absent.
     world.run.vote.eligible = world.run.vote.eligible.max(eligible);
-    begin(
-        world,
-        VoteKind::Warmup,
-        u64::from(world.run.config.warmup_seconds),
-    );
+    begin(world, kind, u64::from(seconds));
     world.run.vote.absent = world.run.vote.eligible.saturating_sub(eligible);
 }
 

@@ -12,6 +12,7 @@
 mod audit;
 mod backlog;
 mod bloom;
+mod complaint;
 mod config;
 mod draw;
 mod hash;

@@ -3,6 +3,7 @@
 mod audits;
 mod checkpoints;
 mod collect;
+mod missing;
 mod plans;
 mod redraws;
 mod table;
