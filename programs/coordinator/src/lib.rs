@@ -37,6 +37,32 @@ declare_id!("2mJkmgXBwYCSw5eZJabimiDyhNoc3UQ3y5M6GvhSdJiP");
 pub mod coordinator {
     use super::*;
 
+    // The three that every round takes come first: discriminators are compared in this order.
+
+    /// Makes what is due: entropy, transitions, drops.
+    ///
+    /// Authority: anyone. Errors: `TooEarly`.
+    pub fn tick(ctx: Context<RunAccounts>) -> Result<()> {
+        instructions::tick::tick(&ctx)
+    }
+
+    /// Commits to the payload of the round; the same again changes nothing.
+    ///
+    /// Authority: a trainer of the round, in Train. Errors: `WrongPhase`, `WrongRound`,
+    /// `NotYourSlot`, `NotATrainer`, `TrainerGone`, `CommitmentDiffers`, `CommitmentZero`,
+    /// `PayloadTooLarge`.
+    pub fn commit(ctx: Context<MemberAccounts>, args: CommitArgs, transition: bool) -> Result<()> {
+        instructions::commit::commit(&ctx, &args, transition)
+    }
+
+    /// Says which committed payloads a witness holds and checked; a repeat only adds.
+    ///
+    /// Authority: a witness of the target. Errors: `WrongPhase`, `WrongRound`, `NotYourSlot`,
+    /// `EntropyNotStored`, `NothingToAttest`, `NotAWitness`, `BitFieldLength`, `BitNotCommitted`.
+    pub fn attest(ctx: Context<MemberAccounts>, args: AttestArgs, transition: bool) -> Result<()> {
+        instructions::attest::attest(&ctx, &args, transition)
+    }
+
     /// Creates a run, Paused, with its roster and round records.
     ///
     /// Authority: anyone; the creator becomes the run's authority. Errors: the configuration's,
@@ -185,7 +211,7 @@ pub mod coordinator {
     ///
     /// Authority: anyone: what it does is fixed. Errors: `AlreadyMigrated`, `WrongVersion`,
     /// `LayoutMismatch`.
-    pub fn migrate(ctx: Context<Migrate>) -> Result<()> {
+    pub fn migrate(ctx: Context<RunAccounts>) -> Result<()> {
         instructions::migrate::migrate(&ctx)
     }
 
@@ -240,30 +266,6 @@ pub mod coordinator {
     /// Authority: the member. Errors: `WrongRound`, `NotYourSlot`.
     pub fn leave(ctx: Context<MemberAccounts>, args: MemberArgs, transition: bool) -> Result<()> {
         instructions::leave::leave(&ctx, &args, transition)
-    }
-
-    /// Makes what is due: entropy, transitions, drops.
-    ///
-    /// Authority: anyone. Errors: `TooEarly`.
-    pub fn tick(ctx: Context<Tick>) -> Result<()> {
-        instructions::tick::tick(&ctx)
-    }
-
-    /// Commits to the payload of the round; the same again changes nothing.
-    ///
-    /// Authority: a trainer of the round, in Train. Errors: `WrongPhase`, `WrongRound`,
-    /// `NotYourSlot`, `NotATrainer`, `TrainerGone`, `CommitmentDiffers`, `CommitmentZero`,
-    /// `PayloadTooLarge`.
-    pub fn commit(ctx: Context<MemberAccounts>, args: CommitArgs, transition: bool) -> Result<()> {
-        instructions::commit::commit(&ctx, &args, transition)
-    }
-
-    /// Says which committed payloads a witness holds and checked; a repeat only adds.
-    ///
-    /// Authority: a witness of the target. Errors: `WrongPhase`, `WrongRound`, `NotYourSlot`,
-    /// `EntropyNotStored`, `NothingToAttest`, `NotAWitness`, `BitFieldLength`, `BitNotCommitted`.
-    pub fn attest(ctx: Context<MemberAccounts>, args: AttestArgs, transition: bool) -> Result<()> {
-        instructions::attest::attest(&ctx, &args, transition)
     }
 
     /// Seals a vote on the parameters: sha256(digest, wallet).

@@ -2,7 +2,7 @@
 
 use anchor_lang::{prelude::*, Lamports};
 
-use super::{check_version, with_world};
+use super::{open_mut, with_world};
 use crate::{
     errors::CoordinatorError,
     events::Collected,
@@ -82,8 +82,7 @@ pub struct Taken {
 /// As documented there.
 pub fn collect(ctx: &Context<Collect>, args: &CollectArgs) -> Result<()> {
     let accounts = &ctx.accounts;
-    let mut participant = accounts.participant.load_mut()?;
-    check_version(participant.version)?;
+    let mut participant = open_mut(&accounts.participant)?;
     if let Some(payee) = &accounts.payee {
         require!(
             payee.key() == participant.payee,
