@@ -266,7 +266,7 @@ def test_a_run_created_again_takes_nothing_from_the_old_one() -> None:
     world.join(CAROL, slot=0)
     world.leave(CAROL)
     world.leave(BOB)
-    world.do("close_run", ALICE)
+    world.close_run()
     world.pass_time(slots=1)
     world.given_run(capacity=8)
     world.join(ERIN, slot=0)

@@ -10,7 +10,7 @@ from psyche_sdk.program_errors import (
     PayeeCannotTake,
     WrongAccount,
 )
-from support.actors import ALICE, BOB, OLIVIA
+from support.actors import BOB, OLIVIA
 from support.bonds import (
     BOND,
     CONSTRAINT_MUT,
@@ -112,7 +112,7 @@ def test_a_bond_that_waits_survives_the_run_and_its_successor() -> None:
     world.join(BOB)
     world.leave(BOB)
     world.collect(0, BOB, unpaid=True)
-    world.do("close_run", ALICE)
+    world.close_run()
     world.pass_time(slots=1)
     world.given_run(bond_lamports=BOND)
     world.join(BOB)

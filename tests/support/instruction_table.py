@@ -149,6 +149,13 @@ def paused() -> World:
     return world_at(Phase.PAUSED)
 
 
+def closable() -> World:
+    """The same, a slot after its creation."""
+    world = paused()
+    world.pass_time(slots=1)
+    return world
+
+
 def permitting() -> World:
     """A run that erin needs a pass of olivia's for; dave paid for it."""
     world = World()
@@ -371,7 +378,7 @@ CALLS = (
     Call("resume", paused, ALICE, phases=frozenset({P.PAUSED})),
     Call("pause", _training, ALICE, phases=EVERY_PHASE - {P.PAUSED}),
     Call("abort", hanging, ALICE, phases=RUNNING),
-    Call("close_run", paused, ALICE, phases=frozenset({P.PAUSED, P.FINISHED})),
+    Call("close_run", closable, ALICE, phases=frozenset({P.PAUSED, P.FINISHED})),
     Call("join", paused, ERIN, _join_args, free=PAYER, payer=DAVE),
     Call("join", permitting, ERIN, _join_args, free=PAYER, payer=DAVE),
     Call("issue_pass", permitted_not_yet, OLIVIA, _pass_args, free=PAYER, payer=DAVE),

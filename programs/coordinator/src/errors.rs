@@ -384,6 +384,9 @@ pub enum CoordinatorError {
     /// A Bloom filter has more ones than its commitments can set.
     #[msg("A Bloom filter has more ones than its commitments can set")] // 6120
     BloomTooFull,
+    /// The run was created in this very slot: close it in a later one.
+    #[msg("The run was created in this very slot: close it in a later one")] // 6121
+    CreatedJustNow,
 }
 
 impl From<ConfigError> for CoordinatorError {

@@ -66,7 +66,7 @@ pub mod coordinator {
     /// Creates a run, Paused, with its roster and round records.
     ///
     /// Authority: anyone; the creator becomes the run's authority. Errors: the configuration's,
-    /// `RunIdInvalid`, `ModelUriTooLong`.
+    /// `RunIdInvalid`, `ModelUriTooLong`, `DigestZero`.
     pub fn create_run(ctx: Context<CreateRun>, args: CreateRunArgs) -> Result<()> {
         instructions::create_run::create_run(&ctx, &args)
     }
@@ -175,8 +175,8 @@ pub mod coordinator {
     /// Closes the three accounts of a run without members; the rent goes back to who paid, and
     /// forfeited bonds with it.
     ///
-    /// Authority: the run's. Errors: `WrongPhase`, `MembersRemain`, `PointsRemain`,
-    /// `BondsRemain`.
+    /// Authority: the run's. Errors: `WrongPhase`, `CreatedJustNow`, `MembersRemain`,
+    /// `PointsRemain`, `BondsRemain`.
     pub fn close_run(ctx: Context<CloseRun>) -> Result<()> {
         instructions::close_run::close_run(&ctx)
     }

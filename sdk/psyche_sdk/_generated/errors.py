@@ -65,6 +65,7 @@ __all__ = [
     "ConfigWarmupSeconds",
     "ConfigWitnessCount",
     "ConfigWitnessSeconds",
+    "CreatedJustNow",
     "DataInUse",
     "DigestNotSaid",
     "DigestZero",
@@ -1108,6 +1109,14 @@ class BloomTooFull(_Base):
     message = "A Bloom filter has more ones than its commitments can set"
 
 
+class CreatedJustNow(_Base):
+    """The run was created in this very slot: close it in a later one."""
+
+    code = 6121
+    name = "CreatedJustNow"
+    message = "The run was created in this very slot: close it in a later one"
+
+
 #: Code -> (name, message).
 ERRORS: Final[dict[int, tuple[str, str]]] = {
     6000: ("Unauthorized", "The signer may not do this to this run"),
@@ -1273,6 +1282,7 @@ ERRORS: Final[dict[int, tuple[str, str]]] = {
         "bloom_false_positive_ppm is too small: a filter of capacity commitments has over 800 bytes",
     ),
     6120: ("BloomTooFull", "A Bloom filter has more ones than its commitments can set"),
+    6121: ("CreatedJustNow", "The run was created in this very slot: close it in a later one"),
 }
 
 #: Code -> class.
@@ -1398,4 +1408,5 @@ BY_CODE: Final[dict[int, type[_Base]]] = {
     6118: DigestZero,
     6119: ConfigBloomBytes,
     6120: BloomTooFull,
+    6121: CreatedJustNow,
 }

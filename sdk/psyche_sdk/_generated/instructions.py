@@ -323,7 +323,8 @@ def close_run(
     """Closes the three accounts of a run without members; the rent goes back to who paid, and
     forfeited bonds with it.
 
-    Authority: the run's. Errors: `WrongPhase`, `MembersRemain`, `PointsRemain`, `BondsRemain`.
+    Authority: the run's. Errors: `WrongPhase`, `CreatedJustNow`, `MembersRemain`,
+    `PointsRemain`, `BondsRemain`.
     """
     metas = [
         AccountMeta(authority, is_signer=True, is_writable=False),
@@ -452,7 +453,7 @@ def create_run(
     """Creates a run, Paused, with its roster and round records.
 
     Authority: anyone; the creator becomes the run's authority. Errors: the configuration's,
-    `RunIdInvalid`, `ModelUriTooLong`.
+    `RunIdInvalid`, `ModelUriTooLong`, `DigestZero`.
     """
     if run is None:
         run = _pdas.run_address(creator=creator, run_id=args.run_id, program_id=program_id)

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::open;
+use super::{now, open};
 use crate::{
     errors::CoordinatorError,
     events::RunClosed,
@@ -47,6 +47,11 @@ pub fn close_run(ctx: &Context<CloseRun>) -> Result<()> {
     require!(
         run.phase == Phase::Paused as u8 || run.phase == Phase::Finished as u8,
         CoordinatorError::WrongPhase
+    );
+    // Two runs at one address differ by the slot of their creation: see `Run::instance`.
+    require!(
+        now()?.chain_slot > run.creation_slot,
+        CoordinatorError::CreatedJustNow
     );
     let members = [run.joined, run.ready, run.active, run.behind];
     require!(
