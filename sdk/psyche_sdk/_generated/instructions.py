@@ -356,6 +356,9 @@ def collect(
     is gone, and no kept record names it, its bond goes to its payee, too, or is forfeited if it
     was ejected, and the slot is free.
 
+    A bond that waits in the account goes to a payee that is named and can take it; then nothing
+    need be on the slot.
+
     Authority: anyone. Errors: `UnknownSlot`, `NotTheHolder`, `NothingToCollect`.
     """
     metas = [
