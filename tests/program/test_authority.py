@@ -18,7 +18,7 @@ from psyche_sdk.program_errors import (
 )
 from psyche_sdk.views import Phase, decode_participant
 from support.actors import ALICE, BOB, CAROL, ERIN, MALLORY, OLIVIA, Actor
-from support.instruction_table import paused, proposed
+from support.call_worlds import paused, proposed
 from support.program import World, build, sha, world_at
 from support.program_chain import Sent
 

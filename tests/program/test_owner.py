@@ -20,7 +20,7 @@ from psyche_sdk.program_errors import (
 )
 from psyche_sdk.views import MemberState, Phase
 from support.actors import ALICE, BOB, CAROL, DAVE, TRIO
-from support.instruction_table import created
+from support.call_worlds import created
 from support.program import DIGEST, World, build, sha, world_at
 from support.program_chain import RefusedError
 

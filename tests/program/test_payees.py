@@ -29,7 +29,7 @@ from support.bonds import (
     told,
     write,
 )
-from support.instruction_table import CLOCK, NOBODY
+from support.broken_calls import CLOCK, NOBODY
 from support.program import World
 from support.program_chain import PROGRAM_FILE
 
