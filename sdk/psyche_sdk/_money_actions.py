@@ -105,6 +105,9 @@ class MoneyActions(Actions):
     async def collect(self, slot: int, wallet: Pubkey, payee: Pubkey | None) -> Receipt:
         """Move what is on a slot to the account of its holder; see `views.collects`.
 
+        A bond that waits in the account goes to a `payee` that can take it; then any slot may be
+        named.
+
         Args:
             payee: the holder's, to which a bond goes; None where it is an account that no
                 transaction can write: then the bond waits in the holder's account.

@@ -128,6 +128,25 @@ def test_a_bond_whose_payee_nobody_can_write_waits_and_comes_with_closing(
     assert "has no account" in capsys.readouterr().err
 
 
+def test_a_bond_that_waits_is_paid_by_whoever_collects_next(
+    chain: str, folder: Path, capsys: Capsys
+) -> None:
+    address, bob = given_run(chain, folder, "later"), options(folder, "bob", chain)
+    assert run(["rewards", "payee", address, VOTE_PROGRAM, *bob]) == Code.OK
+    assert run(["rewards", "collect", address, *bob]) == Code.OK
+    assert run(["rewards", "collect", address, *bob]) == Code.OK
+    assert "nothing is to be collected" in capsys.readouterr().err
+    payee = str(Pubkey.new_unique())
+    assert run(["rewards", "payee", address, payee, *bob]) == Code.OK
+
+    assert run(["rewards", "collect", address, *options(folder, "alice", chain)]) == Code.OK
+
+    assert "at their payees: 1" in capsys.readouterr().err
+    assert balance(chain, payee) == BOND
+    (mine,) = shown(chain, address, capsys)["participants"]
+    assert mine["bond_waiting_lamports"] == 0
+
+
 def test_what_one_wallet_has_is_shown_alone(chain: str, folder: Path, capsys: Capsys) -> None:
     address, bob = given_run(chain, folder, "alone"), str(who(folder, "bob").pubkey())
     stranger = str(Pubkey.new_unique())

@@ -15,7 +15,7 @@ from psyche_sdk.program_errors import (
 )
 from psyche_sdk.views import Phase, accepted, attested_by, committed, my_role
 from support.actors import BOB, CAROL, DAVE, ERIN, TRIO
-from support.instruction_table import attestable
+from support.call_worlds import attestable
 from support.program import World, world_at
 
 

@@ -18,7 +18,7 @@ from psyche_sdk.program_errors import (
 )
 from psyche_sdk.views import Phase, decode_participant
 from support.actors import ALICE, BOB, CAROL, ERIN, MALLORY, OLIVIA, Actor
-from support.instruction_table import paused, proposed
+from support.call_worlds import paused, proposed
 from support.program import World, build, sha, world_at
 from support.program_chain import Sent
 
@@ -266,7 +266,7 @@ def test_a_run_created_again_takes_nothing_from_the_old_one() -> None:
     world.join(CAROL, slot=0)
     world.leave(CAROL)
     world.leave(BOB)
-    world.do("close_run", ALICE)
+    world.close_run()
     world.pass_time(slots=1)
     world.given_run(capacity=8)
     world.join(ERIN, slot=0)

@@ -45,7 +45,7 @@ def test_the_bond_of_an_ejected_member_stays_until_the_run_is_closed() -> None:
     world.collect(1, CAROL)
     held = sum(lamports(world, key) for key in (world.run_key, world.roster_key, world.rounds_key))
     before = lamports(world, ALICE.wallet)
-    world.do("close_run", ALICE)
+    world.close_run()
     assert lamports(world, ALICE.wallet) == before + held - 5_000
 
 
@@ -68,7 +68,7 @@ def test_an_ejected_wallet_may_join_the_next_run_at_the_address() -> None:
     world = given()
     world.join(BOB)
     world.collect(eject(world, BOB), BOB)
-    world.do("close_run", ALICE)
+    world.close_run()
     world.pass_time(slots=1)
     world.given_run()
 
@@ -120,9 +120,9 @@ def test_a_run_with_bonds_on_its_roster_cannot_be_closed() -> None:
     world.leave(BOB)
 
     with pytest.raises(BondsRemain):
-        world.do("close_run", ALICE)
+        world.close_run()
     world.collect(0, BOB)
-    world.do("close_run", ALICE)
+    world.close_run()
 
     assert lamports(world, world.run_key) == 0
 
@@ -135,7 +135,7 @@ def test_a_run_with_points_on_its_roster_cannot_be_closed(field: str) -> None:
     write(world, 0, **{field: 1})
 
     with pytest.raises(PointsRemain):
-        world.do("close_run", ALICE)
+        world.close_run()
 
 
 def test_a_closed_account_gives_its_rent_to_who_paid() -> None:
@@ -179,7 +179,7 @@ def test_strikes_are_not_forgotten_by_closing_the_account_while_the_run_stands()
     for actor in (BOB, CAROL):
         with pytest.raises(Barred):
             world.do("close_participant", actor)
-    world.do("close_run", ALICE)
+    world.close_run()
     for actor in (BOB, CAROL):
         world.do("close_participant", actor)
 
@@ -191,7 +191,7 @@ def test_an_account_of_a_run_that_was_made_again_is_closed() -> None:
     world.join(BOB)
     world.leave(BOB)
     world.collect(0, BOB)
-    world.do("close_run", ALICE)
+    world.close_run()
     world.pass_time(slots=1)
     world.given_run()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from psyche_sdk.views import MemberState, Phase
-from support.actors import ALICE, BOB, CAROL, DAVE, TRIO, crowd
+from support.actors import BOB, CAROL, DAVE, TRIO, crowd
 from support.program import World, sha, world_at
 from support.program_rounds import close_train_late
 
@@ -72,7 +72,7 @@ def test_a_wallet_of_a_closed_run_joins_the_next_one_at_its_address() -> None:
     world.given_run(capacity=16)
     world.join(BOB, slot=12)
     world.leave(BOB)
-    world.do("close_run", ALICE)
+    world.close_run()
     world.pass_time(slots=3)
     world.given_run(capacity=8)
     world.join(CAROL, slot=0)

@@ -7,8 +7,9 @@ from solders.instruction import Instruction
 
 from psyche_sdk.errors import PsycheError
 from psyche_sdk.program_errors import AlreadyComplete
+from support.call_worlds import created
 from support.hostile_accounts import KINDS, broken_accounts
-from support.instruction_table import ACCOUNTS, CALLS, Call, created, send_as_named
+from support.instruction_table import ACCOUNTS, CALLS, Call, send_as_named
 from support.program import World
 
 by_name = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)

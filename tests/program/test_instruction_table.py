@@ -18,13 +18,12 @@ from psyche_sdk.program_errors import (
 )
 from psyche_sdk.views import Phase
 from support.actors import BOB, CAROL, MALLORY
+from support.broken_calls import with_each_account_swapped, without_each_signer
 from support.instruction_table import (
     ACCOUNTS,
     CALLS,
     Call,
     send_as_named,
-    with_each_account_swapped,
-    without_each_signer,
 )
 from support.program import World, world_at
 

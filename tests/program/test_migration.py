@@ -21,7 +21,7 @@ HEAD = 8
 #: Fields of version 2 in the room that version 1 had left free, in each kind of account.
 NEW_IN_A_RECORD = (
     "redraw_target_slot", "redraw_entropy", "auditors", "targets_drawn", "verdicts", "cases",
-    "cases_undrawn", "seats", "finalised", "custody_roots",
+    "cases_undrawn", "seats", "finalised", "judged", "custody_roots",
 )  # fmt: skip
 
 
@@ -193,6 +193,18 @@ def test_a_closed_runs_participant_belongs_to_no_instance() -> None:
     world = old_world("paused")
     for key in (world.run_key, world.roster_key, world.rounds_key):
         world.svm.set_account(key, type(world.svm.get_account(key)).default())
+
+    migrate_participant(world, BOB)
+
+    assert decode_participant(participant(world, BOB)).instance == bytes(32)
+
+
+def test_a_participant_belongs_to_no_run_that_is_not_complete() -> None:
+    world = old_world("paused")
+    for key in (world.run_key, world.roster_key, world.rounds_key):
+        world.svm.set_account(key, type(world.svm.get_account(key)).default())
+    world.do("create_run", ALICE, world.create_args(capacity=64))
+    assert not world.run.complete
 
     migrate_participant(world, BOB)
 

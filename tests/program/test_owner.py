@@ -8,6 +8,8 @@ import pytest
 
 from psyche_sdk.program_errors import (
     AlreadyComplete,
+    CreatedJustNow,
+    DigestZero,
     MembersRemain,
     ModelUriTooLong,
     PauseAlreadyRequested,
@@ -18,7 +20,7 @@ from psyche_sdk.program_errors import (
 )
 from psyche_sdk.views import MemberState, Phase
 from support.actors import ALICE, BOB, CAROL, DAVE, TRIO
-from support.instruction_table import created
+from support.call_worlds import created
 from support.program import DIGEST, World, build, sha, world_at
 from support.program_chain import RefusedError
 
@@ -40,6 +42,27 @@ def test_run_ids_of_one_to_32_bytes_are_taken(run_id: str) -> None:
     world.given_run()
 
     assert world.run.run_id == run_id
+
+
+@pytest.mark.parametrize("count", [33, 64, 300])
+def test_a_longer_run_id_is_refused_by_name_and_its_prefix_names_no_run(count: int) -> None:
+    world = World()
+    world.name_run("a" * 32)  # as far as a seed goes
+    args = world.create_args(run_id="a" * count)
+
+    with pytest.raises(RunIdInvalid):
+        world.do("create_run", ALICE, args, run=world.run_key)
+
+    assert world.state() == (b"", b"", b"")
+
+
+def test_a_run_begins_with_a_digest() -> None:
+    world = World()
+
+    with pytest.raises(DigestZero):
+        world.do("create_run", ALICE, world.create_args(digest=bytes(32)))
+
+    assert world.state() == (b"", b"", b"")
 
 
 def test_the_models_uri_has_at_most_128_bytes() -> None:
@@ -96,7 +119,7 @@ def test_a_complete_run_grows_no_further() -> None:
 def test_an_incomplete_run_can_be_closed() -> None:
     world = created()
 
-    world.do("close_run", ALICE)
+    world.close_run()
 
     assert world.state() == (b"", b"", b"")
 
@@ -110,7 +133,7 @@ def test_close_run_gives_the_rent_back_to_who_paid() -> None:
     rent = sum(world.svm.get_balance(key) or 0 for key in keys_of(world))
     before = world.svm.get_balance(DAVE.wallet) or 0
 
-    world.do("close_run", ALICE, rent_payer=DAVE.wallet)
+    world.close_run(rent_payer=DAVE.wallet)
 
     assert rent > 0
     assert (world.svm.get_balance(DAVE.wallet) or 0) - before == rent
@@ -126,10 +149,10 @@ def test_a_run_with_a_member_cannot_be_closed() -> None:
     world = world_at(Phase.PAUSED)
     world.join(BOB)
     with pytest.raises(MembersRemain):
-        world.do("close_run", ALICE)
+        world.close_run()
     world.leave(BOB)
 
-    world.do("close_run", ALICE)
+    world.close_run()
 
     assert world.data(world.run_key) == b""
 
@@ -137,10 +160,13 @@ def test_a_run_with_a_member_cannot_be_closed() -> None:
 def test_a_run_created_again_is_another_instance() -> None:
     world = world_at(Phase.PAUSED)
     first = world.run.instance
-    world.do("close_run", ALICE)
+    with pytest.raises(CreatedJustNow):
+        world.do("close_run", ALICE)
     world.pass_time(slots=1)
+    again = [world.instruction("close_run", ALICE)]
+    again.append(world.instruction("create_run", ALICE, world.create_args()))
 
-    world.given_run()
+    world.send(*again, signers=[ALICE])
 
     assert world.run.instance != first
 

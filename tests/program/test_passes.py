@@ -43,7 +43,7 @@ def pass_of(world: World, actor: Actor) -> Pass:
 
 def again(world: World) -> None:
     """Alice's run is closed, and another made at the same address, with olivia again."""
-    world.do("close_run", ALICE)
+    world.close_run()
     world.pass_time(slots=1)
     world.given_run(join_authority=OLIVIA.wallet)
 
@@ -247,7 +247,7 @@ def test_who_paid_revokes_a_pass_that_is_over_and_no_other() -> None:
 def test_who_paid_revokes_a_pass_of_a_closed_run() -> None:
     world = given()
     paid_by_dave(world)
-    world.do("close_run", ALICE)
+    world.close_run()
 
     with pytest.raises(Unauthorized):
         world.revoke_pass(BOB, OLIVIA, rent_payer=DAVE.wallet)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 from solders.pubkey import Pubkey
 
+from psyche_sdk._generated import types as events
 from psyche_sdk.errors import AnchorError
 from psyche_sdk.program_errors import (
+    Barred,
+    NothingToCollect,
+    NotTheHolder,
     PayeeCannotTake,
     WrongAccount,
 )
-from support.actors import ALICE, BOB, OLIVIA
+from support.actors import BOB, CAROL, OLIVIA
 from support.bonds import (
     BOND,
     CONSTRAINT_MUT,
@@ -20,10 +24,12 @@ from support.bonds import (
     given,
     lamports,
     participant,
+    rent,
     set_payee,
     told,
+    write,
 )
-from support.instruction_table import CLOCK, NOBODY
+from support.broken_calls import CLOCK, NOBODY
 from support.program import World
 from support.program_chain import PROGRAM_FILE
 
@@ -107,12 +113,72 @@ def test_what_waits_in_the_account_comes_with_its_closing_to_the_payee_of_then()
     assert lamports(world, world.participant_key(BOB)) == 0
 
 
+@pytest.mark.parametrize("slot", [0, 1, 7], ids=["its own, free", "another's", "nobody's"])
+def test_a_bond_that_a_stranger_made_wait_comes_back_without_closing(slot: int) -> None:
+    world = given()
+    world.join(BOB)
+    write(world, 0, strikes=1)
+    world.leave(BOB)
+    world.collect(0, BOB, unpaid=True)  # by anybody: bob, with a strike, cannot close its account
+    with pytest.raises(Barred):
+        world.do("close_participant", BOB, payee=BOB.wallet)
+    world.join(CAROL, slot=1)
+    before = lamports(world, BOB.wallet)
+
+    (told,) = world.collect(slot, BOB).events
+
+    assert isinstance(told, events.BondPaid)
+    assert (told.wallet, told.payee, told.bond_lamports) == (BOB.wallet, BOB.wallet, BOND)
+    assert lamports(world, BOB.wallet) == before + BOND
+    mine = world.participant_key(BOB)
+    assert lamports(world, mine) == rent(world, mine)
+    assert (participant(world, BOB).bond_lamports, participant(world, BOB).strikes) == (0, 1)
+    check_books(world)
+    with pytest.raises((NothingToCollect, NotTheHolder)):
+        world.collect(slot, BOB)
+
+
+def test_a_bond_goes_on_waiting_while_the_payee_cannot_take_it() -> None:
+    world = given()
+    world.join(BOB)
+    set_payee(world, BOB, world.run_key)
+    world.leave(BOB)
+    world.collect(0, BOB, payee=world.run_key)
+    before = world.state()
+
+    for payee, refusal in ((world.run_key, NothingToCollect), (OLIVIA.wallet, WrongAccount)):
+        with pytest.raises(refusal):
+            world.collect(0, BOB, payee=payee)
+    with pytest.raises(NothingToCollect):
+        world.collect(0, BOB, unpaid=True)
+
+    assert world.state() == before
+
+
+def test_a_bond_that_waits_and_one_on_the_slot_are_paid_at_once() -> None:
+    world = given()
+    for _ in range(2):
+        world.join(BOB, slot=0)
+        world.leave(BOB)
+        if participant(world, BOB).joins == 1:
+            world.collect(0, BOB, unpaid=True)
+    before = lamports(world, BOB.wallet)
+
+    paid, collected = world.collect(0, BOB).events
+
+    assert isinstance(paid, events.BondPaid)
+    assert isinstance(collected, events.Collected)
+    assert (paid.bond_lamports, collected.bond_lamports, collected.bond_to) == (BOND, BOND, 1)
+    assert lamports(world, BOB.wallet) == before + 2 * BOND
+    check_books(world)
+
+
 def test_a_bond_that_waits_survives_the_run_and_its_successor() -> None:
     world = given()
     world.join(BOB)
     world.leave(BOB)
     world.collect(0, BOB, unpaid=True)
-    world.do("close_run", ALICE)
+    world.close_run()
     world.pass_time(slots=1)
     world.given_run(bond_lamports=BOND)
     world.join(BOB)

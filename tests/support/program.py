@@ -80,6 +80,11 @@ class World(Chain):
         self.config = changed
         return sent
 
+    def close_run(self, **more: Any) -> Sent:
+        """Alice closes the run, later than in the slot in which she created it."""
+        self.pass_time(slots=1)
+        return self.do("close_run", ALICE, **more)
+
     # Members
 
     def join(

@@ -12,8 +12,8 @@ from hypothesis.stateful import initialize, rule
 from psyche_sdk import instructions as build
 from support.actors import Actor
 from support.attesting import LIES, Attesting
-from support.missing_rules import Missing
 from support.knowing import KINDS, SIX, flags, seldom, words
+from support.missing_rules import Missing
 from support.model import acts, checkpoint_acts
 from support.model.state import Phase, Place, sha
 from support.owning import Owning

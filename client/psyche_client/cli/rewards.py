@@ -62,11 +62,15 @@ def show(
 def collect(run: RunName, *, url: Url = None, wallet: WalletFile = None) -> None:
     """Move points from a run's roster to its members' accounts, and bonds of those gone home.
 
-    Anybody may; it costs the fees. Bonds of members that left go to their payees.
+    Anybody may; it costs the fees. Bonds of members that left, and those that wait in their
+    accounts, go to their payees.
     """
 
     async def work(coordinator: Coordinator) -> None:
-        from psyche_client.collecting import collect_from  # noqa: PLC0415 - it imports numpy
+        from psyche_client.collecting import (  # noqa: PLC0415 - it imports numpy
+            collect_from,
+            pay_waiting,
+        )
         from psyche_sdk.program_errors import NothingToCollect  # noqa: PLC0415 - as above
         from psyche_sdk.views import collects, decode_roster, decode_run  # noqa: PLC0415 - as above
 
@@ -82,8 +86,13 @@ def collect(run: RunName, *, url: Url = None, wallet: WalletFile = None) -> None
             except NothingToCollect:
                 continue  # somebody else was faster
             count += 1
+        left = [one for one in await _participants(coordinator) if one.bond_lamports]
+        paid = sum([await pay_waiting(coordinator, one) for one in left])
+        if count or not paid:
+            say(f"collected from {count} slots" if count else "nothing is to be collected now")
+        if paid:
+            say(f"bonds that had waited are at their payees: {paid}")
         waits = sum(one.owes and not one.state.is_member for one in members) - count
-        say(f"collected from {count} slots" if count else "nothing is to be collected now")
         if waits > 0:
             say("bonds of members that left come free when no kept round names them any more")
 

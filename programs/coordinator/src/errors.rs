@@ -397,6 +397,9 @@ pub enum CoordinatorError {
     #[msg("The member opened a complaint about the round already: it can join those that stand")]
     // 6123
     ComplaintSpent,
+    /// The run was created in this very slot: close it in a later one.
+    #[msg("The run was created in this very slot: close it in a later one")] // 6124
+    CreatedJustNow,
 }
 
 impl From<ConfigError> for CoordinatorError {

@@ -37,10 +37,36 @@ declare_id!("2mJkmgXBwYCSw5eZJabimiDyhNoc3UQ3y5M6GvhSdJiP");
 pub mod coordinator {
     use super::*;
 
+    // The three that every round takes come first: discriminators are compared in this order.
+
+    /// Makes what is due: entropy, transitions, drops.
+    ///
+    /// Authority: anyone. Errors: `TooEarly`.
+    pub fn tick(ctx: Context<RunAccounts>) -> Result<()> {
+        instructions::tick::tick(&ctx)
+    }
+
+    /// Commits to the payload of the round; the same again changes nothing.
+    ///
+    /// Authority: a trainer of the round, in Train. Errors: `WrongPhase`, `WrongRound`,
+    /// `NotYourSlot`, `NotATrainer`, `TrainerGone`, `CommitmentDiffers`, `CommitmentZero`,
+    /// `PayloadTooLarge`.
+    pub fn commit(ctx: Context<MemberAccounts>, args: CommitArgs, transition: bool) -> Result<()> {
+        instructions::commit::commit(&ctx, &args, transition)
+    }
+
+    /// Says which committed payloads a witness holds and checked; a repeat only adds.
+    ///
+    /// Authority: a witness of the target. Errors: `WrongPhase`, `WrongRound`, `NotYourSlot`,
+    /// `EntropyNotStored`, `NothingToAttest`, `NotAWitness`, `BitFieldLength`, `BitNotCommitted`.
+    pub fn attest(ctx: Context<MemberAccounts>, args: AttestArgs, transition: bool) -> Result<()> {
+        instructions::attest::attest(&ctx, &args, transition)
+    }
+
     /// Creates a run, Paused, with its roster and round records.
     ///
     /// Authority: anyone; the creator becomes the run's authority. Errors: the configuration's,
-    /// `RunIdInvalid`, `ModelUriTooLong`.
+    /// `RunIdInvalid`, `ModelUriTooLong`, `DigestZero`.
     pub fn create_run(ctx: Context<CreateRun>, args: CreateRunArgs) -> Result<()> {
         instructions::create_run::create_run(&ctx, &args)
     }
@@ -149,8 +175,8 @@ pub mod coordinator {
     /// Closes the three accounts of a run without members; the rent goes back to who paid, and
     /// forfeited bonds with it.
     ///
-    /// Authority: the run's. Errors: `WrongPhase`, `MembersRemain`, `PointsRemain`,
-    /// `BondsRemain`.
+    /// Authority: the run's. Errors: `WrongPhase`, `CreatedJustNow`, `MembersRemain`,
+    /// `PointsRemain`, `BondsRemain`.
     pub fn close_run(ctx: Context<CloseRun>) -> Result<()> {
         instructions::close_run::close_run(&ctx)
     }
@@ -185,7 +211,7 @@ pub mod coordinator {
     ///
     /// Authority: anyone: what it does is fixed. Errors: `AlreadyMigrated`, `WrongVersion`,
     /// `LayoutMismatch`.
-    pub fn migrate(ctx: Context<Migrate>) -> Result<()> {
+    pub fn migrate(ctx: Context<RunAccounts>) -> Result<()> {
         instructions::migrate::migrate(&ctx)
     }
 
@@ -206,6 +232,9 @@ pub mod coordinator {
     /// Moves what a slot's holder has on it to the holder's account: points, strikes. If the holder
     /// is gone, and no kept record names it, its bond goes to its payee, too, or is forfeited if it
     /// was ejected, and the slot is free.
+    ///
+    /// A bond that waits in the account goes to a payee that is named and can take it; then nothing
+    /// need be on the slot.
     ///
     /// Authority: anyone. Errors: `UnknownSlot`, `NotTheHolder`, `NothingToCollect`.
     pub fn collect(ctx: Context<Collect>, args: CollectArgs) -> Result<()> {
@@ -240,30 +269,6 @@ pub mod coordinator {
     /// Authority: the member. Errors: `WrongRound`, `NotYourSlot`.
     pub fn leave(ctx: Context<MemberAccounts>, args: MemberArgs, transition: bool) -> Result<()> {
         instructions::leave::leave(&ctx, &args, transition)
-    }
-
-    /// Makes what is due: entropy, transitions, drops.
-    ///
-    /// Authority: anyone. Errors: `TooEarly`.
-    pub fn tick(ctx: Context<Tick>) -> Result<()> {
-        instructions::tick::tick(&ctx)
-    }
-
-    /// Commits to the payload of the round; the same again changes nothing.
-    ///
-    /// Authority: a trainer of the round, in Train. Errors: `WrongPhase`, `WrongRound`,
-    /// `NotYourSlot`, `NotATrainer`, `TrainerGone`, `CommitmentDiffers`, `CommitmentZero`,
-    /// `PayloadTooLarge`.
-    pub fn commit(ctx: Context<MemberAccounts>, args: CommitArgs, transition: bool) -> Result<()> {
-        instructions::commit::commit(&ctx, &args, transition)
-    }
-
-    /// Says which committed payloads a witness holds and checked; a repeat only adds.
-    ///
-    /// Authority: a witness of the target. Errors: `WrongPhase`, `WrongRound`, `NotYourSlot`,
-    /// `EntropyNotStored`, `NothingToAttest`, `NotAWitness`, `BitFieldLength`, `BitNotCommitted`.
-    pub fn attest(ctx: Context<MemberAccounts>, args: AttestArgs, transition: bool) -> Result<()> {
-        instructions::attest::attest(&ctx, &args, transition)
     }
 
     /// Seals a vote on the parameters: sha256(digest, wallet).

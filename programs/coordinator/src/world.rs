@@ -22,8 +22,8 @@ use crate::{
         phase::{Moment, Phase},
     },
     state::{
-        roster_bytes, rounds_bytes, MemberState, RosterEntry, RosterHeader, RoundHeader, Rounds,
-        RoundsHeader, RoundsMut, Run, VoteStage, ACCOUNT_VERSION, DISCRIMINATOR_BYTES, RECORDS,
+        check_whole, entries_mut, rounds_bytes, MemberState, RosterEntry, RoundHeader, Rounds,
+        RoundsHeader, RoundsMut, Run, VoteStage, DISCRIMINATOR_BYTES, RECORDS,
     },
 };
 
@@ -56,7 +56,8 @@ pub struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    /// Opens a run whose accounts have their full size. The bytes include the discriminators.
+    /// Opens a run, which the caller has checked, with its two accounts, if they are whole. Their
+    /// bytes include the discriminators.
     ///
     /// # Errors
     /// `WrongVersion`, `RunIncomplete`, `LayoutMismatch`.
@@ -68,17 +69,9 @@ impl<'a> World<'a> {
         now: Moment,
         chain: Chain,
     ) -> Result<Self> {
-        require!(
-            run.version == ACCOUNT_VERSION,
-            CoordinatorError::WrongVersion
-        );
         let capacity = run.capacity;
-        let complete =
-            roster.len() == roster_bytes(capacity) && rounds.len() == rounds_bytes(capacity);
-        require!(complete, CoordinatorError::RunIncomplete);
-        let entries = roster
-            .get_mut(DISCRIMINATOR_BYTES.saturating_add(core::mem::size_of::<RosterHeader>())..)
-            .ok_or(CoordinatorError::LayoutMismatch)?;
+        let roster = entries_mut(roster, capacity)?;
+        check_whole(rounds, rounds_bytes(capacity))?;
         let fixed = core::mem::size_of::<Rounds>();
         let (headers, columns) = rounds
             .get_mut(DISCRIMINATOR_BYTES..)
@@ -91,7 +84,7 @@ impl<'a> World<'a> {
         Ok(Self {
             key,
             run,
-            roster: cast(entries)?,
+            roster,
             rounds: RoundsMut {
                 capacity,
                 headers,

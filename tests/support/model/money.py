@@ -61,16 +61,20 @@ def collect(
     entry = state.entries[slot] if known else Entry()
     holder = state.holders[wallet]
     empty = entry.member_id == 0
+    paid = holder.waiting > 0 and payee is not None and takes
     owed = entry.points or entry.slashed or entry.strikes > entry.told
     gone = known and not empty and not entry.is_member and not members.named(state, slot)
     _refuse(
         {
             "UnknownSlot": not known,
-            "NothingToCollect": known and (empty or not (gone or owed)),
-            "NotTheHolder": not empty and entry.wallet != wallet,
+            "NothingToCollect": known and not paid and (empty or not (gone or owed)),
+            "NotTheHolder": not paid and not empty and entry.wallet != wallet,
             "WrongAccount": payee is not None and payee != holder.payee,
         }
     )
+    holder.waiting *= not paid
+    if empty or entry.wallet != wallet:
+        return
     holder.earned += entry.points
     holder.slashed += entry.slashed
     holder.strikes += entry.strikes - entry.told

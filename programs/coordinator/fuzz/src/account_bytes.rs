@@ -85,9 +85,7 @@ fn play(
         }
     }
     let core = [scene.run, scene.roster, scene.rounds];
-    // Nothing makes a Run longer; what is behind its end is not looked at. The others are columns.
-    let longer_run = key == scene.run && trace.last().is_some_and(|one| one.ends_with("longer"));
-    let refused = change == Change::Kind && core.contains(&key) && !longer_run;
+    let refused = change == Change::Kind && core.contains(&key);
     let sized = |one: &String| one.ends_with("longer") || one.ends_with("shorter");
     let resized = trace.last().is_some_and(sized);
     for _ in 0..AFTER {

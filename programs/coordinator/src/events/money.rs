@@ -58,6 +58,19 @@ pub struct Collected {
     pub payee: Pubkey,
 }
 
+/// A bond that had waited in a participant's account went to the payee.
+#[event]
+pub struct BondPaid {
+    /// The run.
+    pub run: Pubkey,
+    /// The participant's wallet.
+    pub wallet: Pubkey,
+    /// The payee.
+    pub payee: Pubkey,
+    /// The bond, in lamports.
+    pub bond_lamports: u64,
+}
+
 /// A participant's account was closed.
 #[event]
 pub struct ParticipantClosed {

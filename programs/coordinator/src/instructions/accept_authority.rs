@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::check_version;
+use super::open_mut;
 use crate::{errors::CoordinatorError, events::AuthorityChanged, state::Run};
 
 /// What `accept_authority` needs.
@@ -21,8 +21,7 @@ pub struct AcceptAuthority<'info> {
 /// As documented there.
 pub fn accept_authority(ctx: &Context<AcceptAuthority>) -> Result<()> {
     let key = ctx.accounts.run.key();
-    let mut run = ctx.accounts.run.load_mut()?;
-    check_version(run.version)?;
+    let mut run = open_mut(&ctx.accounts.run)?;
     let authority_before = run.authority;
     run.authority = ctx.accounts.proposed_authority.key();
     run.proposed_authority = Pubkey::default();

@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 
 use anchor_lang::system_program::{self, Transfer};
 
-use super::{check_version, create_run::GROWTH_BYTES};
+use super::{create_run::GROWTH_BYTES, open};
 use crate::{
     errors::CoordinatorError,
     state::{roster_bytes, rounds_bytes, Roster, Rounds, Run},
@@ -41,8 +41,7 @@ pub struct Allocate<'info> {
 pub fn allocate(ctx: &Context<Allocate>) -> Result<()> {
     let accounts = &ctx.accounts;
     let (capacity, complete) = {
-        let run = accounts.run.load()?;
-        check_version(run.version)?;
+        let run = open(&accounts.run)?;
         (run.capacity, run.complete)
     };
     require!(complete == 0, CoordinatorError::AlreadyComplete);

@@ -1,12 +1,12 @@
 //! `close_participant`.
 
-use anchor_lang::{prelude::*, Discriminator, Lamports};
+use anchor_lang::{prelude::*, Lamports};
 
-use super::{can_take, check_version, standing_run};
+use super::{can_take, open_mut, standing_entries, standing_run};
 use crate::{
     errors::CoordinatorError,
     events::ParticipantClosed,
-    state::{roster_bytes, Participant, Roster, RosterEntry, RosterHeader},
+    state::{Participant, RosterEntry},
 };
 
 /// What `close_participant` needs.
@@ -22,7 +22,7 @@ pub struct CloseParticipant<'info> {
     /// CHECK: `has_one` compares the address, `standing_run` what stands there.
     pub run: UncheckedAccount<'info>,
     /// Its roster, if the run is not closed.
-    /// CHECK: compared with the run's where that stands; then it is read as a roster.
+    /// CHECK: compared with the run's where that stands; read by `standing_entries`.
     pub roster: UncheckedAccount<'info>,
     /// The wallet's account in the run.
     #[account(
@@ -45,16 +45,16 @@ pub struct CloseParticipant<'info> {
 /// As documented there.
 pub fn close_participant(ctx: &Context<CloseParticipant>) -> Result<()> {
     let accounts = &ctx.accounts;
-    let mut participant = accounts.participant.load_mut()?;
-    check_version(participant.version)?;
+    let mut participant = open_mut(&accounts.participant)?;
     if let Some(run) = standing_run(&accounts.run)? {
-        require!(
-            accounts.roster.key() == run.roster,
+        require_keys_eq!(
+            accounts.roster.key(),
+            run.roster,
             CoordinatorError::WrongAccount
         );
         // Whatever an earlier run at this address knew of the wallet ended with it.
         if run.instance == participant.instance {
-            check_clear(accounts, &participant, run.capacity)?;
+            check_clear(&participant, &standing_entries(&run, &accounts.roster)?)?;
         }
     }
     let bond = core::mem::take(&mut participant.bond_lamports);
@@ -71,22 +71,9 @@ pub fn close_participant(ctx: &Context<CloseParticipant>) -> Result<()> {
 }
 
 /// Nothing on the roster is the wallet's, and closing does not make its strikes forgotten.
-fn check_clear(
-    accounts: &CloseParticipant,
-    participant: &Participant,
-    capacity: u16,
-) -> Result<()> {
+fn check_clear(participant: &Participant, entries: &[RosterEntry]) -> Result<()> {
     let clean = participant.barred == 0 && participant.strikes == 0;
     require!(clean, CoordinatorError::Barred);
-    let roster = &accounts.roster;
-    let is_ours = *roster.owner == crate::ID && roster.data_len() == roster_bytes(capacity);
-    require!(is_ours, CoordinatorError::WrongAccount);
-    let data = roster.try_borrow_data()?;
-    let entries = data
-        .strip_prefix(Roster::DISCRIMINATOR)
-        .and_then(|bytes| bytes.get(core::mem::size_of::<RosterHeader>()..))
-        .and_then(|bytes| bytemuck::try_cast_slice::<u8, RosterEntry>(bytes).ok())
-        .ok_or(CoordinatorError::WrongAccount)?;
     let named = entries
         .iter()
         .any(|entry| entry.wallet == participant.wallet);

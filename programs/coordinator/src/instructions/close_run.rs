@@ -2,13 +2,12 @@
 
 use anchor_lang::prelude::*;
 
-use super::check_version;
+use super::{now, open};
 use crate::{
     errors::CoordinatorError,
     events::RunClosed,
     machine::phase::Phase,
-    state::{Roster, RosterEntry, RosterHeader, Rounds, Run, DISCRIMINATOR_BYTES},
-    world::cast,
+    state::{entries, Roster, RosterEntry, Rounds, Run},
 };
 
 /// What `close_run` needs.
@@ -44,25 +43,25 @@ pub struct CloseRun<'info> {
 /// As documented there.
 pub fn close_run(ctx: &Context<CloseRun>) -> Result<()> {
     let accounts = &ctx.accounts;
-    let run = accounts.run.load()?;
-    check_version(run.version)?;
+    let run = open(&accounts.run)?;
     require!(
         run.phase == Phase::Paused as u8 || run.phase == Phase::Finished as u8,
         CoordinatorError::WrongPhase
+    );
+    // Two runs at one address differ by the slot of their creation: see `Run::instance`.
+    require!(
+        now()?.chain_slot > run.creation_slot,
+        CoordinatorError::CreatedJustNow
     );
     let members = [run.joined, run.ready, run.active, run.behind];
     require!(
         members.iter().all(|count| *count == 0),
         CoordinatorError::MembersRemain
     );
-    let mut roster = accounts.roster.as_ref().try_borrow_mut_data()?;
-    let first = DISCRIMINATOR_BYTES.saturating_add(core::mem::size_of::<RosterHeader>());
     // An incomplete roster never had a member.
     if run.complete == 1 {
-        let bytes = roster
-            .get_mut(first..)
-            .ok_or(CoordinatorError::LayoutMismatch)?;
-        let entries: &mut [RosterEntry] = cast(bytes)?;
+        let roster = accounts.roster.as_ref().try_borrow_data()?;
+        let entries = entries(&roster, run.capacity)?;
         let collected = |entry: &RosterEntry| entry.points == 0 && entry.points_slashed == 0;
         require!(
             entries.iter().all(collected),

@@ -2,10 +2,10 @@
 
 use anchor_lang::{prelude::*, Lamports};
 
-use super::{check_version, with_world};
+use super::{open_mut, with_world};
 use crate::{
     errors::CoordinatorError,
-    events::Collected,
+    events::{BondPaid, Collected},
     state::{MemberState, Participant, Roster, RosterEntry, Rounds, Run},
     world::World,
 };
@@ -36,8 +36,8 @@ pub struct Collect<'info> {
     /// The account of the slot's holder.
     #[account(mut, has_one = run @ CoordinatorError::WrongAccount)]
     pub participant: AccountLoader<'info, Participant>,
-    /// The holder's payee. Without it, or if it cannot take lamports, a bond goes to the holder's
-    /// account, from where it comes with `close_participant`.
+    /// The holder's payee. Without it, or if it cannot take lamports, a bond waits in the holder's
+    /// account, for a `collect` with a payee that can or for `close_participant`.
     /// CHECK: compared with the participant's payee; it only receives lamports.
     #[account(mut)]
     pub payee: Option<UncheckedAccount<'info>>,
@@ -82,22 +82,24 @@ pub struct Taken {
 /// As documented there.
 pub fn collect(ctx: &Context<Collect>, args: &CollectArgs) -> Result<()> {
     let accounts = &ctx.accounts;
-    let mut participant = accounts.participant.load_mut()?;
-    check_version(participant.version)?;
+    let mut participant = open_mut(&accounts.participant)?;
     if let Some(payee) = &accounts.payee {
         require!(
             payee.key() == participant.payee,
             CoordinatorError::WrongAccount
         );
     }
+    let paid = pay_waiting(accounts, &mut participant)?;
     let mut taken = None;
     let mut bonds_left = 0_u64;
     with_world(&accounts.run, &accounts.roster, &accounts.rounds, |world| {
-        taken = Some(run(world, &mut participant, args.slot)?);
+        taken = run(world, &mut participant, args.slot, paid)?;
         bonds_left = world.run.bonds_lamports;
         Ok(())
     })?;
-    let taken = taken.ok_or(CoordinatorError::NothingToCollect)?;
+    let Some(taken) = taken else {
+        return Ok(());
+    };
     let bond_to = pay(accounts, &mut participant, taken, bonds_left)?;
     emit!(Collected {
         run: participant.run,
@@ -115,16 +117,48 @@ pub fn collect(ctx: &Context<Collect>, args: &CollectArgs) -> Result<()> {
     Ok(())
 }
 
-/// The instruction on an open run; lamports move afterwards.
+/// A bond that waits in the participant's account goes to the payee, if that is named and can take
+/// it: whoever left the payee out before delayed it, and no more.
+fn pay_waiting(accounts: &Collect, participant: &mut Participant) -> Result<bool> {
+    let bond = participant.bond_lamports;
+    let Some(payee) = &accounts.payee else {
+        return Ok(false);
+    };
+    if bond == 0 || !can_take(payee, bond)? {
+        return Ok(false);
+    }
+    participant.bond_lamports = 0;
+    accounts.participant.to_account_info().sub_lamports(bond)?;
+    payee.add_lamports(bond)?;
+    emit!(BondPaid {
+        run: participant.run,
+        wallet: participant.wallet,
+        payee: participant.payee,
+        bond_lamports: bond,
+    });
+    Ok(true)
+}
+
+/// The instruction on an open run; lamports move afterwards. None if nothing is to be taken from the
+/// slot, which is no error where something was `paid`.
 ///
 /// # Errors
 /// Those of [`collect`].
-pub fn run(world: &mut World, participant: &mut Participant, slot: u16) -> Result<Taken> {
+pub fn run(
+    world: &mut World,
+    participant: &mut Participant,
+    slot: u16,
+    paid: bool,
+) -> Result<Option<Taken>> {
     let named = world.is_named(slot)?;
     let entry = world.entry(slot)?;
-    require!(entry.member_id != 0, CoordinatorError::NothingToCollect);
-    let holder = entry.wallet == participant.wallet && world.run.instance == participant.instance;
-    require!(holder, CoordinatorError::NotTheHolder);
+    let (empty, wallet) = (entry.member_id == 0, entry.wallet);
+    let holder = wallet == participant.wallet && world.run.instance == participant.instance;
+    if !holder || empty {
+        require!(paid || !empty, CoordinatorError::NothingToCollect);
+        require!(paid, CoordinatorError::NotTheHolder);
+        return Ok(None);
+    }
     let entry = world.entry(slot)?;
     let freed = !MemberState::is_member(entry.state) && !named;
     let forfeited = freed && entry.state == MemberState::Ejected as u8;
@@ -137,14 +171,15 @@ pub fn run(world: &mut World, participant: &mut Participant, slot: u16) -> Resul
         bond_lamports: if freed { entry.bond_lamports } else { 0 },
         forfeited,
     };
-    require!(
-        freed || taken.points > 0 || taken.points_slashed > 0 || taken.strikes > 0,
-        CoordinatorError::NothingToCollect
-    );
+    let any = taken.points > 0 || taken.points_slashed > 0 || taken.strikes > 0;
+    if !freed && !any {
+        require!(paid, CoordinatorError::NothingToCollect);
+        return Ok(None);
+    }
     take(entry, freed);
     note(participant, &taken);
     release(world.run, &taken)?;
-    Ok(taken)
+    Ok(Some(taken))
 }
 
 /// Leaves nothing of what is collected on the slot.

@@ -53,7 +53,12 @@ pub struct CreateRun<'info> {
         init,
         payer = payer,
         space = RUN_BYTES,
-        seeds = [seeds::RUN, creator.key().as_ref(), args.run_id.as_bytes()],
+        // No more of it than a seed may have: a longer one is refused by name.
+        seeds = [
+            seeds::RUN,
+            creator.key().as_ref(),
+            args.run_id.as_bytes().chunks(RUN_ID_BYTES).next().unwrap_or_default(),
+        ],
         bump,
     )]
     pub run: AccountLoader<'info, Run>,
@@ -85,6 +90,7 @@ pub struct CreateRun<'info> {
 /// As documented there.
 pub fn create_run(ctx: &Context<CreateRun>, args: &CreateRunArgs) -> Result<()> {
     check_run_id(args.run_id.as_bytes())?;
+    require!(args.digest != [0; 32], CoordinatorError::DigestZero);
     args.config
         .check(u32::from(args.capacity))
         .map_err(CoordinatorError::from)?;

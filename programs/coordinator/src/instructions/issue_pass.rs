@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{check_version, now};
+use super::{begin_or_open, now, open};
 use crate::{
     errors::CoordinatorError,
     events::PassIssued,
@@ -49,24 +49,16 @@ pub struct IssuePass<'info> {
 /// As documented there.
 pub fn issue_pass(ctx: &Context<IssuePass>, args: &IssuePassArgs) -> Result<()> {
     let accounts = &ctx.accounts;
-    let run = accounts.run.load()?;
-    check_version(run.version)?;
+    let run = open(&accounts.run)?;
     require!(args.expiry > now()?.time, CoordinatorError::PassExpiryPast);
-    // Fails on an account that exists already, which then is opened as it is.
-    let fresh = accounts.pass.load_init().is_ok();
-    let mut pass = if fresh {
-        accounts.pass.load_init()?
-    } else {
-        accounts.pass.load_mut()?
-    };
-    if fresh {
+    let (mut pass, new) = begin_or_open(&accounts.pass)?;
+    if new {
         pass.version = ACCOUNT_VERSION;
         pass.bump = ctx.bumps.pass;
         pass.run = accounts.run.key();
         pass.wallet = args.wallet;
         pass.rent_payer = accounts.payer.key();
     }
-    check_version(pass.version)?;
     // One for a closed run at this address was none of this run's.
     let same = pass.instance == run.instance;
     let expiry_before = if same { pass.expiry } else { 0 };

@@ -5,7 +5,7 @@ use anchor_lang::{
     system_program::{transfer, Transfer},
 };
 
-use super::{check_version, create_run::copy_text, now, read, with_world};
+use super::{begin_or_open, check_version, create_run::copy_text, now, read, with_world};
 use crate::{
     errors::CoordinatorError,
     events::Joined,
@@ -80,14 +80,8 @@ pub fn join(ctx: &Context<Join>, args: &JoinArgs) -> Result<()> {
     check_pass(accounts)?;
     check_weight(args.weight)?;
     let wallet = accounts.wallet.key();
-    // Fails on an account that exists already, which then is opened as it is.
-    let fresh = accounts.participant.load_init().is_ok();
-    let mut participant = if fresh {
-        accounts.participant.load_init()?
-    } else {
-        accounts.participant.load_mut()?
-    };
-    if fresh {
+    let (mut participant, new) = begin_or_open(&accounts.participant)?;
+    if new {
         participant.version = ACCOUNT_VERSION;
         participant.bump = ctx.bumps.participant;
         participant.run = accounts.run.key();
@@ -95,7 +89,6 @@ pub fn join(ctx: &Context<Join>, args: &JoinArgs) -> Result<()> {
         participant.payee = wallet;
         participant.rent_payer = accounts.payer.key();
     }
-    check_version(participant.version)?;
     begin_instance(&mut participant, accounts.run.load()?.instance);
     require!(participant.barred == 0, CoordinatorError::Barred);
     set_address(&mut participant, &args.node_key, &args.address)?;
@@ -148,7 +141,7 @@ fn check_pass(accounts: &Join) -> Result<()> {
         return Ok(());
     }
     let pass = read::<Pass>(&accounts.pass).ok_or(CoordinatorError::JoinAuthorityRequired)?;
-    check_version(pass.version)?;
+    check_version(&*pass)?;
     require!(
         pass.run == accounts.run.key() && pass.wallet == accounts.wallet.key(),
         CoordinatorError::WrongAccount

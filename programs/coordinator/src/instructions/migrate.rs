@@ -1,41 +1,23 @@
 //! `migrate` and `migrate_participant`: accounts of the layout version before take on the present one.
 
-use anchor_lang::{prelude::*, solana_program::system_program};
+use anchor_lang::prelude::*;
 
+use super::{check_length, standing_entries, standing_run, RunAccounts};
 use crate::{
     errors::CoordinatorError,
     events::{ParticipantMigrated, RunMigrated},
     state::{
-        roster_bytes, rounds_bytes, Participant, Roster, RosterEntry, RosterHeader, RoundHeader,
-        Rounds, Run, ACCOUNT_VERSION, CHECKPOINT_URIS, DISCRIMINATOR_BYTES, PREVIOUS_VERSION,
+        entries, rounds_bytes, Participant, RoundHeader, Run, ACCOUNT_VERSION, CHECKPOINT_URIS,
+        PREVIOUS_VERSION,
     },
-    world::cast,
 };
-
-/// What `migrate` needs; anybody sends it.
-#[derive(Accounts)]
-pub struct Migrate<'info> {
-    /// The run.
-    #[account(
-        mut,
-        has_one = roster @ CoordinatorError::WrongAccount,
-        has_one = rounds @ CoordinatorError::WrongAccount,
-    )]
-    pub run: AccountLoader<'info, Run>,
-    /// Its roster.
-    #[account(mut)]
-    pub roster: AccountLoader<'info, Roster>,
-    /// Its round records.
-    #[account(mut)]
-    pub rounds: AccountLoader<'info, Rounds>,
-}
 
 /// What `migrate_participant` needs; anybody sends it.
 #[derive(Accounts)]
 pub struct MigrateParticipant<'info> {
-    /// CHECK: `has_one` compares the address; nothing is there any more if the run was closed.
+    /// CHECK: `has_one` compares the address, `standing_run` what stands there.
     pub run: UncheckedAccount<'info>,
-    /// CHECK: compared with the run's own, if there is one.
+    /// CHECK: compared with the run's where that stands; read by `standing_entries`.
     pub roster: UncheckedAccount<'info>,
     /// The wallet's account in the run.
     #[account(mut, has_one = run @ CoordinatorError::WrongAccount)]
@@ -46,22 +28,11 @@ pub struct MigrateParticipant<'info> {
 ///
 /// # Errors
 /// As documented there.
-pub fn migrate(ctx: &Context<Migrate>) -> Result<()> {
+pub fn migrate(ctx: &Context<RunAccounts>) -> Result<()> {
     let accounts = &ctx.accounts;
+    check_length(&accounts.run)?;
     let mut run = accounts.run.load_mut()?;
     check_previous(run.version)?;
-    // An incomplete roster ends anywhere and holds nobody.
-    if run.complete == 1 {
-        let full = accounts.roster.as_ref().data_len() == roster_bytes(run.capacity)
-            && accounts.rounds.as_ref().data_len() == rounds_bytes(run.capacity);
-        require!(full, CoordinatorError::LayoutMismatch);
-        let mut data = accounts.roster.as_ref().try_borrow_mut_data()?;
-        let entries: &mut [RosterEntry] = cast(entries_of(&mut data)?)?;
-        let blank = entries
-            .iter()
-            .all(|entry| entry.points_slashed == 0 && entry.strikes_collected == 0);
-        require!(blank, CoordinatorError::LayoutMismatch);
-    }
     let mut roster = accounts.roster.load_mut()?;
     let mut rounds = accounts.rounds.load_mut()?;
     check_previous(roster.header.version)?;
@@ -72,6 +43,17 @@ pub fn migrate(ctx: &Context<Migrate>) -> Result<()> {
     run.version = ACCOUNT_VERSION;
     roster.header.version = ACCOUNT_VERSION;
     rounds.header.version = ACCOUNT_VERSION;
+    drop((roster, rounds));
+    // An incomplete roster ends anywhere and holds nobody.
+    if run.complete == 1 {
+        let full = accounts.rounds.as_ref().data_len() == rounds_bytes(run.capacity);
+        require!(full, CoordinatorError::LayoutMismatch);
+        let data = accounts.roster.as_ref().try_borrow_data()?;
+        let blank = entries(&data, run.capacity)?
+            .iter()
+            .all(|entry| entry.points_slashed == 0 && entry.strikes_collected == 0);
+        require!(blank, CoordinatorError::LayoutMismatch);
+    }
     emit!(RunMigrated {
         run: accounts.run.key(),
         before: PREVIOUS_VERSION,
@@ -86,6 +68,7 @@ pub fn migrate(ctx: &Context<Migrate>) -> Result<()> {
 /// As documented there.
 pub fn migrate_participant(ctx: &Context<MigrateParticipant>) -> Result<()> {
     let accounts = &ctx.accounts;
+    check_length(&accounts.participant)?;
     let mut participant = accounts.participant.load_mut()?;
     check_previous(participant.version)?;
     participant.instance = instance_of(accounts, &participant)?;
@@ -103,47 +86,18 @@ pub fn migrate_participant(ctx: &Context<MigrateParticipant>) -> Result<()> {
 /// The instance that a participant's words are about: the run's if its slot still is what the
 /// participant says, else none.
 fn instance_of(accounts: &MigrateParticipant, participant: &Participant) -> Result<[u8; 32]> {
-    let run = &accounts.run;
-    if run.data_is_empty() && system_program::check_id(run.owner) {
-        return Ok([0; 32]); // the run was closed
+    let Some(run) = standing_run(&accounts.run)? else {
+        return Ok([0; 32]);
+    };
+    if !run.complete {
+        return Ok([0; 32]);
     }
-    let mut data = run.try_borrow_mut_data()?;
-    let run: &mut [Run] = cast(behind_head(run, &mut data, Run::DISCRIMINATOR)?)?;
-    let run = run.first().ok_or(CoordinatorError::LayoutMismatch)?;
-    super::check_version(run.version)?;
-    let roster = &accounts.roster;
-    require_keys_eq!(roster.key(), run.roster, CoordinatorError::WrongAccount);
-    let mut data = roster.try_borrow_mut_data()?;
-    let full = data.len() == roster_bytes(run.capacity) || run.complete == 0;
-    require!(full, CoordinatorError::LayoutMismatch);
-    behind_head(roster, &mut data, Roster::DISCRIMINATOR)?;
-    let entries: &mut [RosterEntry] = cast(entries_of(&mut data)?)?;
+    let entries = standing_entries(&run, &accounts.roster)?;
     let entry = entries.get(usize::from(participant.slot));
     let holds = entry.is_some_and(|entry| {
         entry.wallet == participant.wallet && entry.member_id == participant.member_id
     });
     Ok(if holds { run.instance } else { [0; 32] })
-}
-
-/// The bytes behind the discriminator of an account of this program.
-fn behind_head<'a>(
-    account: &AccountInfo,
-    data: &'a mut [u8],
-    discriminator: &[u8],
-) -> Result<&'a mut [u8]> {
-    require_keys_eq!(*account.owner, crate::ID, CoordinatorError::WrongAccount);
-    let (head, bytes) = data
-        .split_at_mut_checked(DISCRIMINATOR_BYTES)
-        .ok_or(CoordinatorError::LayoutMismatch)?;
-    require!(head == discriminator, CoordinatorError::WrongAccount);
-    Ok(bytes)
-}
-
-/// The bytes of a roster's entries.
-fn entries_of(data: &mut [u8]) -> Result<&mut [u8]> {
-    let first = DISCRIMINATOR_BYTES.saturating_add(core::mem::size_of::<RosterHeader>());
-    let bytes = data.get_mut(first..);
-    bytes.ok_or_else(|| error!(CoordinatorError::LayoutMismatch))
 }
 
 /// An account of the present version needs nothing; one of any other is unknown.
@@ -175,9 +129,10 @@ fn is_blank(header: &RoundHeader) -> bool {
         header.cases_undrawn,
         header.seats,
         header.finalised,
+        header.judged,
     ];
     header.redraw_target_slot == 0
         && header.redraw_entropy == [0; 32]
-        && numbers == [0; 7]
+        && numbers == [0; 8]
         && header.custody_roots == [[0; 32]; 32]
 }

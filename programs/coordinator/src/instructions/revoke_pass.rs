@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{check_version, now, standing_run};
+use super::{now, open, standing_run};
 use crate::{errors::CoordinatorError, events::PassRevoked, state::Pass};
 
 /// What `revoke_pass` needs.
@@ -33,8 +33,7 @@ pub struct RevokePass<'info> {
 /// As documented there.
 pub fn revoke_pass(ctx: &Context<RevokePass>) -> Result<()> {
     let accounts = &ctx.accounts;
-    let pass = accounts.pass.load()?;
-    check_version(pass.version)?;
+    let pass = open(&accounts.pass)?;
     let revoker = accounts.revoker.key();
     let stands = standing_run(&accounts.run)?;
     let issues = stands.is_some_and(|run| run.join_authority == revoker);

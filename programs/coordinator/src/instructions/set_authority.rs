@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{check_version, OwnerOfRun};
+use super::{open_mut, OwnerOfRun};
 use crate::{errors::CoordinatorError, events::AuthorityProposed, state::Run};
 
 /// Arguments of `set_authority`.
@@ -18,8 +18,7 @@ pub struct SetAuthorityArgs {
 /// As documented there.
 pub fn set_authority(ctx: &Context<OwnerOfRun>, args: &SetAuthorityArgs) -> Result<()> {
     let key = ctx.accounts.run.key();
-    let mut run = ctx.accounts.run.load_mut()?;
-    check_version(run.version)?;
+    let mut run = open_mut(&ctx.accounts.run)?;
     let proposed_before = propose(&mut run, args.proposed)?;
     emit!(AuthorityProposed {
         run: key,

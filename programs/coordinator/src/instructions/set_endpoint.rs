@@ -2,13 +2,11 @@
 
 use anchor_lang::prelude::*;
 
-use super::{check_version, join::set_address, now};
+use super::{join::set_address, now, open, open_mut};
 use crate::{
     errors::CoordinatorError,
-    state::{
-        roster_bytes, Participant, Roster, RosterEntry, RosterHeader, Run, DISCRIMINATOR_BYTES,
-    },
-    world::{cast, member},
+    state::{entries_mut, Participant, Roster, RosterEntry, Run},
+    world::member,
 };
 
 /// Arguments of `set_endpoint`.
@@ -49,8 +47,7 @@ pub struct SetEndpoint<'info> {
 pub fn set_endpoint(ctx: &Context<SetEndpoint>, args: &SetEndpointArgs) -> Result<()> {
     let accounts = &ctx.accounts;
     let wallet = accounts.wallet.key();
-    let mut participant = accounts.participant.load_mut()?;
-    check_version(participant.version)?;
+    let mut participant = open_mut(&accounts.participant)?;
     set_address(&mut participant, &args.node_key, &args.address)?;
     change_entry(
         &accounts.run,
@@ -75,18 +72,9 @@ pub fn change_entry(
     change: impl FnOnce(&mut RosterEntry),
 ) -> Result<()> {
     let now = now()?;
-    let run = run.load()?;
-    check_version(run.version)?;
+    let run = open(run)?;
     let mut data = roster.as_ref().try_borrow_mut_data()?;
-    require!(
-        data.len() == roster_bytes(run.capacity),
-        CoordinatorError::RunIncomplete
-    );
-    let first = DISCRIMINATOR_BYTES.saturating_add(core::mem::size_of::<RosterHeader>());
-    let bytes = data
-        .get_mut(first..)
-        .ok_or(CoordinatorError::LayoutMismatch)?;
-    let entry = member(cast(bytes)?, slot, wallet)?;
+    let entry = member(entries_mut(&mut data, run.capacity)?, slot, wallet)?;
     entry.last_seen = now.time;
     entry.last_seen_slot = now.chain_slot;
     change(entry);

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{check_version, OwnerOfRun};
+use super::{open_mut, OwnerOfRun};
 use crate::events::JoinAuthorityChanged;
 
 /// Arguments of `set_join_authority`.
@@ -18,8 +18,7 @@ pub struct SetJoinAuthorityArgs {
 /// As documented there.
 pub fn set_join_authority(ctx: &Context<OwnerOfRun>, args: &SetJoinAuthorityArgs) -> Result<()> {
     let key = ctx.accounts.run.key();
-    let mut run = ctx.accounts.run.load_mut()?;
-    check_version(run.version)?;
+    let mut run = open_mut(&ctx.accounts.run)?;
     let after = args.join_authority.unwrap_or_default();
     let before = core::mem::replace(&mut run.join_authority, after);
     emit!(JoinAuthorityChanged {

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::check_version;
+use super::open_mut;
 use crate::{errors::CoordinatorError, events::PayeeChanged, state::Participant};
 
 /// Arguments of `set_payee`.
@@ -27,8 +27,7 @@ pub struct SetPayee<'info> {
 /// # Errors
 /// As documented there.
 pub fn set_payee(ctx: &Context<SetPayee>, args: &SetPayeeArgs) -> Result<()> {
-    let mut participant = ctx.accounts.participant.load_mut()?;
-    check_version(participant.version)?;
+    let mut participant = open_mut(&ctx.accounts.participant)?;
     require!(args.payee != Pubkey::default(), CoordinatorError::PayeeZero);
     let before = core::mem::replace(&mut participant.payee, args.payee);
     emit!(PayeeChanged {

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{check_version, OwnerOfRun};
+use super::{open_mut, OwnerOfRun};
 use crate::{events::RatesProposed, state::Run};
 
 /// Arguments of `set_rates`.
@@ -22,8 +22,7 @@ pub struct SetRatesArgs {
 /// As documented there.
 pub fn set_rates(ctx: &Context<OwnerOfRun>, args: &SetRatesArgs) -> Result<()> {
     let key = ctx.accounts.run.key();
-    let mut run = ctx.accounts.run.load_mut()?;
-    check_version(run.version)?;
+    let mut run = open_mut(&ctx.accounts.run)?;
     let before = note(&mut run, args);
     emit!(RatesProposed {
         run: key,

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{check_version, set_rates, OwnerOfRun};
+use super::{open_mut, set_rates, OwnerOfRun};
 use crate::{
     errors::CoordinatorError,
     events::RunChanged,
@@ -25,8 +25,7 @@ pub struct UpdateConfigArgs {
 /// As documented there.
 pub fn update_config(ctx: &Context<OwnerOfRun>, args: &UpdateConfigArgs) -> Result<()> {
     let key = ctx.accounts.run.key();
-    let mut run = ctx.accounts.run.load_mut()?;
-    check_version(run.version)?;
+    let mut run = open_mut(&ctx.accounts.run)?;
     let before = hash(&run.config);
     change(&mut run, args)?;
     emit!(RunChanged {

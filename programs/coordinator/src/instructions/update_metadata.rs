@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{check_version, OwnerOfRun};
+use super::{open_mut, OwnerOfRun};
 use crate::{
     errors::CoordinatorError,
     events::RunChanged,
@@ -23,8 +23,7 @@ pub struct UpdateMetadataArgs {
 /// As documented there.
 pub fn update_metadata(ctx: &Context<OwnerOfRun>, args: &UpdateMetadataArgs) -> Result<()> {
     let key = ctx.accounts.run.key();
-    let mut run = ctx.accounts.run.load_mut()?;
-    check_version(run.version)?;
+    let mut run = open_mut(&ctx.accounts.run)?;
     let before = hash(&run);
     write(&mut run, args.metadata.as_bytes())?;
     emit!(RunChanged {

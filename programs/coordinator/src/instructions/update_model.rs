@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{check_version, create_run::set_model, OwnerOfRun};
+use super::{create_run::set_model, open_mut, OwnerOfRun};
 use crate::{errors::CoordinatorError, events::RunChanged, machine::phase::Phase};
 
 /// Arguments of `update_model`.
@@ -20,8 +20,7 @@ pub struct UpdateModelArgs {
 /// As documented there.
 pub fn update_model(ctx: &Context<OwnerOfRun>, args: &UpdateModelArgs) -> Result<()> {
     let key = ctx.accounts.run.key();
-    let mut run = ctx.accounts.run.load_mut()?;
-    check_version(run.version)?;
+    let mut run = open_mut(&ctx.accounts.run)?;
     require!(
         run.phase == Phase::Paused as u8,
         CoordinatorError::WrongPhase

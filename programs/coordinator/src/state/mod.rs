@@ -16,6 +16,10 @@
     )
 )]
 
+use anchor_lang::prelude::*;
+
+use crate::errors::CoordinatorError;
+
 pub mod audits;
 pub mod complaints;
 pub mod participant;
@@ -46,3 +50,17 @@ pub const PREVIOUS_VERSION: u8 = 1;
 
 /// Bytes of the discriminator before each account.
 pub const DISCRIMINATOR_BYTES: usize = 8;
+
+/// Refuses bytes of a roster or of round records that are not all there, or of another version.
+///
+/// # Errors
+/// `RunIncomplete`, `WrongVersion`.
+pub fn check_whole(bytes: &[u8], whole: usize) -> Result<()> {
+    require!(bytes.len() == whole, CoordinatorError::RunIncomplete);
+    let version = bytes.get(DISCRIMINATOR_BYTES);
+    require!(
+        version == Some(&ACCOUNT_VERSION),
+        CoordinatorError::WrongVersion
+    );
+    Ok(())
+}

@@ -2,7 +2,8 @@
 
 use anchor_lang::prelude::*;
 
-use super::DISCRIMINATOR_BYTES;
+use super::{check_whole, DISCRIMINATOR_BYTES};
+use crate::errors::CoordinatorError;
 
 /// What a roster says before its entries.
 #[zero_copy]
@@ -113,6 +114,29 @@ pub const fn roster_bytes(capacity: u16) -> usize {
         .saturating_mul(core::mem::size_of::<RosterEntry>())
         .saturating_add(core::mem::size_of::<RosterHeader>())
         .saturating_add(DISCRIMINATOR_BYTES)
+}
+
+/// Bytes before a roster's entries, discriminator included.
+const HEAD_BYTES: usize = roster_bytes(0);
+
+/// The entries of a whole roster's bytes, discriminator included.
+///
+/// # Errors
+/// `RunIncomplete`, `WrongVersion`, `LayoutMismatch`.
+pub fn entries(roster: &[u8], capacity: u16) -> Result<&[RosterEntry]> {
+    check_whole(roster, roster_bytes(capacity))?;
+    let bytes = roster.get(HEAD_BYTES..).unwrap_or_default();
+    bytemuck::try_cast_slice(bytes).map_err(|_| error!(CoordinatorError::LayoutMismatch))
+}
+
+/// The same, to be changed.
+///
+/// # Errors
+/// Those of [`entries`].
+pub fn entries_mut(roster: &mut [u8], capacity: u16) -> Result<&mut [RosterEntry]> {
+    check_whole(roster, roster_bytes(capacity))?;
+    let bytes = roster.get_mut(HEAD_BYTES..).unwrap_or_default();
+    bytemuck::try_cast_slice_mut(bytes).map_err(|_| error!(CoordinatorError::LayoutMismatch))
 }
 
 /// What a slot's holder does at the moment.

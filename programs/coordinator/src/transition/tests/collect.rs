@@ -37,7 +37,9 @@ fn enter(memory: &mut Memory, who: &mut Participant, slot: u16, most: u64) -> Re
 }
 
 fn take(memory: &mut Memory, who: &mut Participant, slot: u16) -> Result<collect::Taken> {
-    memory.open(|world| collect::run(world, who, slot))
+    memory
+        .open(|world| collect::run(world, who, slot, false))
+        .map(|taken| taken.expect("refused, if there is nothing"))
 }
 
 fn entry(memory: &mut Memory, slot: u16) -> RosterEntry {
@@ -163,6 +165,26 @@ fn nobody_collects_for_another() {
     earlier.instance = [2; 32];
     refused(take(&mut memory, &mut earlier, 0), "NotTheHolder");
     refused(take(&mut memory, &mut who, 8), "UnknownSlot");
+}
+
+#[test]
+fn where_a_bond_was_paid_nothing_need_be_on_the_slot() {
+    let (mut memory, mut who) = (bonded(), somebody());
+    enter(&mut memory, &mut who, 0, BOND).expect("free");
+    let mut other = somebody();
+    other.wallet = Memory::wallet(1);
+    let before = memory.bytes();
+
+    for slot in [0, 1] {
+        let taken = memory.open(|world| collect::run(world, &mut other, slot, true));
+        assert_eq!(taken.expect("another's, and nobody's"), None);
+    }
+    let taken = memory.open(|world| collect::run(world, &mut who, 0, true));
+    assert_eq!(taken.expect("a member's own"), None);
+
+    assert_eq!(memory.bytes(), before);
+    let unknown = memory.open(|world| collect::run(world, &mut who, 8, true));
+    refused(unknown, "UnknownSlot");
 }
 
 #[test]

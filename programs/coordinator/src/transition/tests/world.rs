@@ -91,10 +91,15 @@ impl Memory {
         run.complete = 1;
         run.agreed.digest = DIGEST;
         run.agreed.valid = 1;
+        let mut roster = vec![0; roster_bytes(CAPACITY) / 8];
+        let mut rounds = vec![0; rounds_bytes(CAPACITY) / 8];
+        for account in [&mut roster, &mut rounds] {
+            account[1] = u64::from(ACCOUNT_VERSION);
+        }
         Self {
             run,
-            roster: vec![0; roster_bytes(CAPACITY) / 8],
-            rounds: vec![0; rounds_bytes(CAPACITY) / 8],
+            roster,
+            rounds,
             now: Moment {
                 time: 1_000,
                 chain_slot: 10_000,
