@@ -5,7 +5,7 @@ from __future__ import annotations
 from solders.pubkey import Pubkey
 
 from psyche_sdk import instructions as build
-from support.actors import BOB, ERIN, OLIVIA
+from support.actors import BOB, CAROL, ERIN, OLIVIA
 from support.call_worlds import DIGEST_AFTER
 from support.program import World, config, sha
 
