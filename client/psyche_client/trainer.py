@@ -18,7 +18,7 @@ import torch
 from psyche_client.model.digest import digest, manifest
 from psyche_client.model.document import ModelDocument
 from psyche_client.model.init import initial_parameters
-from psyche_client.model.mla import build, load, parameters_of
+from psyche_client.model.lm import build, load, parameters_of
 from psyche_client.optim import selftest
 from psyche_client.optim.codec import Expectation, PayloadHeader, Selection, decode, encode
 from psyche_client.optim.distro import DisTrO

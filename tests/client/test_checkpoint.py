@@ -9,9 +9,9 @@ import pytest
 
 from psyche_client.model import checkpoint
 from psyche_client.model.checkpoint import export_hf, load, load_tensors, save, save_tensors
-from psyche_client.model.config import ModelConfig
 from psyche_client.model.digest import digest_of
 from psyche_client.model.errors import CheckpointError
+from psyche_client.model.hf import config_from_hf
 from psyche_client.model.init import initial_parameters
 from psyche_client.model.presets import preset
 
@@ -175,4 +175,4 @@ def test_an_export_holds_what_transformers_looks_for(tmp_path: Path) -> None:
     import json  # noqa: PLC0415
 
     values = json.loads((tmp_path / "out" / "config.json").read_text())
-    assert ModelConfig.from_hf(values) == preset("tiny")
+    assert config_from_hf(values) == preset("tiny")

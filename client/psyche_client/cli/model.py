@@ -68,7 +68,7 @@ def generate(
     from psyche_client.data.tokenizer import Tokenizer  # noqa: PLC0415 - a page of help is light
     from psyche_client.model.checkpoint import load  # noqa: PLC0415 - as above
     from psyche_client.model.generate import generate as write  # noqa: PLC0415 - as above
-    from psyche_client.model.mla import build  # noqa: PLC0415 - it imports torch
+    from psyche_client.model.lm import build  # noqa: PLC0415 - it imports torch
 
     found = _document(document)
     codec = Tokenizer.load(tokenizer)

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from .config import ModelConfig
 from .digest import Parameters, digest_of
 from .errors import CheckpointError
+from .hf import config_to_hf
 
 _HASH_HEX: Final = 64
 #: A header with the names of tens of thousands of tensors fits.
@@ -109,7 +110,7 @@ def export_hf(
     """Write config.json, model.safetensors and tokenizer.json, as transformers opens them."""
     folder.mkdir(parents=True, exist_ok=True)
     save_tensors(folder / "model.safetensors", parameters, {"format": "pt"})
-    text = json.dumps(config.to_hf(), indent=2, sort_keys=True)
+    text = json.dumps(config_to_hf(config), indent=2, sort_keys=True)
     with _atomic(folder / "config.json") as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
     if tokenizer is not None:
