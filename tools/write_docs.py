@@ -48,6 +48,7 @@ COMMANDS = (
     "data prepare",
     "data inspect",
     "model inspect",
+    "model plan",
     "model generate",
     "model export",
     "wallet new",

@@ -12,6 +12,7 @@ from psyche_client.cli.output import count_bytes, put, put_json, say
 from psyche_client.cli.settings import Json
 
 if TYPE_CHECKING:
+    from psyche_client.model.config import ModelConfig
     from psyche_client.model.document import ModelDocument
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ TokenizerFile = Annotated[
     Path, typer.Option("--tokenizer", metavar="FILE", help="tokenizer.json of the data.")
 ]
 FLOAT32_BYTES = 4
+TOPK = 32
 
 
 @app.command()
@@ -51,6 +53,38 @@ def inspect(document: Document, json: Json = False) -> None:
     for name, value in facts.items():
         for key, item in (value if isinstance(value, dict) else {"": value}).items():
             put(f"{'.'.join(filter(None, (name, key))):<40} {item}")
+
+
+@app.command()
+def plan(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A preset's name or model.json.")],
+    *,
+    topk: Annotated[
+        int | None, typer.Option(min=1, max=4_096, help="Sent of each 4,096 [the file's, or 32].")
+    ] = None,
+    members: Annotated[int, typer.Option(min=1, max=1_024, help="Of the training run.")] = 16,
+    sequences: Annotated[int, typer.Option(min=1, max=4_096, help="In a backward pass.")] = 1,
+    tokens: Annotated[
+        int | None, typer.Option(min=1, help="In a sequence [the model's positions].")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say what a model needs: memory to train and to run it, bytes and seconds a round."""
+    from psyche_client.cli import plan as pages  # noqa: PLC0415 - it imports torch
+
+    config, own_topk = _planned(model)
+    found = pages.make(
+        config,
+        topk=topk or own_topk,
+        members=members,
+        sequences=sequences,
+        tokens=tokens or config.max_position_embeddings,
+    )
+    if json:
+        put_json(found)
+        return
+    for line in pages.text(found):
+        put(line)
 
 
 @app.command()
@@ -108,6 +142,20 @@ def restamp(
 
     found = load(checkpoint)
     put(save(out, found.parameters, step=step, chain_hash=found.chain_hash).hex())
+
+
+def _planned(model: str) -> tuple[ModelConfig, int]:
+    """The configuration that a preset's name or a model.json gives, and what is sent of 4,096."""
+    from psyche_client.model.presets import PRESETS, preset  # noqa: PLC0415 - a page of help is light
+
+    if model in PRESETS:
+        return preset(model), TOPK
+    if not Path(model).is_file():
+        raise CommandError(
+            f"`{model}` is neither a preset nor a file", hint=f"a preset is {', '.join(PRESETS)}"
+        )
+    found = _document(Path(model))
+    return found.architecture, int(found.update_rule.get("topk", TOPK))
 
 
 def _document(path: Path) -> ModelDocument:
