@@ -30,6 +30,11 @@ def pytest_runtest_makereport(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers share the modules: what a module's tests have in common is made once."""
+    """Workers share the modules: what a module's tests have in common is made once.
+
+    A module may name a group of its own: those of one name import the same heavy things.
+    """
     for item in items:
+        if item.get_closest_marker("xdist_group") is not None:
+            continue
         item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))

@@ -19,6 +19,9 @@ from psyche_client.model.layers import Cache
 from psyche_client.model.lm import CausalLM, build, load, parameters_of
 from psyche_client.model.presets import PRESETS, preset
 
+#: Some run torch on shapes alone, which imports for seconds.
+pytestmark = pytest.mark.xdist_group("shapes")
+
 TINY = preset("tiny")
 LLAMA = LlamaConfig(
     vocab_size=512,

@@ -18,6 +18,9 @@ from psyche_client.optim.codec import PayloadHeader, Selection, encode
 from psyche_client.optim.layout import Layout
 from psyche_client.planning import inference, lines, training_memory
 
+#: Some run torch on shapes alone, which imports for seconds.
+pytestmark = pytest.mark.xdist_group("shapes")
+
 DEMO = preset("demo")
 
 

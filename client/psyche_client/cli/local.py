@@ -14,7 +14,7 @@ from psyche_client.cli.errors import Code, CommandError
 from psyche_client.cli.keys import load_key
 from psyche_client.cli.output import lamports_of, put_json, say
 from psyche_client.cli.settings import Url, WalletFile, endpoint, wallet_path
-from psyche_client.options import DemoOptions, JoinOptions
+from psyche_client.options import Compute, DemoOptions, JoinOptions
 
 if TYPE_CHECKING:
     from solders.pubkey import Pubkey
@@ -177,6 +177,15 @@ def join(
     bond_max: Annotated[
         str, typer.Option(metavar="SOL", help="The largest bond that this wallet deposits.")
     ] = "0",
+    micro_batch: Annotated[
+        int, typer.Option(min=1, max=4_096, help="Sequences in a backward pass.")
+    ] = 8,
+    bf16: Annotated[
+        bool, typer.Option("--bf16", help="Multiply matrices in bfloat16 for the gradient.")
+    ] = False,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Compute layers twice: less memory, more time.")
+    ] = False,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Train in a run until it is finished. Ctrl-C hands the batch back and leaves."""
@@ -199,6 +208,7 @@ def join(
             keep_all=keep_all,
             validate=validate,
             bond_lamports_max=lamports_of(bond_max),
+            compute=Compute(micro_batch=micro_batch, bfloat16=bf16, recompute=recompute),
             debug=DEBUG.get(),
         ),
         load_key(key_file),
