@@ -51,6 +51,7 @@ COMMANDS = (
     "model plan",
     "model generate",
     "model export",
+    "model import",
     "wallet new",
     "wallet show",
     "wallet airdrop",

@@ -1,6 +1,5 @@
 """Both kinds of model against transformers' own, against themselves, and their text."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +8,11 @@ import pytest
 import torch
 
 from psyche_client.data.tokenizer import Tokenizer
-from psyche_client.model.checkpoint import export_hf, load_tensors
+from psyche_client.model.checkpoint import export_hf, import_hf
 from psyche_client.model.config import LlamaConfig, ModelConfig
 from psyche_client.model.errors import ModelError
 from psyche_client.model.generate import generate
-from psyche_client.model.hf import config_from_hf, config_to_hf
+from psyche_client.model.hf import config_to_hf
 from psyche_client.model.init import initial_parameters
 from psyche_client.model.layers import Cache
 from psyche_client.model.lm import CausalLM, build, load, parameters_of
@@ -96,9 +95,9 @@ def test_a_checkpoint_saved_by_transformers_opens_here(config: ModelConfig, tmp_
         transformers.AutoConfig.for_model(**config_to_hf(config))
     )
     other.save_pretrained(tmp_path)
-    config = config_from_hf(json.loads((tmp_path / "config.json").read_text()))
-    tensors, _ = load_tensors(tmp_path / "model.safetensors")
-    model = build(config, tensors)
+    found, parameters = import_hf(tmp_path)
+    assert found.parameter_shapes() == config.parameter_shapes()
+    model = build(found, parameters)
     tokens = tokens_of(config, 1, 16)
     with torch.no_grad():
         assert (model(tokens) - other(tokens).logits).abs().max() < 1e-5

@@ -28,6 +28,7 @@ TokenizerFile = Annotated[
 ]
 FLOAT32_BYTES = 4
 TOPK = 32
+CHAIN_HASH_BYTES = 32
 
 
 @app.command()
@@ -128,6 +129,20 @@ def export(
     found = _document(document)
     export_hf(out, found.architecture, load(checkpoint).parameters, tokenizer=tokenizer)
     say(f"wrote {out}: open it with transformers' AutoModelForCausalLM.from_pretrained")
+
+
+@app.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="As save_pretrained writes it.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Where the checkpoint goes.")],
+    *,
+    step: Annotated[int, typer.Option(min=0, max=2**40, help="The step that it trains next.")] = 0,
+) -> None:
+    """Write a model of Hugging Face's transformers as a checkpoint, and print its digest."""
+    from psyche_client.model.checkpoint import import_hf, save  # noqa: PLC0415 - a page of help is light
+
+    _, parameters = import_hf(folder)
+    put(save(out, parameters, step=step, chain_hash=bytes(CHAIN_HASH_BYTES)).hex())
 
 
 @app.command()
