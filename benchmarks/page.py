@@ -39,6 +39,7 @@ GOALS = {
         Goal("generate, aggregate and apply, to pytorch-optimizer's whole step", "3 times as fast"),
         Goal("memory beyond parameters and gradients", "1.2 x parameters + 64 MiB"),
     ),
+    "decoding": (Goal("with the cache to without", "at least 2", 4, lambda x: x >= 2),),
 }
 
 

@@ -76,10 +76,18 @@ def model_config(config: Config, *, source: str = "run.toml") -> ModelConfig:
     model = asdict(config.training.model)
     name = model.pop("preset")
     model.pop("init_seed")
+    base, changed = preset(name), {key: size for key, size in model.items() if size}
+    for key in changed:
+        if not hasattr(base, key):
+            raise ConfigError(
+                f"{source}: `training.model.{key}` is no dimension of `{name}`, "
+                f"a model of kind {base.kind}",
+                "remove it, or name a preset of another kind",
+            )
     try:
         return replace(
-            preset(name),
-            **{key: size for key, size in model.items() if size},
+            base,
+            **changed,
             vocab_size=config.data.vocabulary_tokens,
             max_position_embeddings=config.training.sequence_tokens,
         )

@@ -23,6 +23,7 @@ from psyche_client._sections import (
     yes_no,
 )
 from psyche_client._sums import check, model_config
+from psyche_client.model.presets import PRESETS
 
 __all__ = [
     "Config",
@@ -110,17 +111,19 @@ class Rounds:
 class Model:
     """What is trained: a preset, or a preset with some of its dimensions changed (0 keeps it)."""
 
-    preset: str = choice("demo", "tiny", "small", "medium", "40b")
+    preset: str = choice("demo", *(name for name in PRESETS if name != "demo"))
     init_seed: int = whole(0, SEED_MAX, "any seed", 0)
     hidden_size: int = whole(0, DIMENSION_MAX, "numbers in a hidden state", 0)
     intermediate_size: int = whole(0, DIMENSION_MAX, "numbers in the feed-forward layer", 0)
     num_hidden_layers: int = whole(0, 1_024, "layers", 0)
     num_attention_heads: int = whole(0, DIMENSION_MAX, "heads", 0)
-    q_lora_rank: int = whole(0, DIMENSION_MAX, "numbers in a query's latent", 0)
-    kv_lora_rank: int = whole(0, DIMENSION_MAX, "numbers in the cached latent", 0)
-    qk_nope_head_dim: int = whole(0, DIMENSION_MAX, "numbers of a head without position", 0)
-    qk_rope_head_dim: int = whole(0, DIMENSION_MAX, "numbers of a head with position", 0)
-    v_head_dim: int = whole(0, DIMENSION_MAX, "numbers in a value head", 0)
+    num_key_value_heads: int = whole(0, DIMENSION_MAX, "heads of keys and values (llama)", 0)
+    head_dim: int = whole(0, DIMENSION_MAX, "numbers of a head (llama)", 0)
+    q_lora_rank: int = whole(0, DIMENSION_MAX, "numbers in a query's latent (mla)", 0)
+    kv_lora_rank: int = whole(0, DIMENSION_MAX, "numbers in the cached latent (mla)", 0)
+    qk_nope_head_dim: int = whole(0, DIMENSION_MAX, "numbers of a head without position (mla)", 0)
+    qk_rope_head_dim: int = whole(0, DIMENSION_MAX, "numbers of a head with position (mla)", 0)
+    v_head_dim: int = whole(0, DIMENSION_MAX, "numbers in a value head (mla)", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

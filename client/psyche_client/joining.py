@@ -130,6 +130,7 @@ class Session:
             instance=self.facts.instance,
             members_max=self.facts.capacity,
             payload_bytes_max=self.facts.payload_bytes_max,
+            compute=self.options.compute,
         )
         chain = Chain(
             coordinator,

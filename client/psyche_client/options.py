@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -32,6 +32,31 @@ class DemoOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compute:
+    """How a client computes its gradients: its own business, for peers agree on parameters alone.
+
+    Attributes:
+        micro_batch: sequences a backward pass; a share is a sum of such passes.
+        bfloat16: multiply matrices in bfloat16. Parameters and gradients stay float32.
+        recompute: keep each layer's input alone for the gradient and compute the layer again; less
+            memory, a third more time, the same bits.
+    """
+
+    micro_batch: int = 8
+    bfloat16: bool = False
+    recompute: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse an empty pass.
+
+        Raises:
+            ValueError: the micro-batch has no sequence.
+        """
+        if self.micro_batch < 1:
+            raise ValueError(f"micro_batch must be at least 1, not {self.micro_batch}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JoinOptions:
     """One client of a run.
 
@@ -48,6 +73,7 @@ class JoinOptions:
         validate: measure the loss on held-out text at the start and the end, and write a sample.
         bond_lamports_max: the largest bond that the wallet deposits.
         quiet: tell nothing on stderr but what ends the client.
+        compute: how gradients are computed.
         debug: show tracebacks.
     """
 
@@ -63,4 +89,5 @@ class JoinOptions:
     validate: bool = False
     bond_lamports_max: int = 0
     quiet: bool = False
+    compute: Compute = field(default_factory=Compute)
     debug: bool = False

@@ -7,7 +7,7 @@ parameters itself. No network and no chain: arrays and payload bytes in, the sam
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -18,18 +18,17 @@ import torch
 from psyche_client.model.digest import digest, manifest
 from psyche_client.model.document import ModelDocument
 from psyche_client.model.init import initial_parameters
-from psyche_client.model.mla import build, load, parameters_of
+from psyche_client.model.lm import build, load, parameters_of
 from psyche_client.optim import selftest
 from psyche_client.optim.codec import Expectation, PayloadHeader, Selection, decode, encode
 from psyche_client.optim.distro import DisTrO
 from psyche_client.optim.errors import LayoutError, PayloadError
 from psyche_client.optim.layout import Layout
 from psyche_client.optim.rule import UpdateRule
+from psyche_client.options import Compute
 from psyche_client.payloads import PayloadKey, Trained
 
 Parameters = dict[str, npt.NDArray[np.float32]]
-MICRO_BATCH = 8
-"""Sequences a backward pass: bounds the memory of activations."""
 HASH_BYTES = 32
 _COMMITMENTS = "in_flight.commitments"
 
@@ -38,7 +37,13 @@ class Trainer:
     """Model, optimizer and payload form of one run."""
 
     def __init__(
-        self, document: ModelDocument, *, instance: bytes, members_max: int, payload_bytes_max: int
+        self,
+        document: ModelDocument,
+        *,
+        instance: bytes,
+        members_max: int,
+        payload_bytes_max: int,
+        compute: Compute | None = None,
     ) -> None:
         """Builds the model from the run's init seed.
 
@@ -61,6 +66,8 @@ class Trainer:
             document.architecture, initial_parameters(document.architecture, document.init_seed)
         )
         self._by_name = dict(self.model.named_parameters())
+        self.compute = compute or Compute()
+        self.model.model.recomputes = self.compute.recompute
 
     @property
     def parameter_count(self) -> int:
@@ -130,6 +137,8 @@ class Trainer:
         gradients = {name: p.grad for name, p in self._by_name.items() if p.grad is not None}
         self.optimizer.give_back(key.round_key)  # a share that is trained again after a restart
         selection = self.optimizer.generate(gradients, key.round_key)
+        del gradients
+        self.model.zero_grad(set_to_none=True)  # their memory is free while the round settles
         payload = encode(
             PayloadHeader(
                 instance=self.instance,
@@ -154,12 +163,17 @@ class Trainer:
     def _backward(self, sequences: npt.NDArray[np.int64]) -> float:
         self.model.zero_grad(set_to_none=True)
         total = 0.0
-        for start in range(0, len(sequences), MICRO_BATCH):
-            part = torch.from_numpy(sequences[start : start + MICRO_BATCH])
-            loss = self.model.loss(part) * (len(part) / len(sequences))
+        for part in self._parts(sequences):
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.compute.bfloat16):
+                loss = self.model.loss(part) * (len(part) / len(sequences))
             torch.autograd.backward(loss)
             total += loss.item()
         return total
+
+    def _parts(self, sequences: npt.NDArray[np.int64]) -> Iterator[torch.Tensor]:
+        size = self.compute.micro_batch
+        for start in range(0, len(sequences), size):
+            yield torch.from_numpy(sequences[start : start + size])
 
     def read(self, payload: bytes, key: PayloadKey) -> Selection | None:
         """The selection in a payload, or None if it fails the form check."""
@@ -220,7 +234,6 @@ class Trainer:
     def validation_loss(self, sequences: npt.NDArray[np.int64]) -> float:
         """Mean next-token cross entropy over `sequences`, nats; nothing is changed."""
         total = 0.0
-        for start in range(0, len(sequences), MICRO_BATCH):
-            part = torch.from_numpy(sequences[start : start + MICRO_BATCH])
+        for part in self._parts(sequences):
             total += float(self.model.loss(part)) * len(part)
         return total / max(1, len(sequences))

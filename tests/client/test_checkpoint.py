@@ -1,17 +1,30 @@
 """Checkpoints are whole or absent, and never trusted unread."""
 
 import errno
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
+from psyche_client.cli.app import run
+from psyche_client.cli.errors import Code
 from psyche_client.model import checkpoint
-from psyche_client.model.checkpoint import export_hf, load, load_tensors, save, save_tensors
-from psyche_client.model.config import ModelConfig
+from psyche_client.model.checkpoint import (
+    export_hf,
+    import_hf,
+    load,
+    load_tensors,
+    save,
+    save_tensors,
+)
 from psyche_client.model.digest import digest_of
 from psyche_client.model.errors import CheckpointError
+from psyche_client.model.hf import config_from_hf, config_to_hf
 from psyche_client.model.init import initial_parameters
 from psyche_client.model.presets import preset
 
@@ -166,13 +179,52 @@ def test_other_tensors_keep_their_type_and_metadata(tmp_path: Path) -> None:
     assert found["momentum"].dtype == np.int64
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_an_export_in_parts_and_any_float_comes_back_as_a_checkpoint(
+    dtype: torch.dtype, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = preset("llama-demo")
+    parameters = initial_parameters(config, bytes(32))
+    (tmp_path / "config.json").write_text(json.dumps(config_to_hf(config)))
+    tensors = {name: torch.from_numpy(value).to(dtype) for name, value in parameters.items()}
+    for number in (0, 1):
+        part = {name: tensors[name] for name in sorted(tensors)[number::2]}
+        save_file(part, tmp_path / f"model-0000{number}-of-00001.safetensors")
+
+    assert run(["model", "import", str(tmp_path), str(tmp_path / "out"), "--step", "7"]) == Code.OK
+
+    found = load(tmp_path / "out")
+    assert capsys.readouterr().out.strip() == found.digest.hex()
+    assert found.step == 7
+    for name, value in found.parameters.items():
+        assert np.array_equal(value, tensors[name].float().numpy())
+
+
+@pytest.mark.parametrize("what", ["nothing", "no json", "a list", "no tensors", "another shape"])
+def test_a_folder_that_is_no_whole_model_is_refused(what: str, tmp_path: Path) -> None:
+    config = preset("tiny")
+    export_hf(tmp_path, config, initial_parameters(config, bytes(32)))
+    match what:
+        case "nothing":
+            (tmp_path / "config.json").unlink()
+        case "no json":
+            (tmp_path / "config.json").write_text("{")
+        case "a list":
+            (tmp_path / "config.json").write_text("[]")
+        case "no tensors":
+            (tmp_path / "model.safetensors").unlink()
+        case "another shape":
+            other = config_to_hf(replace(config, hidden_size=32))
+            (tmp_path / "config.json").write_text(json.dumps(other))
+    with pytest.raises(CheckpointError):
+        import_hf(tmp_path)
+
+
 def test_an_export_holds_what_transformers_looks_for(tmp_path: Path) -> None:
     tokenizer = tmp_path / "tokenizer.json"
     tokenizer.write_text("{}")
     export_hf(tmp_path / "out", preset("tiny"), PARAMETERS, tokenizer=tokenizer)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["config.json", "model.safetensors", "tokenizer.json"]
-    import json  # noqa: PLC0415
-
     values = json.loads((tmp_path / "out" / "config.json").read_text())
-    assert ModelConfig.from_hf(values) == preset("tiny")
+    assert config_from_hf(values) == preset("tiny")

@@ -11,12 +11,12 @@ from psyche_client.cli.app import run
 from psyche_client.cli.errors import Code
 from psyche_client.data.manifest import Manifest
 from psyche_client.model.checkpoint import save
-from psyche_client.model.config import ModelConfig
+from psyche_client.model.config import MlaConfig
 from psyche_client.model.document import DataSection, ModelDocument
 from psyche_client.model.init import initial_parameters
 from psyche_client.optim import UpdateRule
 
-SHAPE = ModelConfig(
+SHAPE = MlaConfig(
     vocab_size=300,
     hidden_size=32,
     intermediate_size=32,

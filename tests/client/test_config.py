@@ -259,6 +259,19 @@ def test_the_model_has_the_presets_dimensions_but_for_those_in_the_file() -> Non
     assert (model.vocab_size, model.max_position_embeddings) == (2_048, 128)
 
 
+def test_the_models_kind_is_that_of_its_preset() -> None:
+    lines = 'preset = "llama-demo"\nnum_key_value_heads = 4'
+    model = model_config(parse(with_line("training.model", lines)))
+
+    assert (model.kind, model.to_dict()["num_key_value_heads"]) == ("llama", 4)
+
+
+def test_a_dimension_of_another_kind_of_model_is_refused() -> None:
+    lines = 'preset = "llama-demo"\nkv_lora_rank = 64'
+    with pytest.raises(ConfigError, match=r"training\.model\.kv_lora_rank.*kind llama"):
+        parse(with_line("training.model", lines))
+
+
 def test_reading_a_configuration_loads_nothing_heavy() -> None:
     code = (
         "import sys, psyche_client.config; print({'torch', 'numpy', 'solana'} & set(sys.modules))"

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from psyche_client.model.config import ModelConfig
+from psyche_client.model.config import LlamaConfig, MlaConfig, ModelConfig
 from psyche_client.model.errors import ConfigError
+from psyche_client.model.hf import config_from_hf, config_to_hf
 from psyche_client.model.presets import PRESETS, preset
 
 TINY = preset("tiny")
@@ -13,8 +14,8 @@ TINY = preset("tiny")
 
 @pytest.mark.parametrize("config", PRESETS.values(), ids=PRESETS.keys())
 def test_every_preset_survives_both_of_its_forms(config: ModelConfig) -> None:
-    assert ModelConfig.from_hf(config.to_hf()) == config
-    assert ModelConfig.from_dict(config.to_dict()) == config
+    assert config_from_hf(config_to_hf(config)) == config
+    assert type(config).from_dict(config.to_dict()) == config
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,15 @@ def test_every_preset_survives_both_of_its_forms(config: ModelConfig) -> None:
         ("demo", 0.9e6, 1.3e6),
         ("small", 3e6, 5e6),
         ("medium", 8e6, 10e6),
+        ("110m", 105e6, 115e6),
+        ("330m", 320e6, 340e6),
+        ("1b", 0.95e9, 1.15e9),
+        ("7b", 6.8e9, 7.2e9),
         ("40b", 39.6e9, 40.4e9),
+        ("llama-demo", 0.9e6, 1.3e6),
+        ("llama-110m", 105e6, 115e6),
+        ("llama-1b", 0.95e9, 1.15e9),
+        ("llama-8b", 7.9e9, 8.1e9),
     ],
 )
 def test_presets_are_as_large_as_they_say(name: str, low: float, high: float) -> None:
@@ -32,10 +41,10 @@ def test_presets_are_as_large_as_they_say(name: str, low: float, high: float) ->
 
 def test_an_unknown_key_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(ConfigError, match="hiden_size") as caught:
-        ModelConfig.from_dict(TINY.to_dict() | {"hiden_size": 64})
+        MlaConfig.from_dict(TINY.to_dict() | {"hiden_size": 64})
     assert "`hidden_size`" in caught.value.hint
     with pytest.raises(ConfigError, match="rope_thetta"):
-        ModelConfig.from_hf(TINY.to_hf() | {"rope_thetta": 1.0})
+        config_from_hf(config_to_hf(TINY) | {"rope_thetta": 1.0})
 
 
 def test_an_unknown_preset_is_refused_with_the_nearest_name() -> None:
@@ -47,7 +56,7 @@ def test_an_unknown_preset_is_refused_with_the_nearest_name() -> None:
 def test_a_missing_dimension_is_named() -> None:
     values = {k: v for k, v in TINY.to_dict().items() if k != "kv_lora_rank"}
     with pytest.raises(ConfigError, match="kv_lora_rank"):
-        ModelConfig.from_dict(values)
+        MlaConfig.from_dict(values)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +79,7 @@ def test_a_missing_dimension_is_named() -> None:
 )
 def test_a_value_out_of_range_is_refused_by_its_name(field: str, value: object) -> None:
     with pytest.raises(ConfigError, match=field):
-        ModelConfig.from_dict(TINY.to_dict() | {field: value})
+        MlaConfig.from_dict(TINY.to_dict() | {field: value})
 
 
 @pytest.mark.parametrize(
@@ -82,21 +91,49 @@ def test_a_value_out_of_range_is_refused_by_its_name(field: str, value: object) 
         {"rope_interleave": False},
         {"rope_parameters": {"rope_type": "yarn", "rope_theta": 1.0}},
         {"rope_parameters": 3},
-        {"model_type": "llama"},
+        {"model_type": "mixtral"},
     ],
     ids=str,
 )
 def test_a_hugging_face_model_of_another_kind_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=r"config\.json"):
-        ModelConfig.from_hf(TINY.to_hf() | change)
+        config_from_hf(config_to_hf(TINY) | change)
 
 
 def test_an_older_config_without_rope_parameters_is_read() -> None:
-    values = replace(TINY, rope_theta=777.0).to_hf()
+    values = config_to_hf(replace(TINY, rope_theta=777.0))
     del values["rope_parameters"]
-    assert ModelConfig.from_hf(values).rope_theta == 777.0
+    assert config_from_hf(values).rope_theta == 777.0
 
 
 def test_whole_and_real_spellings_of_a_number_give_one_config() -> None:
-    whole = ModelConfig.from_dict(TINY.to_dict() | {"rope_theta": 10_000})
+    whole = MlaConfig.from_dict(TINY.to_dict() | {"rope_theta": 10_000})
     assert repr(whole) == repr(TINY)
+
+
+LLAMA = preset("llama-demo")
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"num_key_value_heads": 3}, "num_key_value_heads"),
+        ({"head_dim": 31}, "head_dim"),
+        ({"kv_lora_rank": 32}, "kv_lora_rank"),
+    ],
+    ids=str,
+)
+def test_a_llama_of_impossible_dimensions_is_refused(change: dict[str, int], field: str) -> None:
+    with pytest.raises(ConfigError, match=field):
+        LlamaConfig.from_dict(LLAMA.to_dict() | change)
+
+
+def test_an_older_llama_has_a_key_head_for_each_head() -> None:
+    values = config_to_hf(LLAMA)
+    del values["num_key_value_heads"], values["head_dim"]
+    assert config_from_hf(values) == replace(LLAMA, num_key_value_heads=4, head_dim=32)
+
+
+def test_a_bias_in_the_mlp_is_refused() -> None:
+    with pytest.raises(ConfigError, match="mlp_bias"):
+        config_from_hf(config_to_hf(LLAMA) | {"mlp_bias": True})

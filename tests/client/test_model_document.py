@@ -38,6 +38,23 @@ def test_a_document_survives_its_bytes() -> None:
     assert ModelDocument.decode(ENCODED, sha256=DOCUMENT.sha256()) == DOCUMENT
 
 
+def test_a_document_says_which_kind_of_model_it_is() -> None:
+    other = replace(DOCUMENT, architecture=preset("llama-demo"))
+    assert json.loads(other.encode())["architecture"]["kind"] == "llama"
+    assert ModelDocument.decode(other.encode()) == other
+
+
+@pytest.mark.parametrize("kind", ["llama", "mixtral", None, ["mla"]])
+def test_dimensions_of_one_kind_under_the_name_of_another_are_refused(kind: object) -> None:
+    with pytest.raises(DocumentError, match=r"architecture|model"):
+        ModelDocument.decode(changed("architecture", "kind", value=kind))
+
+
+def test_the_document_of_the_demos_model_stays_as_it_was() -> None:
+    digest = "18d75fb13826d0328d50a4f44440f17eeca5ed5da139b497a4d905b0e7b4ff62"
+    assert DOCUMENT.sha256().hex() == digest
+
+
 def test_the_bytes_are_canonical_json_under_their_sha256() -> None:
     text = json.dumps(json.loads(ENCODED), sort_keys=True, separators=(",", ":"))
     assert text.encode("ascii") == ENCODED

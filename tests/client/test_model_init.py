@@ -40,6 +40,7 @@ def test_the_generator_gives_the_published_answers(counter: str, key: str, expec
     [
         ("tiny", "3c5c0b64e2502286211b878c91cea436b4806ef86830a4ef07b365c87da8c50f"),
         ("demo", "ae112f17a5f0b3f003e8321dcfed17f999b93011996937f2e5a39dc83e93e72d"),
+        ("llama-demo", "73d849ba72c56d6ec1f3a7e3124b564aae4ff291fb18bfe1420c8e46c7780166"),
     ],
 )
 def test_first_parameters_have_the_pinned_digest(name: str, expected: str) -> None:

@@ -5,7 +5,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from psyche_client.model.config import ModelConfig
+from psyche_client.model.config import MlaConfig
 from psyche_client.model.document import DataSection, ModelDocument
 from psyche_client.model.presets import preset
 from psyche_client.optim.rule import UpdateRule
@@ -17,9 +17,9 @@ INSTANCE = sha256(b"a run").digest()
 CLIENTS = 3
 
 
-def tiny() -> ModelConfig:
+def tiny() -> MlaConfig:
     values = preset("demo").to_dict()
-    return ModelConfig.from_dict(
+    return MlaConfig.from_dict(
         values
         | {"vocab_size": 64, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
     )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from psyche_client.decide import Phase, Standing
-from psyche_client.model.config import ModelConfig
+from psyche_client.model.config import MlaConfig
 from psyche_client.model.document import DataSection, ModelDocument
 from psyche_client.model.presets import preset
 from psyche_client.network import FetchFailed, Kind, PeerStatus
@@ -39,7 +39,7 @@ def tiny_document() -> ModelDocument:
     rule = UpdateRule(topk=16, schedule=Schedule(peak=rate_units("0.004"))).to_value()
     schedule: Any = rule.pop("schedule")
     return ModelDocument(
-        architecture=ModelConfig.from_dict(values),
+        architecture=MlaConfig.from_dict(values),
         init_seed=bytes(32),
         update_rule=rule,
         schedule=schedule,

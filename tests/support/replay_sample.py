@@ -9,7 +9,7 @@ import numpy as np
 
 from psyche_client import optim
 from psyche_client.model.checkpoint import save
-from psyche_client.model.config import ModelConfig
+from psyche_client.model.config import MlaConfig
 from psyche_client.model.document import DataSection, ModelDocument
 from psyche_client.model.presets import preset
 from psyche_client.payloads import PayloadKey
@@ -37,7 +37,7 @@ def document() -> ModelDocument:
     ).to_value()
     rule.pop("schedule")
     return ModelDocument(
-        architecture=ModelConfig.from_dict(preset("demo").to_dict() | sizes),
+        architecture=MlaConfig.from_dict(preset("demo").to_dict() | sizes),
         init_seed=bytes(32),
         update_rule=rule,
         schedule=schedule.to_value(),

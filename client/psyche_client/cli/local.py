@@ -14,7 +14,7 @@ from psyche_client.cli.errors import Code, CommandError
 from psyche_client.cli.keys import load_key
 from psyche_client.cli.output import lamports_of, put_json, say
 from psyche_client.cli.settings import Url, WalletFile, endpoint, wallet_path
-from psyche_client.options import DemoOptions, JoinOptions
+from psyche_client.options import Compute, DemoOptions, JoinOptions
 
 if TYPE_CHECKING:
     from solders.pubkey import Pubkey
@@ -180,6 +180,15 @@ def join(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Tell nothing but what ends it; see events.jsonl.")
     ] = False,
+    micro_batch: Annotated[
+        int, typer.Option(min=1, max=4_096, help="Sequences in a backward pass.")
+    ] = 8,
+    bf16: Annotated[
+        bool, typer.Option("--bf16", help="Multiply matrices in bfloat16 for the gradient.")
+    ] = False,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Compute layers twice: less memory, more time.")
+    ] = False,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Train in a run until it is finished. Ctrl-C hands the batch back and leaves."""
@@ -203,6 +212,7 @@ def join(
             validate=validate,
             bond_lamports_max=lamports_of(bond_max),
             quiet=quiet or parent is not None,
+            compute=Compute(micro_batch=micro_batch, bfloat16=bf16, recompute=recompute),
             debug=DEBUG.get(),
         ),
         load_key(key_file),

@@ -12,6 +12,7 @@ from psyche_client.cli.output import count_bytes, put, put_json, say
 from psyche_client.cli.settings import Json
 
 if TYPE_CHECKING:
+    from psyche_client.model.config import ModelConfig
     from psyche_client.model.document import ModelDocument
 
 app = typer.Typer(
@@ -26,6 +27,8 @@ TokenizerFile = Annotated[
     Path, typer.Option("--tokenizer", metavar="FILE", help="tokenizer.json of the data.")
 ]
 FLOAT32_BYTES = 4
+TOPK = 32
+CHAIN_HASH_BYTES = 32
 
 
 @app.command()
@@ -54,6 +57,38 @@ def inspect(document: Document, json: Json = False) -> None:
 
 
 @app.command()
+def plan(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A preset's name or model.json.")],
+    *,
+    topk: Annotated[
+        int | None, typer.Option(min=1, max=4_096, help="Sent of each 4,096 [the file's, or 32].")
+    ] = None,
+    members: Annotated[int, typer.Option(min=1, max=1_024, help="Of the training run.")] = 16,
+    sequences: Annotated[int, typer.Option(min=1, max=4_096, help="In a backward pass.")] = 1,
+    tokens: Annotated[
+        int | None, typer.Option(min=1, help="In a sequence [the model's positions].")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say what a model needs: memory to train and to run it, bytes and seconds a round."""
+    from psyche_client.cli import plan as pages  # noqa: PLC0415 - it imports torch
+
+    config, own_topk = _planned(model)
+    found = pages.make(
+        config,
+        topk=topk or own_topk,
+        members=members,
+        sequences=sequences,
+        tokens=tokens or config.max_position_embeddings,
+    )
+    if json:
+        put_json(found)
+        return
+    for line in pages.text(found):
+        put(line)
+
+
+@app.command()
 def generate(
     document: Document,
     checkpoint: Weights,
@@ -68,7 +103,7 @@ def generate(
     from psyche_client.data.tokenizer import Tokenizer  # noqa: PLC0415 - a page of help is light
     from psyche_client.model.checkpoint import load  # noqa: PLC0415 - as above
     from psyche_client.model.generate import generate as write  # noqa: PLC0415 - as above
-    from psyche_client.model.mla import build  # noqa: PLC0415 - it imports torch
+    from psyche_client.model.lm import build  # noqa: PLC0415 - it imports torch
 
     found = _document(document)
     codec = Tokenizer.load(tokenizer)
@@ -96,6 +131,20 @@ def export(
     say(f"wrote {out}: open it with transformers' AutoModelForCausalLM.from_pretrained")
 
 
+@app.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="As save_pretrained writes it.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Where the checkpoint goes.")],
+    *,
+    step: Annotated[int, typer.Option(min=0, max=2**40, help="The step that it trains next.")] = 0,
+) -> None:
+    """Write a model of Hugging Face's transformers as a checkpoint, and print its digest."""
+    from psyche_client.model.checkpoint import import_hf, save  # noqa: PLC0415 - a page of help is light
+
+    _, parameters = import_hf(folder)
+    put(save(out, parameters, step=step, chain_hash=bytes(CHAIN_HASH_BYTES)).hex())
+
+
 @app.command()
 def restamp(
     checkpoint: Weights,
@@ -108,6 +157,20 @@ def restamp(
 
     found = load(checkpoint)
     put(save(out, found.parameters, step=step, chain_hash=found.chain_hash).hex())
+
+
+def _planned(model: str) -> tuple[ModelConfig, int]:
+    """The configuration that a preset's name or a model.json gives, and what is sent of 4,096."""
+    from psyche_client.model.presets import PRESETS, preset  # noqa: PLC0415 - a page of help is light
+
+    if model in PRESETS:
+        return preset(model), TOPK
+    if not Path(model).is_file():
+        raise CommandError(
+            f"`{model}` is neither a preset nor a file", hint=f"a preset is {', '.join(PRESETS)}"
+        )
+    found = _document(Path(model))
+    return found.architecture, int(found.update_rule.get("topk", TOPK))
 
 
 def _document(path: Path) -> ModelDocument:

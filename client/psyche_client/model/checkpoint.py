@@ -23,6 +23,7 @@ import numpy.typing as npt
 from .config import ModelConfig
 from .digest import Parameters, digest_of
 from .errors import CheckpointError
+from .hf import config_from_hf, config_to_hf
 
 _HASH_HEX: Final = 64
 #: A header with the names of tens of thousands of tensors fits.
@@ -109,12 +110,44 @@ def export_hf(
     """Write config.json, model.safetensors and tokenizer.json, as transformers opens them."""
     folder.mkdir(parents=True, exist_ok=True)
     save_tensors(folder / "model.safetensors", parameters, {"format": "pt"})
-    text = json.dumps(config.to_hf(), indent=2, sort_keys=True)
+    text = json.dumps(config_to_hf(config), indent=2, sort_keys=True)
     with _atomic(folder / "config.json") as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
     if tokenizer is not None:
         with _atomic(folder / "tokenizer.json") as temporary:
             shutil.copyfile(tokenizer, temporary)
+
+
+def import_hf(folder: Path) -> tuple[ModelConfig, dict[str, npt.NDArray[np.float32]]]:
+    """Configuration and parameters of a folder that transformers saved, in any type of float.
+
+    Raises:
+        ConfigError: `config.json` is another kind of model's.
+        CheckpointError: a file is missing or damaged, or its tensors are not the model's.
+    """
+    from safetensors import SafetensorError  # noqa: PLC0415  # as above
+    from safetensors.torch import load_file  # noqa: PLC0415  # numpy has no bfloat16
+
+    files = sorted(folder.glob("*.safetensors"))
+    found = {}
+    try:
+        config = config_from_hf(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+        for file in files:
+            found.update({name: t.float().numpy() for name, t in load_file(file).items()})
+    except (OSError, SafetensorError, AttributeError, json.JSONDecodeError) as error:
+        raise CheckpointError(
+            f"{folder}: cannot be read as a folder of transformers ({error})",
+            hint="it needs config.json and *.safetensors, as save_pretrained writes them",
+        ) from error
+    shapes = config.parameter_shapes()
+    for name in sorted(found.keys() | shapes.keys()):
+        shape = found[name].shape if name in found else None
+        if shape != shapes.get(name):
+            raise CheckpointError(
+                f"{folder}: {name} is {shape}, not {shapes.get(name)}",
+                hint="config.json and the tensors must be of one model",
+            )
+    return config, dict(sorted(found.items()))
 
 
 @contextlib.contextmanager

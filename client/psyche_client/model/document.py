@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from .config import ModelConfig, refuse_unknown
+from .config import KINDS, ModelConfig, refuse_unknown
 from .errors import DocumentError, ModelError
 
 VERSION: Final = 1
@@ -47,7 +47,7 @@ class ModelDocument:
     def encode(self) -> bytes:
         """The canonical bytes; DocumentError if a part has no JSON form or a wrong range."""
         body = {
-            "architecture": {"kind": "mla", **self.architecture.to_dict()},
+            "architecture": {"kind": self.architecture.kind, **self.architecture.to_dict()},
             "data": {
                 "merkle_root": self.data.merkle_root.hex(),
                 "sequence_tokens": self.data.sequence_tokens,
@@ -156,14 +156,18 @@ def _whole(body: Mapping[str, Any], name: str) -> int:
 
 
 def _architecture(body: dict[str, Any]) -> ModelConfig:
-    if body.get("kind") != "mla":
-        raise DocumentError(f"model.json: architecture {body.get('kind')!r} is unknown")
+    cls = KINDS.get(str(body.get("kind")))
+    if cls is None:
+        raise DocumentError(
+            f"model.json: architecture {body.get('kind')!r} is unknown",
+            hint=f"one of {', '.join(KINDS)}; a newer version may know it",
+        )
     values = {name: value for name, value in body.items() if name != "kind"}
     for name, value in values.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise DocumentError(f"model.json: {name} is not finite")
     try:
-        config = ModelConfig.from_dict(values)
+        config = cls.from_dict(values)
     except ModelError as error:
         raise DocumentError(f"model.json: {error}", hint=error.hint) from error
     if canonical(config.to_dict()) != canonical(values):

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from .errors import ModelError
-from .mla import CausalLM, LatentCache
+from .layers import Cache
+from .lm import CausalLM
 
 
 class TextCodec(Protocol):
@@ -47,15 +48,15 @@ def generate_ids(
     if not prompt or temperature < 0:
         raise ModelError("generation needs a prompt and a temperature of at least 0")
     random = np.random.Generator(np.random.Philox(seed))
-    cache = LatentCache()
+    cache = Cache()
     device = model.model.embed_tokens.weight.device
     # The prompt keeps its end, and leaves room for what is asked where it can.
     positions = model.config.max_position_embeddings
     window = list(prompt)[-max(1, positions - tokens) :]
     for _ in range(tokens):
-        if cache.length + len(window) > positions:
+        if cache.length() + len(window) > positions:
             return
-        logits = model(torch.tensor([window], device=device), cache)[0, -1]
+        logits = model.next_logits(torch.tensor([window], device=device), cache)[0]
         drawn = _draw(logits.double().cpu().numpy(), temperature, random)
         if drawn == model.config.eos_token_id:
             return

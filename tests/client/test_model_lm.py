@@ -1,4 +1,4 @@
-"""The model against transformers' own DeepSeek-V3, against itself, and its text."""
+"""Both kinds of model against transformers' own, against themselves, and their text."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,20 +8,38 @@ import pytest
 import torch
 
 from psyche_client.data.tokenizer import Tokenizer
-from psyche_client.model.checkpoint import export_hf, load_tensors
-from psyche_client.model.config import ModelConfig
+from psyche_client.model.checkpoint import export_hf, import_hf
+from psyche_client.model.config import LlamaConfig, ModelConfig
 from psyche_client.model.errors import ModelError
 from psyche_client.model.generate import generate
+from psyche_client.model.hf import config_to_hf
 from psyche_client.model.init import initial_parameters
-from psyche_client.model.mla import CausalLM, LatentCache, build, load, parameters_of
-from psyche_client.model.presets import preset
+from psyche_client.model.layers import Cache
+from psyche_client.model.lm import CausalLM, build, load, parameters_of
+from psyche_client.model.presets import PRESETS, preset
+
+#: Some run torch on shapes alone, which imports for seconds.
+pytestmark = pytest.mark.xdist_group("shapes")
 
 TINY = preset("tiny")
+LLAMA = LlamaConfig(
+    vocab_size=512,
+    hidden_size=64,
+    intermediate_size=128,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    head_dim=32,
+)
 SHAPES = {
     "queries compressed": TINY,
     "queries not compressed": replace(TINY, q_lora_rank=None),
     "head tied": replace(TINY, tie_word_embeddings=True),
     "value wider than key": replace(TINY, v_head_dim=48, rms_norm_eps=1e-5, rope_theta=500.0),
+    "llama": LLAMA,
+    "llama, head tied": replace(
+        LLAMA, num_key_value_heads=4, tie_word_embeddings=True, rms_norm_eps=1e-5, rope_theta=500.0
+    ),
 }
 
 
@@ -38,7 +56,7 @@ def tokens_of(config: ModelConfig, batch: int, length: int) -> torch.Tensor:
     )
 
 
-@pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.parametrize("config", (SHAPES | PRESETS).values(), ids=(SHAPES | PRESETS).keys())
 def test_parameter_names_and_shapes_follow_from_the_config_alone(config: ModelConfig) -> None:
     with torch.device("meta"):
         model = CausalLM(config)
@@ -54,7 +72,7 @@ def test_transformers_opens_an_export_and_gives_the_same_logits(
     transformers = pytest.importorskip("transformers")
     model = model_of(config)
     export_hf(tmp_path, config, parameters_of(model))
-    other, report = transformers.DeepseekV3ForCausalLM.from_pretrained(
+    other, report = transformers.AutoModelForCausalLM.from_pretrained(
         tmp_path, output_loading_info=True, dtype=torch.float32
     )
     assert not report["missing_keys"]
@@ -68,37 +86,41 @@ def test_transformers_opens_an_export_and_gives_the_same_logits(
     assert (ours - theirs).abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("config", [TINY, LLAMA], ids=["mla", "llama"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_a_checkpoint_saved_by_transformers_opens_here(tmp_path: Path) -> None:
+def test_a_checkpoint_saved_by_transformers_opens_here(config: ModelConfig, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
-    other = transformers.DeepseekV3ForCausalLM(transformers.DeepseekV3Config(**TINY.to_hf()))
+    other = transformers.AutoModelForCausalLM.from_config(
+        transformers.AutoConfig.for_model(**config_to_hf(config))
+    )
     other.save_pretrained(tmp_path)
-    config = ModelConfig.from_hf(other.config.to_dict())
-    tensors, _ = load_tensors(tmp_path / "model.safetensors")
-    model = build(config, tensors)
+    found, parameters = import_hf(tmp_path)
+    assert found.parameter_shapes() == config.parameter_shapes()
+    model = build(found, parameters)
     tokens = tokens_of(config, 1, 16)
     with torch.no_grad():
         assert (model(tokens) - other(tokens).logits).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES.keys())
-def test_decoding_by_latents_equals_the_full_forward_pass(config: ModelConfig) -> None:
+def test_decoding_by_the_cache_equals_the_full_forward_pass(config: ModelConfig) -> None:
     model, tokens = model_of(config, 0.15), tokens_of(config, 2, 24)
-    cache = LatentCache()
+    cache = Cache()
     with torch.no_grad():
         whole = model(tokens)
         parts = [model(tokens[:, :9], cache), model(tokens[:, 9:13], cache)]
         parts += [model(tokens[:, at : at + 1], cache) for at in range(13, 24)]
-    assert cache.length == 24
-    assert cache.latents[0].shape == (2, 24, config.kv_lora_rank)
+    assert cache.length() == 24
+    assert sum(part[:1, ..., :1, :].numel() for part in cache.parts[0]) == config.cache_elements
     assert (torch.cat(parts, dim=1) - whole).abs().max() < 1e-5
 
 
-def test_no_token_sees_a_later_one() -> None:
-    model, tokens = model_of(TINY), tokens_of(TINY, 1, 20)
+@pytest.mark.parametrize("config", [TINY, LLAMA], ids=["mla", "llama"])
+def test_no_token_sees_a_later_one(config: ModelConfig) -> None:
+    model, tokens = model_of(config), tokens_of(config, 1, 20)
     changed = tokens.clone()
-    changed[0, 12] = (changed[0, 12] + 1) % TINY.vocab_size
+    changed[0, 12] = (changed[0, 12] + 1) % config.vocab_size
     with torch.no_grad():
         before, after = model(tokens), model(changed)
     assert torch.equal(before[0, :12], after[0, :12])
@@ -121,11 +143,13 @@ def test_an_untrained_model_guesses_evenly() -> None:
     assert abs(loss - np.log(config.vocab_size)) < 0.3
 
 
-def test_gradients_are_equal_in_every_bit_when_computed_again() -> None:
+@pytest.mark.parametrize("config", [TINY, LLAMA], ids=["mla", "llama"])
+def test_gradients_are_equal_in_every_bit_when_layers_are_recomputed(config: ModelConfig) -> None:
     found = []
-    for _ in range(2):
-        model = model_of(TINY)
-        model.loss(tokens_of(TINY, 4, 33)).backward()
+    for recomputes in (False, True):
+        model = model_of(config)
+        model.model.recomputes = recomputes
+        model.loss(tokens_of(config, 4, 33)).backward()
         found.append([tensor.grad for tensor in model.parameters()])
     assert all(torch.equal(first, second) for first, second in zip(*found, strict=True))
     assert all(bool((grad != 0).any()) for grad in found[0])
@@ -190,3 +214,37 @@ def test_transformers_reads_an_exported_tokenizer_as_ours(tmp_path: Path) -> Non
     other = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
     assert other(text).input_ids == tokenizer.encode(text)
     assert other.decode(other(text).input_ids) == text
+
+
+def saved_bytes(model: CausalLM, sequences: torch.Tensor) -> int:
+    """What autograd keeps of a forward pass, beside the parameters."""
+    kept = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model.loss(sequences)
+    return sum(kept.values())
+
+
+def test_recomputed_layers_keep_little_of_the_forward_pass() -> None:
+    model = model_of(replace(TINY, num_hidden_layers=8))
+    whole = saved_bytes(model, tokens_of(TINY, 2, 65))
+    model.model.recomputes = True
+    assert saved_bytes(model, tokens_of(TINY, 2, 65)) < whole / 3
+
+
+def test_a_gradient_of_bfloat16_computing_is_float32_and_near() -> None:
+    found = []
+    for enabled in (False, True):
+        model = model_of(TINY, 0.05)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            loss = model.loss(tokens_of(TINY, 2, 33))
+        loss.backward()
+        assert all(p.grad.dtype == torch.float32 for p in model.parameters())
+        found.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
+    error = (found[0] - found[1]).norm() / found[0].norm()
+    assert 1e-6 < error < 0.03

@@ -1,0 +1,91 @@
+"""How a client computes its gradients is its own business, and what it may not change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from psyche_client.options import Compute
+from psyche_client.trainer import Trainer
+from support.client import CAPACITY, INSTANCE, PAYLOAD_BYTES_MAX, key, tiny_document, tokens
+
+#: Recomputing imports for seconds what test_planning.py and test_model_lm.py import, too.
+pytestmark = pytest.mark.xdist_group("shapes")
+
+
+def trainer_of(compute: Compute | None = None) -> Trainer:
+    document = tiny_document()
+    two_layers = replace(document.architecture, num_hidden_layers=2)
+    return Trainer(
+        replace(document, architecture=two_layers),
+        instance=INSTANCE,
+        members_max=CAPACITY,
+        payload_bytes_max=PAYLOAD_BYTES_MAX,
+        compute=compute,
+    )
+
+
+def momentum(trainer: Trainer, count: int = 7) -> torch.Tensor:
+    """The transformed gradient: with nothing sent, all that a round leaves."""
+    trainer.train(tokens(3, count), key(0, 1))
+    trainer.optimizer.give_back((0, 0))
+    return trainer.optimizer.momentum
+
+
+@pytest.mark.parametrize("micro_batch", [1, 3, 7])
+def test_a_gradient_is_the_same_mean_in_one_pass_and_in_several(micro_batch: int) -> None:
+    whole, parts = momentum(trainer_of()), momentum(trainer_of(Compute(micro_batch=micro_batch)))
+
+    assert (whole - parts).norm() < 1e-5 * whole.norm()
+
+
+def test_recomputed_layers_give_the_same_payload(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, again = trainer_of(), trainer_of(Compute(recompute=True))
+    runs: list[int] = []
+    layer = type(again.model.model.layers[0])
+    forward = layer.forward
+    monkeypatch.setattr(layer, "forward", lambda *args: (runs.append(1), forward(*args))[1])
+
+    payloads = [t.train(tokens(3), key(0, 1)).payload for t in (plain, again)]
+
+    assert payloads[0] == payloads[1]
+    assert len(runs) == 2 + 4  # two layers once, then each twice
+
+
+def test_bfloat16_changes_the_gradient_little_and_the_parameters_type_not_at_all() -> None:
+    exact, coarse = trainer_of(), trainer_of(Compute(bfloat16=True))
+
+    error = (momentum(exact) - momentum(coarse)).norm() / momentum(exact).norm()
+
+    assert 1e-6 < error < 0.05
+    assert all(value.dtype == np.float32 for value in coarse.parameters().values())
+    assert exact.validation_loss(tokens(5)) == coarse.validation_loss(tokens(5))
+
+
+def test_clients_that_compute_differently_hold_equal_parameters() -> None:
+    ways = [Compute(), Compute(bfloat16=True), Compute(micro_batch=1, recompute=True)]
+    trainers = [trainer_of(way) for way in ways]
+    payloads = [
+        (key(0, slot), trainer.train(tokens(slot), key(0, slot)).payload)
+        for slot, trainer in enumerate(trainers)
+    ]
+
+    for trainer in trainers:
+        trainer.settle((0, 0), 0, payloads)
+
+    assert len({trainer.digest(1) for trainer in trainers}) == 1
+
+
+def test_gradients_do_not_outlive_their_round() -> None:
+    trainer = trainer_of()
+    trainer.train(tokens(0), key(0, 1))
+
+    assert all(parameter.grad is None for parameter in trainer.model.parameters())
+
+
+def test_a_pass_without_a_sequence_is_refused() -> None:
+    with pytest.raises(ValueError, match="micro_batch"):
+        Compute(micro_batch=0)
