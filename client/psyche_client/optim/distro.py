@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from psyche_client.optim.codec import GROUP_SIZE, Selection
@@ -175,17 +177,13 @@ class DisTrO:
         peak = min(cap, len(selections)) if cap else len(selections)
         # A block of up to 4,096 coefficients meets two groups at most.
         mass = 2 * self.rule.topk * len(selections)
-        votes = [
-            (torch.from_numpy(s.positions()), torch.from_numpy(s.signs).float()) for s in selections
-        ]
-        edges = torch.tensor([0, *(tile.end for tile in self._tiles)])
-        bounds = [torch.searchsorted(where, edges).tolist() for where, _ in votes]
-        for number, tile in enumerate(self._tiles):
+        before = [np.insert(np.cumsum(s.counts, dtype=np.int64), 0, 0) for s in selections]
+        for tile in self._tiles:
             tally = self._scratch[0, : tile.end - tile.start].zero_()
-            for (where, sign), bound in zip(votes, bounds, strict=True):
-                part = slice(bound[number], bound[number + 1])
-                index = (where[part] - tile.start).to(self._device)
-                tally.index_add_(0, index, sign[part].to(self._device))
+            for selection, begins in zip(selections, before, strict=True):
+                where, signs = _votes_of(selection, begins, tile)
+                index = torch.from_numpy(where).to(self._device)
+                tally.index_add_(0, index, torch.from_numpy(signs).to(self._device, torch.float32))
             if cap and len(selections) > cap:
                 tally.clamp_(-cap, cap)
             transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
@@ -288,6 +286,21 @@ class DisTrO:
             return 0.0
         clip = self.rule.clip_micro / MICRO
         return clip / norm if clip and norm > clip else 1.0
+
+
+def _votes_of(
+    selection: Selection, begins: NDArray[np.int64], tile: Tile
+) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """Where in a tile a selection votes, and how; `begins` says where each group's votes begin."""
+    first, last = tile.start // GROUP_SIZE, -(-tile.end // GROUP_SIZE)
+    part = slice(begins[first], begins[last])
+    starts = np.arange(first, last, dtype=np.int64) * GROUP_SIZE - tile.start
+    where = np.repeat(starts, selection.counts[first:last]) + selection.indices[part]
+    signs = selection.signs[part]
+    if tile.start % GROUP_SIZE or tile.end % GROUP_SIZE:
+        inside = (where >= 0) & (where < tile.end - tile.start)
+        where, signs = where[inside], signs[inside]
+    return where, signs
 
 
 def decay_factor(rate: int, weight_decay_micro: int) -> float:
