@@ -11,9 +11,11 @@ from torch import Tensor
 
 from psyche_client.optim import Layout, LayoutError
 from psyche_client.optim.distro import DisTrO
+from psyche_client.optim.select import largest
 from support.optim import (
     SHAPES,
     TINY,
+    accumulate,
     optimizer,
     random_tensors,
     small_rule,
@@ -24,7 +26,7 @@ RATE = small_rule().schedule.peak
 
 def test_each_group_sends_its_largest_coefficients_with_their_signs() -> None:
     trainer, observer = optimizer(clip_micro=0), optimizer(clip_micro=0)
-    observer._accumulate(observer._matrices(random_tensors(1)))
+    accumulate(observer, random_tensors(1))
     selection = trainer.generate(random_tensors(1), (0, 0))
     assert (selection.counts == trainer.form.limits).all()
     momentum, start = observer.momentum.numpy(), 0
@@ -35,6 +37,15 @@ def test_each_group_sends_its_largest_coefficients_with_their_signs() -> None:
         assert (np.sign(part[index]) == selection.signs[start : start + count]).all()
         assert (np.diff(index.astype(int)) > 0).all()
         start += count
+
+
+@pytest.mark.parametrize("count", [1, 8, 32, 500, 3000, 4096])
+@pytest.mark.parametrize("size", [4096, 1600, 7])
+def test_the_search_by_columns_finds_what_a_full_sort_finds(size: int, count: int) -> None:
+    sizes = torch.randn(5, size, generator=torch.Generator().manual_seed(count)).abs()
+    count = min(count, size)
+    expected = sizes.sort(descending=True).indices[:, :count].sort().values
+    assert torch.equal(largest(sizes, count), expected)
 
 
 def test_what_is_sent_leaves_the_momentum() -> None:
@@ -125,7 +136,7 @@ def test_momentum_is_what_it_would_be_had_only_the_accepted_been_sent(
     due: dict[int, list[int]] = {}
     for now, (delay, accepted) in enumerate(fates):
         gradients = random_tensors(now, TINY)
-        plain._accumulate(plain._matrices(gradients))
+        accumulate(plain, gradients)
         selection = trainer.generate(gradients, (0, now))
         if accepted:
             where = torch.from_numpy(selection.positions())
@@ -141,7 +152,7 @@ def test_momentum_is_what_it_would_be_had_only_the_accepted_been_sent(
 
 def test_a_payload_given_back_at_once_leaves_the_momentum_as_if_never_taken() -> None:
     trainer, plain = optimizer(), optimizer()
-    plain._accumulate(plain._matrices(random_tensors(1)))
+    accumulate(plain, random_tensors(1))
     trainer.generate(random_tensors(1), (0, 0))
     trainer.give_back((0, 0))
     assert torch.equal(trainer.momentum, plain.momentum)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+import psyche_client.optim
 from psyche_client.optim import ExactnessError, Layout, LayoutError, check_exactness
 from psyche_client.optim.layout import edge_of
 from support.optim import SHAPES, small_rule
@@ -86,6 +88,10 @@ def test_votes_that_could_round_are_refused_when_the_run_is_made() -> None:
     check_exactness(1 << 20, layout, small_rule(vote_cap=1))
     with pytest.raises(ExactnessError):
         check_exactness(1 << 14, layout, small_rule(vote_cap=0))
+
+
+def test_the_packages_example_runs() -> None:
+    assert doctest.testmod(psyche_client.optim) == (0, 11)
 
 
 def test_layout_codec_and_schedule_work_without_torch() -> None:

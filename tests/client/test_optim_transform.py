@@ -10,7 +10,7 @@ import torch
 
 from psyche_client.optim import ExactnessError, Layout, selftest, table
 from psyche_client.optim.golden import table_bytes
-from psyche_client.optim.transform import Transform, gather, subtract, tiles
+from psyche_client.optim.transform import Transform, gather, move, tiles
 from support.optim import SHAPES, random_tensors
 
 
@@ -38,11 +38,33 @@ def test_the_table_is_the_orthonormal_cosine_basis(points: int) -> None:
 def test_the_inverse_undoes_the_forward_transform(edges: tuple[int, int]) -> None:
     rows, columns = edges
     values = torch.randn(5 * rows * columns, generator=torch.Generator().manual_seed(1))
-    coefficients = Transform(rows, columns).forward(values).double()
+    coefficients, spare = torch.zeros_like(values), torch.empty_like(values)
+    transform = Transform(rows, columns)
+    transform.accumulate(coefficients, values, spare, beta=0.5, scale=1.0)
+    coefficients = coefficients.double()
     down = torch.from_numpy(table.BASIS[rows].astype(np.float64)) / 2**14
     across = torch.from_numpy(table.BASIS[columns].astype(np.float64)) / 2**14
     back = down.T @ coefficients.view(5, rows, columns) @ across
     assert torch.allclose(back.flatten(), values.double(), atol=2e-3)
+
+
+@pytest.mark.parametrize("edges", [(64, 64), (40, 48), (1, 64), (24, 33), (64, 1), (1, 1)])
+@pytest.mark.parametrize(("peak", "share"), [(1, 0.004), (1, 0.1), (1, 1.0), (3, 0.5), (500, 0.5)])
+def test_signs_found_in_float32_are_those_of_the_exact_sums(
+    edges: tuple[int, int], peak: int, share: float
+) -> None:
+    rows, columns = edges
+    generator = np.random.default_rng(rows * columns + peak)
+    votes = generator.integers(-peak, peak + 1, (90, rows, columns))
+    votes *= generator.random(votes.shape) < share
+    if rows == columns:
+        # Sums on the diagonals are zero, and float32's are not.
+        votes[:30] -= votes[:30].transpose(0, 2, 1).copy()
+    flat = torch.from_numpy(votes.reshape(-1)).float()
+    expected = np.sign(selftest.golden_sums(votes).reshape(-1))
+    mass, spare = int(np.abs(votes).sum((1, 2)).max()), torch.empty(2, len(flat))
+    signs = Transform(rows, columns).inverse_signs(flat, 2 * peak, mass, spare)
+    assert np.array_equal(signs.numpy(), expected)
 
 
 @pytest.mark.parametrize("size", [1 << 9, 1 << 12, 1 << 18])
@@ -59,7 +81,7 @@ def test_tensors_come_back_from_their_tiles_whatever_the_padding(
     for tile in cut:
         row = torch.full((tile.end - tile.start,), float("nan"))
         gather(row, matrices, tile)
-        subtract(row, matrices, tile)
+        move(row, matrices, tile, rate=1.0, shrink=1.0)
     assert all(not tensor.any() for tensor in tensors.values())
 
 

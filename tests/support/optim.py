@@ -39,6 +39,12 @@ def small_rule(**changes: object) -> UpdateRule:
     return UpdateRule(**{**fields, **changes})  # type: ignore[arg-type]
 
 
+def accumulate(replica: DisTrO, gradients: dict[str, Tensor]) -> None:
+    """Takes gradients into the momentum and sends nothing of it."""
+    for _ in replica._accumulate(replica._matrices(gradients)):
+        pass
+
+
 def random_tensors(
     seed: int, shapes: dict[str, tuple[int, ...]] = SHAPES, scale: float = 1.0
 ) -> dict[str, Tensor]:

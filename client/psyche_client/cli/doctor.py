@@ -88,7 +88,9 @@ def _codec() -> Finding:
 
     if CODER == "rust":
         return Finding("codec", True, "payloads are coded by psyche_codec, in Rust")
-    return Finding("codec", None, "payloads are coded by numpy; `make native` builds a faster coder")
+    return Finding(
+        "codec", None, "payloads are coded by numpy; `make native` builds a faster coder"
+    )
 
 
 def _chain(url: str) -> Iterator[Finding]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from psyche_client.optim.codec import GROUP_SIZE, Selection
@@ -19,10 +21,8 @@ from psyche_client.optim.layout import Layout, check_exactness
 from psyche_client.optim.momentum import InFlight, RoundKey, pack_state, unpack_state
 from psyche_client.optim.rule import MICRO, UpdateRule
 from psyche_client.optim.schedule import RATE_MAX, rate_float32
-from psyche_client.optim.transform import Tile, Transform, gather, matrix, subtract, tiles
-
-#: Groups whose largest coefficients are looked for at once: 4 MiB of magnitudes.
-_GROUPS_AT_ONCE = 256
+from psyche_client.optim.select import largest
+from psyche_client.optim.transform import Tile, Transform, gather, matrix, move, tiles
 
 
 class DisTrO:
@@ -35,8 +35,15 @@ class DisTrO:
         optimizer.settled((epoch, round), accepted=True)
     """
 
-    def __init__(self, layout: Layout, rule: UpdateRule, *, members_max: int = 1024) -> None:
-        """Start with a momentum of zeros.
+    def __init__(
+        self,
+        layout: Layout,
+        rule: UpdateRule,
+        *,
+        members_max: int = 1024,
+        device: torch.device | None = None,
+    ) -> None:
+        """Start with a momentum of zeros on the device (the CPU by default) of the parameters.
 
         Raises:
             LayoutError: the layout was not built with the rule's `embeddings`.
@@ -47,13 +54,16 @@ class DisTrO:
         check_exactness(members_max, layout, rule)
         self.layout, self.rule, self.members_max = layout, rule, members_max
         self.form = layout.form(rule.topk)
+        self._device = device or torch.device("cpu")
         self._tiles = tiles(layout)
         self._transforms = {
-            (b.edge_rows, b.edge_columns): Transform(b.edge_rows, b.edge_columns)
+            (b.edge_rows, b.edge_columns): Transform(b.edge_rows, b.edge_columns, device)
             for b in layout.buffers
         }
-        self._longest = max(tile.end - tile.start for tile in self._tiles)
-        self._momentum = torch.zeros(layout.coefficients)
+        # Kept, because pages that are new each time cost as much as the sums do.
+        longest = max(tile.end - tile.start for tile in self._tiles)
+        self._scratch = torch.empty(3, longest, device=device)
+        self._momentum = torch.zeros(layout.coefficients, device=device)
         self._in_flight: dict[RoundKey, InFlight] = {}
 
     @property
@@ -82,15 +92,14 @@ class DisTrO:
         """
         if round_key in self._in_flight:
             raise ValueError(f"round {round_key} is already in flight")
-        self._accumulate(self._matrices(gradients))
-        counts, positions, values = self._select()
+        counts, positions, values = self._take(self._matrices(gradients))
         for flight in self._in_flight.values():
             flight.decays += 1
         self._in_flight[round_key] = InFlight(positions, values)
         return Selection(
-            counts.numpy().astype("u2"),
-            (positions % GROUP_SIZE).numpy().astype("u2"),
-            values.sign().numpy().astype("i1"),
+            counts.cpu().numpy().astype("u2"),
+            (positions % GROUP_SIZE).cpu().numpy().astype("u2"),
+            values.sign().cpu().numpy().astype("i1"),
         )
 
     def settled(self, round_key: RoundKey, *, accepted: bool) -> None:
@@ -166,21 +175,19 @@ class DisTrO:
             raise ValueError(f"{len(selections)} payloads of at most {self.members_max} members")
         cap = self.rule.vote_cap
         peak = min(cap, len(selections)) if cap else len(selections)
-        votes = [
-            (torch.from_numpy(s.positions()), torch.from_numpy(s.signs).float()) for s in selections
-        ]
-        edges = torch.tensor([0, *(tile.end for tile in self._tiles)])
-        bounds = [torch.searchsorted(where, edges).tolist() for where, _ in votes]
-        row = torch.empty(self._longest)
-        for number, tile in enumerate(self._tiles):
-            tally = row[: tile.end - tile.start].zero_()
-            for (where, sign), bound in zip(votes, bounds, strict=True):
-                part = slice(bound[number], bound[number + 1])
-                tally.index_add_(0, where[part] - tile.start, sign[part])
+        # A block of up to 4,096 coefficients meets two groups at most.
+        mass = 2 * self.rule.topk * len(selections)
+        before = [np.insert(np.cumsum(s.counts, dtype=np.int64), 0, 0) for s in selections]
+        for tile in self._tiles:
+            tally = self._scratch[0, : tile.end - tile.start].zero_()
+            for selection, begins in zip(selections, before, strict=True):
+                where, signs = _votes_of(selection, begins, tile)
+                index = torch.from_numpy(where).to(self._device)
+                tally.index_add_(0, index, torch.from_numpy(signs).to(self._device, torch.float32))
             if cap and len(selections) > cap:
                 tally.clamp_(-cap, cap)
             transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
-            yield tile, transform.inverse_sums(tally, peak).sign_()
+            yield tile, transform.inverse_signs(tally, peak, mass, self._scratch[1:])
 
     def _move(
         self, parameters: Mapping[str, Tensor], parts: Iterable[tuple[Tile, Tensor]], rate: int
@@ -189,16 +196,9 @@ class DisTrO:
         if any(m.dtype != torch.float32 for m in matrices.values()):
             raise LayoutError("parameters must be float32")
         shrink = decay_factor(rate, self.rule.weight_decay_micro)
-        if shrink != 1.0:
-            for name, place in self.layout.placements.items():
-                if place.decays:
-                    matrices[name].mul_(shrink)
-        rate_value = float(rate_float32(rate))
-        row = torch.empty(self._longest)
+        value = float(rate_float32(rate))
         for tile, signs in parts:
-            # A float32 rate times -1, 0 or +1 is exact.
-            step = row[: tile.end - tile.start].copy_(signs).mul_(rate_value)
-            subtract(step, matrices, tile)
+            move(signs.float(), matrices, tile, rate=value, shrink=shrink)
 
     # State
 
@@ -225,19 +225,58 @@ class DisTrO:
             raise LayoutError(f"tensors missing or not in the layout: {', '.join(odd[:5])}")
         return {name: matrix(tensors[name], place) for name, place in places.items()}
 
-    def _accumulate(self, matrices: dict[str, Tensor]) -> None:
+    def _take(self, matrices: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """counts [groups], rising positions and their values [sum of counts]; M is zeroed there.
+
+        Groups are searched as soon as their tiles are done, while they are in the cache.
+        """
+        found, taken, limits = [], [], []
+        for start, end, size in self._whole_groups(self._accumulate(matrices)):
+            limit = -(-size * self.rule.topk // GROUP_SIZE)
+            sizes = self._scratch.view(-1)[: end - start]
+            torch.abs(self._momentum[start:end], out=sizes)
+            where = largest(sizes.view(-1, size), limit)
+            where += torch.arange(start, end, size, device=self._device)[:, None]
+            found.append(where.view(-1))
+            taken.append(self._momentum[found[-1]])
+            limits += [limit] * len(where)
+            # Whatever is not finite leaves the momentum and is not sent.
+            self._momentum[found[-1]] = 0.0
+        positions, values = torch.cat(found), torch.cat(taken)
+        counts = torch.tensor(limits, device=self._device)
+        sendable = values.isfinite() & (values != 0)
+        if not sendable.all():
+            group = torch.arange(len(counts), device=self._device).repeat_interleave(counts)
+            counts = torch.bincount(group[sendable], minlength=len(counts))
+            positions, values = positions[sendable], values[sendable]
+        return counts, positions, values
+
+    def _whole_groups(self, ends: Iterable[int]) -> Iterator[tuple[int, int, int]]:
+        """Start, end and group size of what lies before each of these ends, in whole groups."""
+        start, all_of_it = 0, self.layout.coefficients
+        full = all_of_it - all_of_it % GROUP_SIZE
+        for done in ends:
+            end = min(done - done % GROUP_SIZE, full)
+            if end > start:
+                yield start, end, GROUP_SIZE
+                start = end
+        if full < all_of_it:
+            yield full, all_of_it, all_of_it - full
+
+    def _accumulate(self, matrices: dict[str, Tensor]) -> Iterator[int]:
+        """M <- beta M + DCT(gradients), a tile at a time; yields the ends of what is done."""
         beta = self.rule.beta_micro / MICRO
         scale = self._scale(matrices)
-        if scale == 0.0:
-            self._momentum.mul_(beta)
-            return
-        row = torch.empty(self._longest)
         for tile in self._tiles:
-            part = row[: tile.end - tile.start]
-            gather(part, matrices, tile)
-            transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
             momentum = self._momentum[tile.start : tile.end]
-            momentum.mul_(beta).add_(transform.forward(part), alpha=scale)
+            if scale == 0.0:
+                momentum.mul_(beta)
+            else:
+                part, spare = self._scratch[:2, : tile.end - tile.start]
+                gather(part, matrices, tile)
+                transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
+                transform.accumulate(momentum, part, spare, beta=beta, scale=scale)
+            yield tile.end
 
     def _scale(self, matrices: dict[str, Tensor]) -> float:
         """What the gradients are multiplied by: 1, the clip over their norm, or 0 if not finite."""
@@ -248,27 +287,20 @@ class DisTrO:
         clip = self.rule.clip_micro / MICRO
         return clip / norm if clip and norm > clip else 1.0
 
-    def _select(self) -> tuple[Tensor, Tensor, Tensor]:
-        """counts [groups], rising positions and their values [sum of counts]; M is zeroed there."""
-        counts, positions, values = [], [], []
-        full = self.layout.coefficients // GROUP_SIZE
-        spans = [(at, min(at + _GROUPS_AT_ONCE, full)) for at in range(0, full, _GROUPS_AT_ONCE)]
-        pieces = [(a * GROUP_SIZE, b * GROUP_SIZE, GROUP_SIZE) for a, b in spans]
-        if last := self.layout.coefficients - full * GROUP_SIZE:
-            pieces.append((full * GROUP_SIZE, self.layout.coefficients, last))
-        for start, end, size in pieces:
-            part = self._momentum[start:end]
-            limit = -(-size * self.rule.topk // GROUP_SIZE)
-            index = part.view(-1, size).abs().topk(limit, sorted=False).indices
-            where = index.sort().values.add_(torch.arange(0, end - start, size)[:, None])
-            value = part[where]
-            # Whatever is not finite leaves the momentum and is not sent.
-            part[where] = 0.0
-            sendable = value.isfinite() & (value != 0)
-            counts.append(sendable.sum(1))
-            positions.append((where + start)[sendable])
-            values.append(value[sendable])
-        return torch.cat(counts), torch.cat(positions), torch.cat(values)
+
+def _votes_of(
+    selection: Selection, begins: NDArray[np.int64], tile: Tile
+) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """Where in a tile a selection votes, and how; `begins` says where each group's votes begin."""
+    first, last = tile.start // GROUP_SIZE, -(-tile.end // GROUP_SIZE)
+    part = slice(begins[first], begins[last])
+    starts = np.arange(first, last, dtype=np.int64) * GROUP_SIZE - tile.start
+    where = np.repeat(starts, selection.counts[first:last]) + selection.indices[part]
+    signs = selection.signs[part]
+    if tile.start % GROUP_SIZE or tile.end % GROUP_SIZE:
+        inside = (where >= 0) & (where < tile.end - tile.start)
+        where, signs = where[inside], signs[inside]
+    return where, signs
 
 
 def decay_factor(rate: int, weight_decay_micro: int) -> float:

@@ -16,9 +16,8 @@ from psyche_client.optim.errors import LayoutError
 from psyche_client.optim.layout import Buffer, Layout, Placement
 from psyche_client.optim.table import BASIS, SCALE_BITS
 
-#: Coefficients a tile: a float64 tile and its two intermediates stay below 64 MiB of scratch,
-#: and mostly in the cache.
-TILE = 1 << 18
+#: Coefficients a tile: 6 MiB of scratch. Smaller tiles fit a cache but cost more by their calls.
+TILE = 1 << 19
 #: float32 adds whole numbers below this without rounding, in any order.
 EXACT_FLOAT32_BELOW = 1 << 24
 
@@ -98,45 +97,73 @@ def gather(tile_row: Tensor, matrices: dict[str, Tensor], tile: Tile) -> None:
         blocks.copy_(part.reshape(piece.down, a, c, b).permute(0, 2, 1, 3))
 
 
-def subtract(tile_row: Tensor, matrices: dict[str, Tensor], tile: Tile) -> None:
-    """Subtracts the tile's numbers from the matrices in place; padding is dropped."""
+def move(
+    tile_row: Tensor, matrices: dict[str, Tensor], tile: Tile, *, rate: float, shrink: float
+) -> None:
+    """p <- fl(p * shrink) where weight decay applies, then p <- fl(p - rate * s); drops padding.
+
+    `tile_row` holds signs: rate times -1, 0 or +1 is exact, so the subtraction rounds once whether
+    a machine fuses it with the product or not. The two steps stay two kernels: fused, they would
+    round once.
+    """
     for piece in tile.pieces:
         place = piece.place
         a, b, c = place.edge_rows, place.edge_columns, place.blocks_across
         part = matrices[place.name][piece.first * a : (piece.first + piece.down) * a]
+        if place.decays and shrink != 1.0:
+            part.mul_(shrink)
         blocks = tile_row[piece.offset : piece.offset + piece.size].view(piece.down, c, a, b)
         whole = blocks.permute(0, 2, 1, 3)
         if part.shape == (piece.down * a, c * b):
-            part.view(piece.down, a, c, b).sub_(whole)
+            part.view(piece.down, a, c, b).sub_(whole, alpha=rate)
         else:
             flat = whole.reshape(piece.down * a, c * b)
-            part.sub_(flat[: part.shape[0], : part.shape[1]])
+            part.sub_(flat[: part.shape[0], : part.shape[1]], alpha=rate)
 
 
-def _basis(points: int, dtype: torch.dtype) -> Tensor:
-    return torch.from_numpy(BASIS[points].astype(np.int64)).to(dtype)
+def _basis(points: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.from_numpy(BASIS[points].astype(np.int64)).to(device, dtype)
+
+
+def _peak(points: int) -> int:
+    return int(np.abs(BASIS[points].astype(np.int64)).max())
 
 
 class Transform:
     """The DCT of one block shape. Bases are kept, so build one a shape and reuse it."""
 
-    def __init__(self, rows: int, columns: int) -> None:
+    def __init__(self, rows: int, columns: int, device: torch.device | None = None) -> None:
         """Takes the block's edges, each from 1 to 64."""
+        device = device or torch.device("cpu")
         self.rows, self.columns = rows, columns
         scale = 2.0**-SCALE_BITS
-        self._down = _basis(rows, torch.float32) * scale
-        self._across_t = (_basis(columns, torch.float32) * scale).T.contiguous()
-        self._down64_t = _basis(rows, torch.float64).T.contiguous()
-        self._across32 = _basis(columns, torch.float32)
-        self._across64 = _basis(columns, torch.float64)
-        self._across_peak = int(np.abs(BASIS[columns].astype(np.int64)).max())
+        self._down32 = _basis(rows, torch.float32, device)
+        self._down64 = _basis(rows, torch.float64, device)
+        self._across32 = _basis(columns, torch.float32, device)
+        self._across64 = _basis(columns, torch.float64, device)
+        self._down = self._down32 * scale
+        self._across_t = (self._across32 * scale).T.contiguous()
+        self._across_peak = _peak(columns)
+        # Beyond this times the votes' mass no float32 sum of `rows` products can be off, in any
+        # order, fused or not: gamma = rows * 2^-24 / (1 - rows * 2^-24) of the sum of magnitudes,
+        # which the largest entries bound. Four times that, to be on the safe side.
+        self._doubt = 4.0 * rows * 2.0**-24 * self._across_peak * _peak(rows)
 
-    def forward(self, flat: Tensor) -> Tensor:
-        """Coefficients of blocks in a float32 row; the same length. Not exact, nor need it be."""
-        out = flat.view(-1, self.columns) @ self._across_t
-        if self.rows > 1:
-            out = self._down @ out.view(-1, self.rows, self.columns)
-        return out.view(-1)
+    def accumulate(
+        self, momentum: Tensor, flat: Tensor, spare: Tensor, *, beta: float, scale: float
+    ) -> None:
+        """momentum <- beta momentum + scale DCT(flat), all float32 rows of the same whole blocks.
+
+        Not exact, nor need it be: momentum is its member's own. `spare` is overwritten.
+        """
+        across = flat.view(-1, self.columns)
+        if self.rows == 1:
+            momentum.view_as(across).addmm_(across, self._across_t, beta=beta, alpha=scale)
+            return
+        torch.mm(across, self._across_t, out=spare.view_as(across))
+        blocks = spare.view(-1, self.rows, self.columns)
+        down = self._down.expand(len(blocks), -1, -1)
+        momentum.view_as(blocks).baddbmm_(down, blocks, beta=beta, alpha=scale)
 
     def inverse_sums(self, votes: Tensor, peak: int) -> Tensor:
         """The exact inverse transform of whole-number votes, times 2^28 (2^14 for rows alone).
@@ -146,17 +173,50 @@ class Transform:
             peak: bound of the votes; below 2^24, so that float32 holds them.
 
         Returns:
-            float64 row of the same length (float32 where that is exact too), every number a
-            whole one, equal in every bit on every machine: no partial sum can round.
+            float64 row of the same length, every number a whole one, equal in every bit on every
+            machine: no partial sum can round.
         """
-        narrow = (
+        across = votes.view(-1, self.columns)
+        if self._narrow(peak):
+            half = (across @ self._across32).double()
+        else:
+            half = across.double() @ self._across64
+        if self.rows > 1:
+            half = self._down64.T @ half.view(-1, self.rows, self.columns)
+        return half.view(-1)
+
+    def inverse_signs(self, votes: Tensor, peak: int, mass: int, spare: Tensor) -> Tensor:
+        """The signs of `inverse_sums`: float64 works only where float32 may err.
+
+        Args:
+            votes: as there; overwritten.
+            peak: as there.
+            mass: bound of the sum of the votes' magnitudes in a block.
+            spare: float32 [2, at least as many], overwritten.
+
+        Returns:
+            float32 row of -1, 0 and +1, which may lie in `spare`; the same bits as
+            `inverse_sums(votes, peak).sign()`.
+        """
+        if not self._narrow(peak):
+            return self.inverse_sums(votes, peak).sign_().to(torch.float32)
+        half, sums = spare[0, : len(votes)], spare[1, : len(votes)]
+        torch.mm(votes.view(-1, self.columns), self._across32, out=half.view(-1, self.columns))
+        if self.rows == 1:
+            return half.sign_()
+        shape = (-1, self.rows, self.columns)
+        halves, blocks, sizes = half.view(shape), sums.view(shape), votes.view(shape)
+        torch.bmm(self._down32.T.expand(len(halves), -1, -1), halves, out=blocks)
+        # Columns of a block lie side by side: one pass finds the least of each.
+        unsure = torch.abs(blocks, out=sizes).amin(1) <= self._doubt * mass
+        block, column = unsure.nonzero(as_tuple=True)
+        exact = halves[block, :, column].double() @ self._down64
+        blocks[block, :, column] = exact.float()
+        return sums.sign_()
+
+    def _narrow(self, peak: int) -> bool:
+        """Whether float32 adds the rows' half of the inverse exactly."""
+        return (
             peak * self.columns * self._across_peak < EXACT_FLOAT32_BELOW
             and torch.get_float32_matmul_precision() == "highest"
         )
-        if narrow:
-            out = (votes.view(-1, self.columns) @ self._across32).double()
-        else:
-            out = votes.double().view(-1, self.columns) @ self._across64
-        if self.rows > 1:
-            out = self._down64_t @ out.view(-1, self.rows, self.columns)
-        return out.view(-1)
