@@ -67,6 +67,7 @@ __all__ = [
     "ConfigWarmupSeconds",
     "ConfigWitnessCount",
     "ConfigWitnessSeconds",
+    "CreatedJustNow",
     "DataInUse",
     "DigestNotSaid",
     "DigestZero",
@@ -1137,6 +1138,14 @@ class ComplaintSpent(_Base):
     message = "The member opened a complaint about the round already: it can join those that stand"
 
 
+class CreatedJustNow(_Base):
+    """The run was created in this very slot: close it in a later one."""
+
+    code = 6124
+    name = "CreatedJustNow"
+    message = "The run was created in this very slot: close it in a later one"
+
+
 #: Code -> (name, message).
 ERRORS: Final[dict[int, tuple[str, str]]] = {
     6000: ("Unauthorized", "The signer may not do this to this run"),
@@ -1311,6 +1320,7 @@ ERRORS: Final[dict[int, tuple[str, str]]] = {
         "ComplaintSpent",
         "The member opened a complaint about the round already: it can join those that stand",
     ),
+    6124: ("CreatedJustNow", "The run was created in this very slot: close it in a later one"),
 }
 
 #: Code -> class.
@@ -1439,4 +1449,5 @@ BY_CODE: Final[dict[int, type[_Base]]] = {
     6121: ComplaintClosed,
     6122: NotAccepted,
     6123: ComplaintSpent,
+    6124: CreatedJustNow,
 }

@@ -18,6 +18,7 @@ Event: TypeAlias = (
     | _t.AuditsDrawn
     | _t.AuthorityChanged
     | _t.AuthorityProposed
+    | _t.BondPaid
     | _t.CaseClosed
     | _t.CheckpointConfirmed
     | _t.CheckpointKept
@@ -64,6 +65,7 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"\xaf\x7f8\xf2g\xf1@u": _t.AUDITS_DRAWN_CODEC,
     b"\x1f\x13\xae\x98\x04R\xd7\xe2": _t.AUTHORITY_CHANGED_CODEC,
     b"\xf4u^p5\x97#Y": _t.AUTHORITY_PROPOSED_CODEC,
+    b"\xbd?\xcbt^!8\x98": _t.BOND_PAID_CODEC,
     b"\x9b!\xbe\xfe\xfe7\xb8u": _t.CASE_CLOSED_CODEC,
     b"0r\xd0\xdf\x14\xa0\xc9\x9d": _t.CHECKPOINT_CONFIRMED_CODEC,
     b"n\x19\xb2\x1fU [\x16": _t.CHECKPOINT_KEPT_CODEC,

@@ -325,7 +325,8 @@ def close_run(
     """Closes the three accounts of a run without members; the rent goes back to who paid, and
     forfeited bonds with it.
 
-    Authority: the run's. Errors: `WrongPhase`, `MembersRemain`, `PointsRemain`, `BondsRemain`.
+    Authority: the run's. Errors: `WrongPhase`, `CreatedJustNow`, `MembersRemain`,
+    `PointsRemain`, `BondsRemain`.
     """
     metas = [
         AccountMeta(authority, is_signer=True, is_writable=False),
@@ -356,6 +357,9 @@ def collect(
     """Moves what a slot's holder has on it to the holder's account: points, strikes. If the holder
     is gone, and no kept record names it, its bond goes to its payee, too, or is forfeited if it
     was ejected, and the slot is free.
+
+    A bond that waits in the account goes to a payee that is named and can take it; then nothing
+    need be on the slot.
 
     Authority: anyone. Errors: `UnknownSlot`, `NotTheHolder`, `NothingToCollect`.
     """
@@ -454,7 +458,7 @@ def create_run(
     """Creates a run, Paused, with its roster and round records.
 
     Authority: anyone; the creator becomes the run's authority. Errors: the configuration's,
-    `RunIdInvalid`, `ModelUriTooLong`.
+    `RunIdInvalid`, `ModelUriTooLong`, `DigestZero`.
     """
     if run is None:
         run = _pdas.run_address(creator=creator, run_id=args.run_id, program_id=program_id)

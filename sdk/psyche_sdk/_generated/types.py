@@ -155,6 +155,29 @@ AUTHORITY_PROPOSED_CODEC: Final[_b.Codec[AuthorityProposed]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BondPaid:
+    """A bond that had waited in a participant's account went to the payee."""
+
+    #: The run.
+    run: Pubkey
+    #: The participant's wallet.
+    wallet: Pubkey
+    #: The payee.
+    payee: Pubkey
+    #: The bond, in lamports.
+    bond_lamports: int
+
+
+BOND_PAID_CODEC: Final[_b.Codec[BondPaid]] = _b.struct(
+    BondPaid,
+    ("run", _b.PUBKEY),
+    ("wallet", _b.PUBKEY),
+    ("payee", _b.PUBKEY),
+    ("bond_lamports", _b.U64),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseClosed:
     """A case is decided, or nothing came of it."""
 
