@@ -119,9 +119,13 @@ class Chain:
     # Transactions
 
     def send(
-        self, *instructions: Instruction, signers: Sequence[Actor], units: int = 1_400_000
+        self,
+        *instructions: Instruction,
+        signers: Sequence[Actor],
+        units: int = 1_400_000,
+        only_try: bool = False,
     ) -> Sent:
-        """Sends a transaction that the first signer pays.
+        """Sends a transaction that the first signer pays; if it is only tried, nothing stays of it.
 
         Raises:
             PsycheError: by the name of the program's error, of Anchor's, or `RefusedError`.
@@ -134,7 +138,11 @@ class Chain:
         every = [set_compute_unit_limit(units), *instructions]
         message = Message.new_with_blockhash(every, signers[0].wallet, blockhash)
         transaction = Transaction([actor.keypair for actor in signers], message, blockhash)
-        result = self.svm.send_transaction(transaction)
+        if only_try:
+            tried = self.svm.simulate_transaction(transaction)
+            result = tried if isinstance(tried, FailedTransactionMetadata) else tried.meta()
+        else:
+            result = self.svm.send_transaction(transaction)
         if isinstance(result, FailedTransactionMetadata):
             raise _error(result)
         self.check_positions()
