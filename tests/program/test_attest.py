@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from psyche_sdk.program_errors import (
-    BitFieldLength,
     BitNotCommitted,
     EntropyNotStored,
     NotAWitness,
@@ -26,17 +25,6 @@ def overlapping() -> World:
     world.store_entropy()
     assert (world.run.phase, world.run.round) == (Phase.TRAIN, 1)
     return world
-
-
-@pytest.mark.parametrize("bits", [b"", bytes(2), bytes(128), b"\x07\x00", b"\x07" * 129])
-def test_a_bit_field_of_another_length_is_refused(bits: bytes) -> None:
-    world = attestable()
-    before = world.state()
-
-    with pytest.raises(BitFieldLength):
-        world.attest(BOB, bits=bits)
-
-    assert world.state() == before
 
 
 def test_the_bit_of_an_uncommitted_slot_is_refused() -> None:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from psyche_sdk import instructions as build
 from psyche_sdk._generated.types import (
     CheckpointSet,
 )
 from psyche_sdk._rules.hashing import reset_chain_hash
-from psyche_sdk.program_errors import (
-    DigestZero,
-    UriInvalid,
-)
 from psyche_sdk.views import (
     MemberState,
     Phase,
@@ -83,24 +77,6 @@ def test_snapshots_and_votes_of_before_are_void_after_the_owners_checkpoint() ->
     assert (world.run.vote, world.run.snapshots) == (None, ())
     world.to_phase(Phase.WARMUP)
     assert world.run.vote is None
-
-
-def test_a_checkpoint_of_no_digest_is_refused() -> None:
-    world = resting()
-
-    with pytest.raises(DigestZero):
-        set_checkpoint(world, bytes(32))
-
-
-@pytest.mark.parametrize("uri", ["a" * 97, "with space", "caf\u00e9"])
-def test_the_owners_uri_must_be_plain_too(uri: str) -> None:
-    world = resting()
-    before = world.state()
-
-    with pytest.raises(UriInvalid):
-        set_checkpoint(world, uri=uri)
-
-    assert world.state() == before
 
 
 def test_a_new_run_may_begin_from_other_parameters() -> None:

@@ -11,13 +11,11 @@ from psyche_sdk.program_errors import (
     NotAMember,
     NotYourSlot,
     Unauthorized,
-    UnknownSlot,
     WrongAccount,
-    WrongRound,
     WrongVersion,
 )
 from psyche_sdk.views import Phase
-from support.actors import BOB, CAROL, MALLORY
+from support.actors import BOB, MALLORY
 from support.broken_calls import with_each_account_swapped, without_each_signer
 from support.instruction_table import (
     ACCOUNTS,
@@ -148,67 +146,6 @@ def test_members_come_and_go_in_every_phase(call: Call, phase: Phase) -> None:
     call.send(world)
 
     assert world.state() != before
-
-
-@calls(*ROUNDED)
-def test_another_epoch_or_round_is_refused(call: Call) -> None:
-    world = call.given()
-    args = call.args(world)
-    before = world.state()
-
-    for wrong in (
-        {"epoch": args.epoch + 1},
-        {"round": args.round + 1},
-        {"round": args.round + 4},
-        {"epoch": 2**32 - 1, "round": 2**32 - 1},
-    ):
-        with pytest.raises(WrongRound):
-            call.send(world, replace(args, **wrong))
-
-    assert world.state() == before
-
-
-@calls(*CHECKPOINTS)
-def test_another_epoch_of_a_checkpoint_is_refused(call: Call) -> None:
-    world = call.given()
-    args = call.args(world)
-    before = world.state()
-
-    for epoch in (args.epoch + 1, 2**32 - 1):
-        with pytest.raises(WrongRound):
-            call.send(world, replace(args, epoch=epoch))
-
-    assert world.state() == before
-
-
-@calls(*SLOTTED, "set_endpoint")
-def test_a_slot_that_is_not_there_is_refused(call: Call) -> None:
-    world = call.given()
-    args = call.args(world)
-
-    for slot in (world.capacity, 2**16 - 1):
-        with pytest.raises(UnknownSlot):
-            call.send(world, replace(args, slot=slot))
-
-
-@calls(*SLOTTED, "set_endpoint")
-def test_the_slot_of_another_member_is_refused(call: Call) -> None:
-    world = call.given()
-    args = replace(call.args(world), slot=world.member(CAROL).slot)
-    before = world.state()
-
-    with pytest.raises(NotYourSlot):
-        call.send(world, args)
-
-    assert world.state() == before
-
-
-@calls(*SLOTTED, "set_endpoint")
-def test_an_empty_slot_is_refused(call: Call) -> None:
-    world = call.given()
-
-    with pytest.raises(NotYourSlot):
-        call.send(world, replace(call.args(world), slot=7))
 
 
 @calls(*SLOTTED)

@@ -12,8 +12,6 @@ from psyche_sdk.program_errors import (
     AuditsNotDrawn,
     NotAVerifier,
     NotYourSlot,
-    ScoreOutOfRange,
-    ScoresFail,
     VerdictClosed,
     VerdictDiffers,
     VerdictMismatch,
@@ -80,47 +78,6 @@ def test_a_second_verdict_that_differs_is_refused_and_the_same_changes_nothing(f
     refused(world, VerdictDiffers, "verdict", world.actor(auditor.slot), args)
     other = replace(args, verdict=verdict_on(auditor.target, passes=first, alignment_permille=999))
     refused(world, VerdictDiffers, "verdict", world.actor(auditor.slot), other)
-
-
-@pytest.mark.parametrize(
-    "score",
-    [
-        {"jaccard_permille": 1_001},
-        {"hamming_permille": 1_001},
-        {"manhattan_permille": 2**16 - 1},
-        {"alignment_permille": 1_001},
-        {"alignment_permille": -1_001},
-        {"alignment_permille": -(2**15)},
-    ],
-)
-def test_a_score_that_is_none_is_refused(score: dict[str, int]) -> None:
-    world = Verified().audited()
-    auditor = world.auditor()
-    assert auditor.target is not None
-    args = world.verdict_args(0, auditor.slot, auditor.target, passes=False)
-    args = replace(args, verdict=verdict_on(auditor.target, passes=False, **score))
-
-    refused(world, ScoreOutOfRange, "verdict", world.actor(auditor.slot), args)
-
-
-@pytest.mark.parametrize(
-    "score",
-    [
-        {"jaccard_permille": 899},
-        {"hamming_permille": 101},
-        {"manhattan_permille": 301},
-        {"alignment_permille": 499},
-    ],
-)
-def test_what_the_runs_thresholds_fail_cannot_pass(score: dict[str, int]) -> None:
-    limits = {"manhattan_max_permille": 300, "alignment_min_permille": 500}
-    world = Verified(**limits).audited()
-    auditor = world.auditor()
-    assert auditor.target is not None
-    args = world.verdict_args(0, auditor.slot, auditor.target)
-    args = replace(args, verdict=verdict_on(auditor.target, passes=True, **score))
-
-    refused(world, ScoresFail, "verdict", world.actor(auditor.slot), args)
 
 
 def test_an_auditor_that_is_late_by_a_round_is_not_heard() -> None:

@@ -96,24 +96,40 @@ class Call:
         """The names of its accounts, in order."""
         return ACCOUNTS[self.name]
 
-    def instruction(self, world: World, args: Any = None) -> Instruction:
-        """The instruction as the run stands, or with other arguments."""
+    def instruction(self, world: World, args: Any = None, **more: Any) -> Instruction:
+        """The instruction as the run stands, or with other arguments or accounts."""
         given = self.args(world) if args is None else args
-        more = self.more(world)
+        more = self.more(world) | more
         if self.payer is not None:
             more["payer"] = self.payer.wallet
         return world.instruction(self.name, self.actor, given, **more)
 
-    def send(self, world: World, args: Any = None) -> Sent:
+    def send(self, world: World, args: Any = None, *, only_try: bool = False) -> Sent:
         """Sends it, signed by all who must; somebody else pays the fee."""
-        return send_as_named(world, self.instruction(world, args))
+        return send_as_named(world, self.instruction(world, args), only_try=only_try)
 
 
-def send_as_named(world: World, instruction: Instruction) -> Sent:
+def send_as_named(world: World, instruction: Instruction, *, only_try: bool = False) -> Sent:
     """Sends an instruction, signed by those whose signature its accounts ask for."""
     named = {meta.pubkey for meta in instruction.accounts if meta.is_signer}
     signers = [actor for actor in EVERYBODY if actor.wallet in named and actor != FAUCET]
-    return world.send(instruction, signers=[FAUCET, *signers])
+    return world.send(instruction, signers=[FAUCET, *signers], only_try=only_try)
+
+
+def arguments(name: str) -> list[str]:
+    """The names of an instruction's arguments, in order; of a struct's fields with a dot."""
+    (found,) = [one for one in IDL["instructions"] if one["name"] == name]
+    return [path for one in found["args"] for path in _paths(one["type"], one["name"])]
+
+
+def _paths(ty: Any, path: str) -> list[str]:
+    """A configuration is one argument: it has tests of its own."""
+    if not isinstance(ty, dict) or ty.get("defined", {}).get("name") in (None, "RunConfig"):
+        return [path]
+    (struct,) = [one for one in IDL["types"] if one["name"] == ty["defined"]["name"]]
+    above = "" if path == "args" else f"{path}."
+    fields = struct["type"]["fields"]
+    return [found for one in fields for found in _paths(one["type"], above + one["name"])]
 
 
 P = Phase

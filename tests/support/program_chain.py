@@ -122,9 +122,13 @@ class Chain:
     # Transactions
 
     def send(
-        self, *instructions: Instruction, signers: Sequence[Actor], units: int = 1_400_000
+        self,
+        *instructions: Instruction,
+        signers: Sequence[Actor],
+        units: int = 1_400_000,
+        only_try: bool = False,
     ) -> Sent:
-        """Sends a transaction that the first signer pays.
+        """Sends a transaction that the first signer pays; if it is only tried, nothing stays of it.
 
         Raises:
             PsycheError: by the name of the program's error, of Anchor's, or `RefusedError`.
@@ -138,7 +142,11 @@ class Chain:
         wanted = message.account_keys[: message.header.num_required_signatures]
         assert set(wanted) == {actor.wallet for actor in signers}, "others must sign"
         transaction = Transaction.populate(message, [Signature.default()] * len(wanted))
-        result = self.svm.send_transaction(transaction)
+        if only_try:
+            tried = self.svm.simulate_transaction(transaction)
+            result = tried if isinstance(tried, FailedTransactionMetadata) else tried.meta()
+        else:
+            result = self.svm.send_transaction(transaction)
         if isinstance(result, FailedTransactionMetadata):
             raise _error(result)
         self.check_positions()

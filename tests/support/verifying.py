@@ -31,6 +31,7 @@ SETTINGS: dict[str, Any] = {
     "verification_percent": 40,
     "committee_size": 3,
     "jaccard_min_permille": 900,
+    "manhattan_max_permille": 300,
     "slash_points": 50,
     "points_per_sequence": 10,
     "points_per_verdict": 5,
