@@ -1,13 +1,16 @@
-"""What tests of the replica share: training is done once a module."""
+"""What tests of the client share: training is done, and a chain started, once a module."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from psyche_client.cli.app import run
+from psyche_client.cli.errors import Code
 from psyche_client.trainer import Trainer
+from psyche_sdk.localnet import LocalnetProcess, packaged_program
 from support.client import (
     key,
     tiny_trainer,
@@ -52,6 +55,24 @@ async def world(tmp_path: Path, trainer: Trainer, payloads: list[bytes]) -> Asyn
     made = World(tmp_path, trainer, payloads)
     yield made
     await made.close()
+
+
+@pytest.fixture(scope="module")
+def chain() -> Iterator[str]:
+    """The URL of an embedded chain with the program on it."""
+    with LocalnetProcess(slot_ms=50, programs=packaged_program()) as started:
+        yield started.url
+
+
+@pytest.fixture(scope="module")
+def folder(chain: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with wallets that hold 10 SOL each: alice's and bob's."""
+    path = tmp_path_factory.mktemp("wallets")
+    for name in ("alice", "bob"):
+        file = str(path / f"{name}.json")
+        assert run(["wallet", "new", "--out", file]) == Code.OK
+        assert run(["wallet", "airdrop", "10", "--wallet", file, "--url", chain]) == Code.OK
+    return path
 
 
 @pytest_asyncio.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +14,11 @@ from solders.pubkey import Pubkey
 from psyche_client.admission import AdmissionError, check_admission
 from psyche_client.cli.app import run
 from psyche_client.cli.errors import Code
-from psyche_client.cli.keys import load_key
 from psyche_sdk import Coordinator, pda
-from psyche_sdk.localnet import LocalnetProcess, packaged_program
 from support.founding import create_args, join_args
+from support.wallets import options, who
 
 Capsys = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[str]:
-    """The URL of an embedded chain with the program on it."""
-    with LocalnetProcess(slot_ms=50, programs=packaged_program()) as started:
-        yield started.url
-
-
-@pytest.fixture(scope="module")
-def folder(chain: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with wallets that hold 10 SOL each: alice's and bob's."""
-    path = tmp_path_factory.mktemp("wallets")
-    for name in ("alice", "bob"):
-        file = str(path / f"{name}.json")
-        assert run(["wallet", "new", "--out", file]) == Code.OK
-        assert run(["wallet", "airdrop", "10", "--wallet", file, "--url", chain]) == Code.OK
-    return path
-
-
-def who(folder: Path, name: str) -> Keypair:
-    return load_key(folder / f"{name}.json")
-
-
-def options(folder: Path, name: str, chain: str) -> list[str]:
-    return ["--wallet", str(folder / f"{name}.json"), "--url", chain]
 
 
 def given_run(chain: str, folder: Path, run_id: str) -> str:

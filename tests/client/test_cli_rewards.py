@@ -4,53 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_client.admission import AdmissionError, check_admission
 from psyche_client.cli.app import run
 from psyche_client.cli.errors import Code, CommandError
-from psyche_client.cli.keys import load_key
 from psyche_client.cli.output import lamports_of
 from psyche_sdk import Coordinator, pda
 from psyche_sdk.instructions import MemberArgs
-from psyche_sdk.localnet import LocalnetProcess, packaged_program
 from support.founding import create_args, join_args
+from support.wallets import options, who
 
 Capsys = pytest.CaptureFixture[str]
 BOND = 50_000_000
 VOTE_PROGRAM = "Vote111111111111111111111111111111111111111"
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[str]:
-    """The URL of an embedded chain with the program on it."""
-    with LocalnetProcess(slot_ms=50, programs=packaged_program()) as started:
-        yield started.url
-
-
-@pytest.fixture(scope="module")
-def folder(chain: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with wallets that hold 10 SOL each: alice's and bob's."""
-    path = tmp_path_factory.mktemp("wallets")
-    for name in ("alice", "bob"):
-        file = str(path / f"{name}.json")
-        assert run(["wallet", "new", "--out", file]) == Code.OK
-        assert run(["wallet", "airdrop", "10", "--wallet", file, "--url", chain]) == Code.OK
-    return path
-
-
-def who(folder: Path, name: str) -> Keypair:
-    return load_key(folder / f"{name}.json")
-
-
-def options(folder: Path, name: str, chain: str) -> list[str]:
-    return ["--wallet", str(folder / f"{name}.json"), "--url", chain]
 
 
 async def leave(coordinator: Coordinator) -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,8 @@ import pytest
 
 from psyche_client.cli.app import run
 from psyche_client.cli.errors import Code
-from psyche_sdk.localnet import LocalnetProcess, packaged_program
 
 FILE = '[run]\nid = "{name}"\n[rounds]\ntotal_steps = 40\n[data]\nsource = "python"\n'
-
-
-@pytest.fixture(scope="module")
-def chain() -> Iterator[str]:
-    """The URL of an embedded chain with the program on it."""
-    with LocalnetProcess(slot_ms=50, programs=packaged_program()) as started:
-        yield started.url
 
 
 @pytest.fixture(scope="module")

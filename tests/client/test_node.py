@@ -17,15 +17,9 @@ from psyche_sdk.errors import InsufficientFunds
 from support.client import (
     START,
     key,
-    tiny_trainer,
     tokens,
 )
 from support.node_world import World, share
-
-
-@pytest.fixture(scope="module")
-def trainer() -> Trainer:
-    return tiny_trainer()
 
 
 @pytest.fixture

@@ -28,15 +28,9 @@ from support.client import (
     record,
     seat,
     settled,
-    tiny_trainer,
     tokens,
 )
 from support.node_world import BAD, WALLET, World, share
-
-
-@pytest.fixture(scope="module")
-def trainer() -> Trainer:
-    return tiny_trainer()
 
 
 @pytest.fixture
