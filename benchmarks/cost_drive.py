@@ -13,6 +13,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from psyche_sdk import instructions as build
 from psyche_sdk._generated.types import (
     Admitted,
+    AuditsDrawn,
+    CaseClosed,
+    CommitteeDrawn,
     Dropped,
     EntropyStored,
     PhaseChanged,
@@ -23,10 +26,10 @@ from psyche_sdk._generated.types import (
 )
 from psyche_sdk._rules.hashing import bit_field
 from psyche_sdk.program_errors import TooEarly
-from psyche_sdk.views import Phase, witnesses
+from psyche_sdk.views import MemberState, Phase, bloom_filter, witnesses
 from support.actors import ALICE, FAUCET, crowd
 from support.program import World, sha
-from support.program_chain import Sent
+from support.program_chain import ADVANCING, Sent
 
 #: Kinds of tick by the phases before and after.
 PHASES = {
@@ -46,6 +49,11 @@ def kind_of_change(changed: PhaseChanged) -> str:
     if before is after is Phase.WITNESS and changed.round_before != changed.round_after:
         return "advance to a drain round"
     return PHASES.get((before, after), f"{before.name.lower()} to {after.name.lower()}")
+
+
+def filter_rate(count: int) -> int:
+    """One false positive in a hundred, or six where such filters would not fit; in a million."""
+    return 10_000 if count <= 256 else 60_000
 
 
 class Metered(World):
@@ -98,12 +106,19 @@ class Metered(World):
             late = kind == "advance" and Admitted in by_type
             late |= kind == "start epoch" and changed.epoch_after > 0
             return f"{kind}{', a newcomer at the median' if late else ''}{dropped}"
+        if CommitteeDrawn in by_type:
+            return "draw a committee"
         if EntropyStored in by_type:
             drawn = WitnessesDrawn in by_type
             if PublishersDrawn in by_type:
                 return "store entropy, draw publishers"
             return "store entropy" + (", draw witnesses" if drawn else "")
-        return "make a round final" if PointsCredited in by_type else "give shares back"
+        rest = {
+            AuditsDrawn: "draw audits",
+            CaseClosed: "decide cases",
+            PointsCredited: "make a round final",
+        }
+        return next((name for kind, name in rest.items() if kind in by_type), "give shares back")
 
     # Phases
 
@@ -143,12 +158,14 @@ class Metered(World):
         """What a member says of its speed."""
         return 100 + slot * 37 % 901
 
-    def call(self, name: str, slot: int, args: Any, kind: str = "") -> None:
-        """A member's instruction; it makes what is due if `kind` says what that is."""
+    def call(self, name: str, slot: int, args: Any, kind: str = "", form: str = "") -> None:
+        """A member's instruction of some form; it makes what is due if `kind` says what that is."""
         member = self.members[slot]
-        given = {"args": args, "transition": bool(kind)}
+        given = {"args": args}
+        if name in ADVANCING:
+            given["transition"] = bool(kind)
         sent = self.send(self.instruction(name, member, **given), signers=[member])
-        self.note(f"{name}, {kind}" if kind else name, sent.units)
+        self.note(", ".join(filter(None, (name, form, kind))), sent.units)
 
     def say_ready(self, slot: int, kind: str = "") -> None:
         """A member holds the agreed parameters."""
@@ -182,12 +199,19 @@ class Metered(World):
 
     def say_attest(self, slot: int, held: list[int], kind: str = "") -> None:
         """A witness attests these slots."""
-        run = self.run
-        bits = bit_field(held, self.capacity)
+        run, filled = self.run, self.filter_of(slot, held)
+        bits = bit_field(held, self.capacity) if filled is None else filled
         args = build.AttestArgs(
             epoch=run.epoch, round=self.target, slot=slot, bits=bits, custody_root=bytes(32)
         )
-        self.call("attest", slot, args, kind)
+        rate = f"Bloom at {self.config.bloom_false_positive_ppm / 10_000:g} %"
+        self.call("attest", slot, args, kind, rate if filled is not None else "")
+
+    def filter_of(self, slot: int, held: list[int]) -> bytes | None:
+        """A witness's filter; none where attestations are exact."""
+        record = self.record(self.target)
+        filter_ = bloom_filter(self.run, record, witnesses(record).index(slot))
+        return None if filter_ is None else filter_.made_of(map(record.commitment, held))
 
     def go(self, name: str, index: int, kind: str = "", *, held: int | None = None) -> None:
         """A member leaves its slot, or another that it holds, or says that it is behind."""
@@ -214,6 +238,12 @@ class Metered(World):
         """A round in which only these slots commit."""
         self.train(slots)
         self.witness(slots)
+
+    def trainers_now(self) -> list[int]:
+        """The present round's trainers that are members still, in drawn order."""
+        order: list[int] = self.record().order.tolist()
+        active = set(self.roster.slots(MemberState.ACTIVE))
+        return [slot for slot in order if slot in active]
 
     def every_second(self, first: int = 1) -> list[int]:
         """Every second of the present round's trainers in drawn order: no failures side by side."""

@@ -20,7 +20,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cost_drive import Metered
+from benchmarks.cost_drive import Metered, filter_rate
+from benchmarks.cost_verifying import judge, speak
 from psyche_sdk.errors import ProgramError
 from psyche_sdk.views import MemberState, Phase, witnesses
 from support.actors import ALICE
@@ -42,6 +43,10 @@ GENES: dict[str, tuple[Any, ...]] = {
     "rounds": (2, 3, 4, 6),
     "pattern": ("alternate", "random", "pairs", "blocks", "all", "none"),
     "aborted": (0, 0, 1),
+    "verification_percent": (0, 0, 25, 50),
+    "committee_size": (3, 7, 15, 64),
+    "flags": (0, 30, 100),
+    "attestation_kind": (0, 0, 1),
 }
 
 
@@ -54,6 +59,7 @@ class Case:
         heard, seen: of a hundred witnesses, who attest; of a hundred payloads, which each has.
         pattern: who commits, along the drawn order; in every other round the others.
         aborted: whether the owner aborts the last round.
+        flags: of a hundred verdicts, how many flag; every committee upholds them.
     """
 
     seed: int
@@ -70,6 +76,10 @@ class Case:
     rounds: int
     pattern: str
     aborted: int
+    verification_percent: int = 0
+    committee_size: int = 3
+    flags: int = 0
+    attestation_kind: int = 0
 
 
 class Played(Metered):
@@ -82,8 +92,12 @@ class Played(Metered):
         batch = 1 << case.batch_log2
         settings = {
             name: getattr(case, name)
-            for name in ("overlap", "misses_max", "share_percent_max", "snapshot_rounds")
+            for name in (
+                *("overlap", "misses_max", "share_percent_max", "snapshot_rounds"),
+                *("verification_percent", "committee_size", "attestation_kind"),
+            )
         }
+        settings["bloom_false_positive_ppm"] = filter_rate(count)
         settings |= {"batch_sequences_start": batch, "batch_sequences_end": batch}
         super().__init__(count, init_min_members=self.first, epoch_rounds=case.rounds, **settings)
 
@@ -108,7 +122,8 @@ class Played(Metered):
         return order if pattern == "all" else []
 
     def trained(self, round_: int) -> None:
-        """Some commit, some go, and the time of Train is over."""
+        """Some commit, some go, and the time of Train is over; what may be said of payloads is."""
+        self.verified()
         active = set(self.present())
         for slot in self.chosen(round_):
             if slot in active:
@@ -121,6 +136,19 @@ class Played(Metered):
         self.tick_all()
         self.pass_time(slots=3)
         self.tick_all()
+
+    def verified(self) -> None:
+        """Auditors speak, and committees, of all rounds of which they may."""
+        present = self.run.round
+        if not self.case.verification_percent:
+            return
+        self.tick_all()
+        if present:
+            speak(self, present - 1, flags=lambda: self.rng.random() * 100 < self.case.flags)
+        self.pass_time(slots=3)
+        self.tick_all()
+        for round_ in range(max(present - 3, 0), present):
+            judge(self, round_)
 
     def witnessed(self) -> None:
         """Some witnesses attest some payloads; the time goes by, and all that twice if need be."""

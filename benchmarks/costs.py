@@ -15,11 +15,24 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from benchmarks import cost_search
-from benchmarks.cost_drive import Metered
-from psyche_sdk.instructions import MissingArgs, SetCheckpointArgs
+from benchmarks import cost_search, cost_verifying
+from benchmarks.cost_drive import Metered, filter_rate
+from psyche_sdk.instructions import (
+    IssuePassArgs,
+    MissingArgs,
+    SetAuthorityArgs,
+    SetCheckpointArgs,
+    SetEndpointArgs,
+    SetJoinAuthorityArgs,
+    SetPayeeArgs,
+    SetRatesArgs,
+    SetWeightArgs,
+    UpdateConfigArgs,
+    UpdateMetadataArgs,
+    UpdateModelArgs,
+)
 from psyche_sdk.views import Phase, witnesses
-from support.actors import ALICE
+from support.actors import ALICE, ERIN
 from support.program_checkpoints import end_cooldown
 
 MEMBERS = (32, 256, 1_024)
@@ -152,6 +165,31 @@ def misses(world: Metered) -> None:
     assert world.record(0).accepted_count == record.accepted_count - 1
 
 
+def chores(world: Metered) -> None:
+    """What the owner and members do now and then, each as dear as its longest text makes it."""
+    member, key = world.members[0], ERIN.wallet
+    world.enter(0)
+    mine = {"slot": 0}
+    endpoint = SetEndpointArgs(node_key=bytes([2]) * 32, address="b" * 96, **mine)
+    world.do("set_endpoint", member, endpoint)
+    world.do("set_weight", member, SetWeightArgs(weight=7, **mine))
+    world.do("set_payee", member, SetPayeeArgs(payee=key))
+    rates = {f"points_per_{name}": 7 for name in ("sequence", "attestation", "verdict")}
+    world.do("set_rates", ALICE, SetRatesArgs(**rates))
+    world.do("update_metadata", ALICE, UpdateMetadataArgs(metadata="m" * 256))
+    world.do("set_join_authority", ALICE, SetJoinAuthorityArgs(join_authority=ALICE.wallet))
+    expiry = world.moment.time + 100
+    world.do("issue_pass", ALICE, IssuePassArgs(wallet=member.wallet, expiry=expiry))
+    world.do("revoke_pass", ALICE, pass_=world.pass_key(member))
+    world.go("leave", 0)
+    world.do("pause", ALICE)
+    world.do("update_config", ALICE, UpdateConfigArgs(config=world.config, reset_positions=True))
+    world.do("update_model", ALICE, UpdateModelArgs(model_hash=bytes(32), model_uri="u" * 128))
+    world.do("set_authority", ALICE, SetAuthorityArgs(proposed=key))
+    world.do("accept_authority", ERIN)
+    world.do("close_run", ERIN)
+
+
 @cache
 def measured(count: int) -> tuple[dict[str, int], int]:
     """(most compute units of each instruction with `count` members, ticks of a good round)."""
@@ -165,6 +203,12 @@ def measured(count: int) -> tuple[dict[str, int], int]:
         (owners_checkpoint, Metered(count)),
         (misses, Metered(count, epoch_rounds=4, misses_max=255)),
         (drops, Metered(count, misses_max=1, min_members=1)),
+        (chores, Metered(count)),
+        (cost_verifying.rejections, Metered(count, **cost_verifying.SETTINGS)),
+        (
+            cost_verifying.filters,
+            Metered(count, attestation_kind=1, bloom_false_positive_ppm=filter_rate(count)),
+        ),
     ]
     units = dict(patient.units)
     for play, world in others:

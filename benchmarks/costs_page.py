@@ -24,6 +24,8 @@ ROUNDS, EPOCH_ROUNDS = 10_000, 100
 CONSILIENCE_ROUNDS = 325_000
 #: Bytes of the reference's coordinator account, and the SOL that keep it alive.
 REFERENCE_BYTES, REFERENCE_SOL = 119_160, 0.83
+#: An attestation by a filter, as it is called where it is measured.
+FILTER = "attest, Bloom at 1 %"
 #: Micro-lamports a unit of the priority fee whose part is shown.
 PRIORITY = 1_000
 #: Transactions of a member at an epoch's turn: its sealed vote, its opening.
@@ -68,6 +70,7 @@ def plain(name: str, count: int) -> tuple[int, str]:
 LIMITS = (
     Limit(256, "`commit`, 256 members", 5_000, lambda: plain("commit", 256)),
     Limit(256, "`attest`, 256 members", 8_000, lambda: plain("attest", 256)),
+    Limit(256, "`attest`, Bloom at 1 %, 256 members", 40_000, lambda: plain(FILTER, 256)),
     Limit(256, "any tick, 256 members", 60_000, lambda: dearest("tick:", 256)),
     Limit(1_024, "any tick, 1,024 members", 250_000, lambda: dearest("tick:", 1_024)),
     Limit(0, "bytes of Run", 4_096, lambda: (max(accounts()["Run"].values()), "every capacity")),
