@@ -1,0 +1,87 @@
+//! `psyche_codec`: the payload codec for Python. `psyche_client.optim` calls it where it is there.
+
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes};
+
+type Arrays<'py> = (
+    Bound<'py, PyByteArray>,
+    Bound<'py, PyByteArray>,
+    Bound<'py, PyByteArray>,
+);
+
+/// The payload codec. `VERSION` is that of the payloads that it reads and writes.
+#[pymodule]
+mod psyche_codec {
+    #[pymodule_export]
+    use super::{decode, encode};
+    #[pymodule_export]
+    const VERSION: u16 = ::psyche_codec::VERSION;
+}
+
+/// The body of a selection: counts and indices as uint16, signs as int8.
+///
+/// Raises ValueError, with what is wrong, if the selection does not have the form.
+#[pyfunction]
+fn encode<'py>(
+    py: Python<'py>,
+    coefficients: u64,
+    topk: u16,
+    counts: PyBuffer<u16>,
+    indices: PyBuffer<u16>,
+    signs: PyBuffer<i8>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let form = form(coefficients, topk)?;
+    let (counts, indices, signs) = (counts.to_vec(py)?, indices.to_vec(py)?, signs.to_vec(py)?);
+    let body = py.detach(|| ::psyche_codec::encode(&form, &counts, &indices, &signs));
+    Ok(PyBytes::new(
+        py,
+        &body.map_err(|misfit| PyValueError::new_err(misfit.0))?,
+    ))
+}
+
+/// Counts, indices and signs of a body, as the bytes of the arrays that `encode` takes.
+///
+/// Raises ValueError, with the name of the faulty section, if the body is not a payload's.
+#[pyfunction]
+fn decode<'py>(
+    py: Python<'py>,
+    body: &[u8],
+    coefficients: u64,
+    topk: u16,
+    sent: u32,
+) -> PyResult<Arrays<'py>> {
+    let form = form(coefficients, topk)?;
+    let selection = py
+        .detach(|| ::psyche_codec::decode(body, &form, sent))
+        .map_err(|fault| PyValueError::new_err(fault.name()))?;
+    Ok((
+        array(py, &selection.counts, u16::to_ne_bytes)?,
+        array(py, &selection.indices, u16::to_ne_bytes)?,
+        array(py, &selection.signs, i8::to_ne_bytes)?,
+    ))
+}
+
+fn form(coefficients: u64, topk: u16) -> PyResult<::psyche_codec::Form> {
+    let none = || {
+        PyValueError::new_err(format!(
+            "no payload has {coefficients} coefficients, topk {topk}"
+        ))
+    };
+    ::psyche_codec::Form::new(coefficients, topk).ok_or_else(none)
+}
+
+/// A bytearray with the values as this machine keeps them: numpy may write to it.
+fn array<'py, T: Copy, const N: usize>(
+    py: Python<'py>,
+    values: &[T],
+    bytes_of: fn(T) -> [u8; N],
+) -> PyResult<Bound<'py, PyByteArray>> {
+    PyByteArray::new_with(py, N * values.len(), |bytes| {
+        for (bytes, &value) in bytes.chunks_exact_mut(N).zip(values) {
+            bytes.copy_from_slice(&bytes_of(value));
+        }
+        Ok(())
+    })
+}
