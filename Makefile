@@ -1,6 +1,7 @@
 # The front door. `make demo` and `make test` set everything up by themselves.
 #
-#   make setup      .venv with the exact packages of requirements.lock and the `psyche` command
+#   make setup      .venv with the exact packages of requirements.lock and the `psyche` command; with
+#                   Rust here also the fast payload codec, which `make native` builds alone
 #   make demo       a whole network on this machine            (ARGS="--rounds 50 --json")
 #   make test       pytest on all cores, nothing else          (ARGS="tests/client -k config -n 0")
 #   make check      all else: lint, types, contracts, spelling, Rust, generated files, the program's bytes
@@ -21,6 +22,7 @@ GENERATED := sdk/psyche_sdk/_generated
 GOLDEN := tests/golden
 TABLE := client/psyche_client/optim/dct2.bin
 DEPLOY := target/deploy
+CODEC := Cargo.lock Cargo.toml $(wildcard crates/*/Cargo.toml crates/*/pyproject.toml crates/*/src/*.rs)
 # Empty in a copy of the tree that shares another's .venv (tools/check-unchanged).
 SETUP := setup
 RUFF := $(BIN)/ruff
@@ -29,17 +31,24 @@ RUFF := $(BIN)/ruff
 EXTRAS := client test check build
 
 .DEFAULT_GOAL := help
-.PHONY: help cargo setup demo test check lint types contracts spelling rust unchanged leaks \
+.PHONY: help cargo setup native demo test check lint types contracts spelling rust unchanged leaks \
 	program idl generate golden bench docs format lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
-setup: $(VENV)/.ready
+setup: $(VENV)/.ready $(VENV)/.native
 
 $(VENV)/.ready: requirements.lock tools/bootstrap.lock pyproject.toml tools/make-venv
 	@tools/make-venv "$(PYTHON)" "$(VENV)"
 	@touch $@
+
+# Only a build makes the file: without Rust it is looked for again each time.
+$(VENV)/.native: $(CODEC) tools/make-native | $(VENV)/.ready
+	@tools/make-native "$(VENV)"
+
+native: $(VENV)/.ready
+	@tools/make-native "$(VENV)" --must
 
 demo: setup
 	@$(BIN)/psyche demo $(ARGS)
@@ -94,6 +103,7 @@ golden: $(SETUP) cargo
 	mkdir -p $(GOLDEN)
 	cargo run --quiet --locked -p xtask -- golden
 	$(BIN)/python -m psyche_client.optim.golden schedule $(GOLDEN)/schedule.json
+	$(BIN)/python -m psyche_client.optim.golden payload $(GOLDEN)/payload.json
 	$(BIN)/python -m psyche_client.optim.golden table $(TABLE)
 
 generate: $(SETUP)

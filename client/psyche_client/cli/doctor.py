@@ -63,6 +63,7 @@ def look(url: str, wallet: Path, home: Path) -> Iterator[Finding]:
     good = sys.version_info >= (3, 11)
     yield Finding("python", good, f"{platform.python_version()} on {platform.platform(terse=True)}")
     yield _packages()
+    yield _codec()
     yield from _chain(url)
     yield _wallet(wallet)
     yield _socket()
@@ -80,6 +81,14 @@ def _packages() -> Finding:
     ]
     detail = "missing: " + ", ".join(missing) if missing else "all that training needs is here"
     return Finding("packages", not missing, detail)
+
+
+def _codec() -> Finding:
+    from psyche_client.optim.codec import CODER  # noqa: PLC0415 - numpy is not needed for --help
+
+    if CODER == "rust":
+        return Finding("codec", True, "payloads are coded by psyche_codec, in Rust")
+    return Finding("codec", None, "payloads are coded by numpy; `make native` builds a faster coder")
 
 
 def _chain(url: str) -> Iterator[Finding]:
