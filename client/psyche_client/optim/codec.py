@@ -1,7 +1,7 @@
-"""The payload's bytes: header, then counts, indices and signs. numpy alone, no torch.
+"""A payload's bytes: the header here, the body by the Rust coder or, without it, by numpy.
 
 docs/payload.md describes the format to the bit. There is exactly one encoding of a selection,
-so a payload that decodes also encodes to the same bytes.
+so a payload that decodes also encodes to the same bytes. No torch here.
 """
 
 from __future__ import annotations
@@ -9,101 +9,32 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from psyche_client.optim import bits
+from psyche_client.optim import body, native
 from psyche_client.optim.errors import PayloadError, PayloadFault
+from psyche_client.optim.form import GROUP_SIZE, HEADER_BYTES, Form, Selection
 
-GROUP_SIZE = 4_096
+__all__ = [
+    "CODER",
+    "GROUP_SIZE",
+    "HEADER_BYTES",
+    "VERSION",
+    "Expectation",
+    "Form",
+    "PayloadHeader",
+    "Selection",
+    "decode",
+    "encode",
+    "read_header",
+]
+
 MAGIC = b"PSYP"
-VERSION = 1
+VERSION = 2
 HEADER = struct.Struct("<4sHH32sIIHHI32sII32s32s")
-HEADER_BYTES = HEADER.size
+assert HEADER.size == HEADER_BYTES
 NO_ROOT = bytes(32)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """The shape of every payload of a run: coefficients in the layout and the most a group sends.
-
-    A group of 4,096 sends at most `topk`; the smaller last group its share, rounded up.
-    """
-
-    coefficients: int
-    topk: int
-
-    def __post_init__(self) -> None:
-        """Refuse what a header's fields cannot hold.
-
-        Raises:
-            ValueError: no coefficient, a topk outside 1..4096, or 2^32 coefficients a payload.
-        """
-        if self.coefficients < 1 or not 1 <= self.topk <= GROUP_SIZE:
-            raise ValueError(f"no payload has {self.coefficients} coefficients, topk {self.topk}")
-        if self.groups * self.topk >= 1 << 32:
-            raise ValueError(f"topk {self.topk} makes payloads of 2^32 coefficients or more")
-
-    @property
-    def groups(self) -> int:
-        """Selection groups."""
-        return -(-self.coefficients // GROUP_SIZE)
-
-    @property
-    def sizes(self) -> NDArray[np.int64]:
-        """Coefficients of each group."""
-        sizes = np.full(self.groups, GROUP_SIZE, np.int64)
-        sizes[-1] = self.coefficients - GROUP_SIZE * (self.groups - 1)
-        return sizes
-
-    @property
-    def limits(self) -> NDArray[np.int64]:
-        """Most coefficients that each group sends."""
-        return np.asarray(-(-self.sizes * self.topk // GROUP_SIZE), np.int64)
-
-    @property
-    def bytes_max(self) -> int:
-        """No payload of this form is longer."""
-        full = self.coefficients // GROUP_SIZE
-        last = self.coefficients % GROUP_SIZE
-        total = full * _group_bits_max(GROUP_SIZE, self.topk) if full else 0
-        if last:
-            total += _group_bits_max(last, -(-last * self.topk // GROUP_SIZE))
-        # Four sections, each rounded up to a whole byte, and the mode byte.
-        return HEADER_BYTES + 1 + 4 + -(-(total + self.groups * bits.width_of(self.topk)) // 8)
-
-
-def _group_bits_max(size: int, limit: int) -> int:
-    """Most bits that a group's low parts, high parts and signs take, whatever its count."""
-    counts = np.arange(limit + 1, dtype=np.int64)
-    low = bits.rice_bits(np.full(limit + 1, size, np.int64), counts)
-    return int((counts * (low + 2) + ((size - counts) >> low)).max())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Selection:
-    """What one member sends in a round.
-
-    counts [groups] uint16; indices [sum of counts] uint16, rising within each group and
-    relative to it; signs [sum of counts] int8, +1 or -1.
-    """
-
-    counts: NDArray[np.uint16]
-    indices: NDArray[np.uint16]
-    signs: NDArray[np.int8]
-
-    def positions(self) -> NDArray[np.int64]:
-        """Indices into the whole row of coefficients, rising."""
-        starts = np.arange(len(self.counts), dtype=np.int64) * GROUP_SIZE
-        return np.repeat(starts, self.counts) + self.indices
-
-    def equals(self, other: Selection) -> bool:
-        """Whether both name the same coefficients with the same signs."""
-        return (
-            np.array_equal(self.counts, other.counts)
-            and np.array_equal(self.indices, other.indices)
-            and np.array_equal(self.signs, other.signs)
-        )
+_rust = native.load(VERSION)
+#: Which coder is in use.
+CODER = "numpy" if _rust is None else "rust"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,34 +82,11 @@ def encode(header: PayloadHeader, selection: Selection, form: Form) -> bytes:
         ValueError: the selection does not have the form: wrong group count, too many in a group,
             an index out of range, repeated or not rising, a sign that is not +1 or -1.
     """
-    counts = selection.counts.astype(np.int64)
-    limits, sizes = form.limits, form.sizes
-    total = int(counts.sum())
-    if len(counts) != form.groups or (counts > limits).any():
-        raise ValueError("the selection's counts do not fit the form")
-    if len(selection.indices) != total or len(selection.signs) != total:
-        raise ValueError("the selection's indices and signs do not match its counts")
-    if not (np.abs(selection.signs) == 1).all():
-        raise ValueError("a sign is not +1 or -1")
-    indices = selection.indices.astype(np.int64)
-    before = np.concatenate(([-1], indices[:-1]))[:total]
-    before[(np.cumsum(counts) - counts)[counts > 0]] = -1
-    gaps = indices - before - 1
-    if (gaps < 0).any() or (indices >= np.repeat(sizes, counts)).any():
-        raise ValueError("indices do not rise within their groups, or are out of range")
-    low = np.repeat(bits.rice_bits(sizes, counts), counts)
-    plain = np.array_equal(counts, limits)
-    head = replace(header, groups=form.groups, coefficients=total).pack()
-    return b"".join(
-        (
-            head,
-            b"\0" if plain else b"\1",
-            b"" if plain else bits.pack_fixed(counts, bits.width_of(form.topk)),
-            bits.pack_planes(gaps & ((1 << low) - 1), low),
-            np.packbits(selection.signs > 0, bitorder="little").tobytes(),
-            bits.pack_unary(gaps >> low),
-        )
-    )
+    sent = len(selection.indices)
+    head = replace(header, groups=form.groups, coefficients=sent).pack()
+    if _rust is None:
+        return head + body.encode(selection, form)
+    return head + native.encode(_rust, selection, form)
 
 
 def read_header(data: bytes) -> PayloadHeader:
@@ -222,27 +130,10 @@ def decode(data: bytes, expect: Expectation) -> Selection:
         raise PayloadError(PayloadFault.SIZE, f"{len(data)} bytes exceed {expect.bytes_max}")
     header = read_header(data)
     _check_identity(header, expect)
-    body = _Reader(np.frombuffer(data, np.uint8, offset=HEADER_BYTES))
-    counts = _read_counts(body, header, expect.form)
-    sizes = expect.form.sizes
-    low_group = bits.rice_bits(sizes, counts)
-    low = np.repeat(low_group, counts)
-    lows = bits.unpack_planes(body.take(int(low.sum())), low)
-    positive = np.unpackbits(
-        body.take(header.coefficients), count=header.coefficients, bitorder="little"
-    )
-    highs = body.rest()
-    if len(highs) and not highs[-1]:
-        raise PayloadError(PayloadFault.LENGTH, "trailing zero bytes")
-    unary = bits.unpack_unary(highs)
-    if len(unary) != header.coefficients:
-        raise PayloadError(PayloadFault.LENGTH, f"{len(unary)} high parts")
-    indices = _indices((unary << low) | lows, counts, sizes)
-    return Selection(
-        counts.astype(np.uint16),
-        indices.astype(np.uint16),
-        positive.astype(np.int8) * np.int8(2) - np.int8(1),
-    )
+    rest = data[HEADER_BYTES:]
+    if _rust is None:
+        return body.decode(rest, expect.form, header.coefficients)
+    return native.decode(_rust, rest, expect.form, header.coefficients)
 
 
 def _check_identity(header: PayloadHeader, expect: Expectation) -> None:
@@ -253,52 +144,3 @@ def _check_identity(header: PayloadHeader, expect: Expectation) -> None:
         raise PayloadError(PayloadFault.LAYOUT, "another layout's digest")
     if header.groups != expect.form.groups:
         raise PayloadError(PayloadFault.LAYOUT, f"{header.groups} groups")
-
-
-class _Reader:
-    """Takes whole-byte sections from a body, never past its end."""
-
-    def __init__(self, data: NDArray[np.uint8]) -> None:
-        self._data, self._at = data, 0
-
-    def take(self, bit_count: int) -> NDArray[np.uint8]:
-        size = -(-bit_count // 8)
-        part = self._data[self._at : self._at + size]
-        if len(part) < size:
-            raise PayloadError(PayloadFault.LENGTH, "the body ends too early")
-        if size and not bits.padding_is_zero(part, bit_count):
-            raise PayloadError(PayloadFault.PADDING, "padding bits are not zero")
-        self._at += size
-        return part
-
-    def rest(self) -> NDArray[np.uint8]:
-        return self._data[self._at :]
-
-
-def _read_counts(body: _Reader, header: PayloadHeader, form: Form) -> NDArray[np.int64]:
-    limits = form.limits
-    mode = int(body.take(8)[0])
-    if mode == 0:
-        counts = limits
-    elif mode == 1:
-        width = bits.width_of(form.topk)
-        counts = bits.unpack_fixed(body.take(form.groups * width), form.groups, width)
-        if (counts > limits).any() or np.array_equal(counts, limits):
-            raise PayloadError(PayloadFault.COUNTS, "a count is above its limit, or none below")
-    else:
-        raise PayloadError(PayloadFault.COUNTS, f"unknown mode {mode}")
-    if int(counts.sum()) != header.coefficients:
-        raise PayloadError(PayloadFault.COUNTS, "counts do not add up to the header's total")
-    return counts
-
-
-def _indices(
-    gaps: NDArray[np.int64], counts: NDArray[np.int64], sizes: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    ends = np.cumsum(counts)
-    reached = np.concatenate(([0], np.cumsum(gaps + 1)))
-    base = reached[ends - counts]
-    # Gaps are not negative, so indices rise; only each group's last can be out of range.
-    if (reached[ends] - base > sizes).any():
-        raise PayloadError(PayloadFault.INDEX, "an index is beyond its group")
-    return np.asarray(reached[1:] - np.repeat(base, counts) - 1, np.int64)

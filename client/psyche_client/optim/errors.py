@@ -39,7 +39,7 @@ class PayloadFault(StrEnum):
     COUNTS = "counts"
     LENGTH = "length"
     PADDING = "padding"
-    INDEX = "index"
+    STRAND = "strand"
 
 
 class PayloadError(OptimError):

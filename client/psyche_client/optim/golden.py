@@ -2,6 +2,7 @@
 
     python -m psyche_client.optim.golden table PATH      # writes dct2.bin
     python -m psyche_client.optim.golden schedule PATH   # writes schedule.json
+    python -m psyche_client.optim.golden payload PATH    # writes payload.json
 
 Everything here is decimal or whole-number arithmetic, so any machine makes the same bytes.
 """
@@ -98,8 +99,12 @@ def main(arguments: list[str]) -> int:
             Path(path).write_bytes(table_bytes())
         case ["schedule", path]:
             Path(path).write_text(json.dumps(schedule_vectors(), indent=1) + "\n")
+        case ["payload", path]:
+            from psyche_client.optim import golden_payload  # noqa: PLC0415 - needs the table
+
+            Path(path).write_text(golden_payload.text())
         case _:
-            sys.stderr.write("usage: golden table PATH | golden schedule PATH\n")
+            sys.stderr.write("usage: golden table|schedule|payload PATH\n")
             return 2
     return 0
 

@@ -1,6 +1,7 @@
 """A payload's selection, read as docs/payload.md describes it."""
 
 import struct
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,8 @@ from numpy.typing import NDArray
 
 GROUP = 4_096
 HEADER = struct.Struct("<4s HH 32s II HH I 32s II 32s 32s")
-LOW_BITS_MAX = 12
+STRAND = 2_048
+FIRST = 1 << 16
 
 Selection = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Positions in the whole row of coefficients, and signs +1 or -1."""
@@ -40,12 +42,18 @@ def decode(data: bytes, expected: Expected) -> Selection:
     sent = _check_header(data, expected)
     sizes = _group_sizes(expected.coefficients)
     body = _Body(data[HEADER.size :])
-    counts = _counts(body, sizes, expected.topk, sent)
-    low_bits = np.repeat(_low_bits(sizes, counts), counts)
-    gaps = _low_parts(body, low_bits)
-    signs = body.take(sent).astype(np.int64) * 2 - 1
-    gaps += _high_parts(body, sent) << low_bits
-    return _positions(gaps, counts, sizes), signs
+    counts = _counts(body, sizes, expected.topk)
+    if sum(counts) != sent:
+        raise RefusedError("the counts do not add up")
+    signs = _bits(body, sent)
+    strands = _cut(counts)
+    lengths = [2 * _number16(body) + 4 for _ in strands]
+    positions: list[int] = []
+    for length, groups in zip(lengths, strands, strict=True):
+        positions += _strand(body.take(length), groups, counts, sizes)
+    if body.take(len(body)):
+        raise RefusedError("the body goes on")
+    return np.array(positions, np.int64), 2 * np.array(signs, np.int64) - 1
 
 
 def _check_header(data: bytes, expected: Expected) -> int:
@@ -55,7 +63,7 @@ def _check_header(data: bytes, expected: Expected) -> int:
     )
     found = (magic, version, flags, reserved, instance, epoch, number, slot, member, layout, groups)
     wanted = (
-        b"PSYP", 1, 0, 0, expected.instance, expected.epoch, expected.round, expected.slot,
+        b"PSYP", 2, 0, 0, expected.instance, expected.epoch, expected.round, expected.slot,
         expected.member_id, expected.layout_digest, -(-expected.coefficients // GROUP),
     )  # fmt: skip
     if found != wanted:
@@ -63,88 +71,126 @@ def _check_header(data: bytes, expected: Expected) -> int:
     return int(sent)
 
 
-def _group_sizes(coefficients: int) -> NDArray[np.int64]:
-    starts = np.arange(0, coefficients, GROUP)
-    return np.minimum(GROUP, coefficients - starts).astype(np.int64)
+def _group_sizes(coefficients: int) -> list[int]:
+    return [min(GROUP, coefficients - start) for start in range(0, coefficients, GROUP)]
 
 
 class _Body:
-    """Takes sections from the front: each begins at a byte and is filled up with zeros."""
+    """Takes bytes from the front."""
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        self._data, self._at = data, 0
 
-    def take(self, count: int) -> NDArray[np.uint8]:
-        """The next `count` bits, one an element."""
-        size = -(-count // 8)
-        if len(self._data) < size:
+    def __len__(self) -> int:
+        """Bytes that are left."""
+        return len(self._data) - self._at
+
+    def take(self, size: int) -> bytes:
+        if len(self) < size:
             raise RefusedError("the body ends too early")
-        bits = _bits(self._data[:size])
-        if bits[count:].any():
-            raise RefusedError("a one in padding")
-        self._data = self._data[size:]
-        return bits[:count]
-
-    def rest(self) -> bytes:
-        return self._data
+        self._at += size
+        return self._data[self._at - size : self._at]
 
 
-def _bits(data: bytes) -> NDArray[np.uint8]:
-    return np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")
+def _bits(body: _Body, count: int) -> list[int]:
+    """The next section of so many bits: it is filled up with zeros to a whole byte."""
+    number = int.from_bytes(body.take(-(-count // 8)), "little")
+    if number >> count:
+        raise RefusedError("a one in padding")
+    return [int(bit) for bit in f"{number:0{count}b}"[::-1]] if count else []
 
 
-def _counts(body: _Body, sizes: NDArray[np.int64], topk: int, sent: int) -> NDArray[np.int64]:
-    limits = -(-sizes * topk // GROUP)
-    mode = int(body.take(8) @ (1 << np.arange(8)))
-    counts = limits
-    if mode == 1:
-        width = topk.bit_length()
-        fields = body.take(len(sizes) * width).reshape(-1, width).astype(np.int64)
-        counts = fields @ (1 << np.arange(width))
-        if (counts > limits).any() or (counts == limits).all():
-            raise RefusedError("a count is above its limit, or all are at it")
-    elif mode:
+def _number16(body: _Body) -> int:
+    return int.from_bytes(body.take(2), "little")
+
+
+def _number(body: _Body) -> int:
+    """Seven bits a byte; every byte but the last has the high bit, and the last is not in vain."""
+    number, shift, byte = 0, 0, 128
+    while byte & 128:
+        (byte,) = body.take(1)
+        number |= (byte & 127) << shift
+        shift += 7
+    if number >> 32 or (byte == 0 and shift > 7):
+        raise RefusedError("a number that is too large or too long")
+    return number
+
+
+def _counts(body: _Body, sizes: list[int], topk: int) -> list[int]:
+    limits = [-(-size * topk // GROUP) for size in sizes]
+    width = topk.bit_length()
+    fields = -(-width * len(sizes) // 8)
+    (mode,) = body.take(1)
+    if mode > 1:
         raise RefusedError(f"mode {mode}")
-    if counts.sum() != sent:
-        raise RefusedError("the counts do not add up")
+    before = len(body)
+    counts = _fields(body, len(sizes), width) if mode else _list(body, limits)
+    listed = _list_size(counts, limits) if mode else before - len(body)
+    if any(count > limit for count, limit in zip(counts, limits, strict=True)):
+        raise RefusedError("a count is above its limit")
+    if (listed > fields) != (mode == 1):
+        raise RefusedError("the other mode is shorter")
     return counts
 
 
-def _low_bits(sizes: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """l of each group: the smallest with 1000 (n - c) <= 2078 (c + 1) 2^l."""
-    powers = 2078 * (counts + 1)[:, None] << np.arange(LOW_BITS_MAX + 1)
-    fits = 1000 * (sizes - counts)[:, None] <= powers
-    return np.asarray(np.argmax(fits, axis=1), np.int64)
+def _fields(body: _Body, groups: int, width: int) -> list[int]:
+    flat = _bits(body, groups * width)
+    return [sum(flat[at + i] << i for i in range(width)) for at in range(0, len(flat), width)]
 
 
-def _low_parts(body: _Body, low_bits: NDArray[np.int64]) -> NDArray[np.int64]:
-    planes = body.take(int(low_bits.sum())).astype(np.int64)
-    parts = np.zeros(len(low_bits), np.int64)
-    at = 0
-    for bit in range(LOW_BITS_MAX):
-        (has,) = np.nonzero(low_bits > bit)
-        parts[has] |= planes[at : at + len(has)] << bit
-        at += len(has)
-    return parts
+def _list(body: _Body, limits: list[int]) -> list[int]:
+    counts, group = limits.copy(), -1
+    for _ in range(_number(body)):
+        group += 1 + _number(body)
+        lacks = _number(body)
+        if group >= len(counts) or not 1 <= lacks <= counts[group]:
+            raise RefusedError("a group that is not there, or lacks nothing or too much")
+        counts[group] -= lacks
+    return counts
 
 
-def _high_parts(body: _Body, sent: int) -> NDArray[np.int64]:
-    data = body.rest()
-    if data and data[-1] == 0:
-        raise RefusedError("the last byte is zero")
-    (ones,) = np.nonzero(_bits(data))
-    if len(ones) != sent:
-        raise RefusedError(f"{len(ones)} high parts for {sent} coefficients")
-    return np.asarray(np.diff(ones, prepend=-1) - 1, np.int64)
+def _list_size(counts: list[int], limits: list[int]) -> int:
+    """Bytes of the list with these counts."""
+    numbers, since = [0], 0
+    for count, limit in zip(counts, limits, strict=True):
+        if count < limit:
+            numbers += [since, limit - count]
+        numbers[0] += count < limit
+        since = 0 if count < limit else since + 1
+    return sum(max(1, -(-number.bit_length() // 7)) for number in numbers)
 
 
-def _positions(
-    gaps: NDArray[np.int64], counts: NDArray[np.int64], sizes: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    group = np.repeat(np.arange(len(counts)), counts)
-    walked = np.concatenate([[0], np.cumsum(gaps + 1)])
-    before_group = walked[np.cumsum(counts) - counts]
-    indices = walked[1:] - 1 - before_group[group]
-    if (indices >= sizes[group]).any():
-        raise RefusedError("an index is beyond its group")
-    return np.asarray(indices + group * GROUP, np.int64)
+def _cut(counts: list[int]) -> list[list[int]]:
+    """The groups of each strand."""
+    parts: dict[int, list[int]] = {}
+    start = 0
+    for group, count in enumerate(counts):
+        if count:
+            parts.setdefault(start // STRAND, []).append(group)
+        start += count
+    return list(parts.values())
+
+
+def _strand(data: bytes, groups: list[int], counts: list[int], sizes: list[int]) -> list[int]:
+    """Positions in the whole row of coefficients."""
+    words = [data[at] | data[at + 1] << 8 for at in range(0, len(data), 2)]
+    state, at = words[0] << 16 | words[1], 2
+    words.append(0)
+    if state < FIRST:
+        raise RefusedError("a strand begins with a state that none has")
+    positions: list[int] = []
+    for group in groups:
+        found: list[int] = []
+        for size in range(1, counts[group] + 1):
+            index = state % GROUP
+            rank = bisect_left(found, index)
+            if index >= sizes[group] or found[rank : rank + 1] == [index]:
+                raise RefusedError("an index is beyond its group, or is there twice")
+            found.insert(rank, index)
+            state = state // GROUP * size + rank
+            if state < FIRST and at < len(words):
+                state, at = state << 16 | words[at], at + 1
+        positions += [group * GROUP + index for index in found]
+    if state != FIRST or at != len(words) - 1:
+        raise RefusedError("a strand does not end where it should")
+    return positions

@@ -1,0 +1,149 @@
+"""Golden bodies of payloads: what a coder in another language must write, read and refuse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from hashlib import sha256
+
+import numpy as np
+
+from psyche_client.optim import bits, body, strands
+from psyche_client.optim.errors import PayloadError
+from psyche_client.optim.form import GROUP_SIZE, Form, Selection
+
+_SMALL = Form(coefficients=3 * GROUP_SIZE + 700, topk=8)
+_MANY = Form(coefficients=20 * GROUP_SIZE + 700, topk=8)
+_WIDE = Form(coefficients=40 * GROUP_SIZE, topk=3)
+_BROAD = Form(coefficients=2 * GROUP_SIZE + 1_000, topk=1_100)
+_SELECTIONS: dict[str, tuple[Form, Sequence[int]]] = {
+    "every count at its limit": (_SMALL, [8, 8, 8, 2]),
+    "nothing is sent": (_SMALL, [0, 0, 0, 0]),
+    "the list is shorter than fields": (_WIDE, [3] * 39 + [1]),
+    "fields are shorter than a list": (_WIDE, [*range(4)] * 10),
+    "two strands": (_BROAD, [1_100, 1_100, 269]),
+    "a whole group": (Form(coefficients=97, topk=GROUP_SIZE), [97]),
+    "one coefficient": (Form(coefficients=1, topk=1), [1]),
+}
+
+
+def chosen(form: Form, counts: Sequence[int]) -> Selection:
+    """Indices and signs by their hashes: the same on every machine."""
+    indices: list[int] = []
+    for group, (size, count) in enumerate(zip(form.sizes.tolist(), counts, strict=True)):
+        ranked = sorted(range(size), key=lambda index, g=group: _hash("index", g, index))  # type: ignore[misc]
+        indices += sorted(ranked[:count])
+    signs = [1 - 2 * (_hash("sign", 0, place)[0] & 1) for place in range(len(indices))]
+    return Selection(np.array(counts, "u2"), np.array(indices, "u2"), np.array(signs, "i1"))
+
+
+def _hash(what: str, group: int, number: int) -> bytes:
+    return sha256(f"{what} {group} {number}".encode()).digest()
+
+
+def _strand(indices: list[int]) -> bytes:
+    """Length and words of a strand with one group, whatever its indices are."""
+    words, lengths = strands.write(np.array(indices), strands.Cut(np.array([len(indices)])))
+    return (lengths - 2).astype("<u2").tobytes() + words.astype("<u2").tobytes()
+
+
+def _refused_counts() -> dict[str, tuple[bytes, int]]:
+    """Bodies of `_MANY` that end with faulty counts, and the header's number of coefficients."""
+    zeros = [0] * 20
+
+    def fields(values: list[int]) -> bytes:
+        return b"\1" + bits.pack_fixed(np.array(values), 4)
+
+    padded = bytearray(fields([1, *zeros]))
+    padded[-1] |= 128
+    return {
+        "no byte": (b"", 162),
+        "an unknown mode": (b"\2\0", 162),
+        "counts that do not add up": (b"\0\0", 161),
+        "a number with a byte too many": (b"\0\x80\0", 162),
+        "a number of six bytes": (b"\0" + b"\x80" * 5 + b"\1", 162),
+        "a number of 2^32": (b"\0\1\x80\x80\x80\x80\x10\1", 161),
+        "a group that lacks nothing": (b"\0\1\4\0", 162),
+        "a group that lacks more than its limit": (b"\0\1\4\x09", 153),
+        "a group beyond the last": (b"\0\1\x15\1", 161),
+        "a list that is cut off": (b"\0\2\4\1\4", 160),
+        "a list though fields are shorter": (b"\0\6" + b"\0\1" * 6, 156),
+        "fields though a list is shorter": (fields([8] * 20 + [2]), 162),
+        "fields that are cut off": (fields([1, *zeros])[:-1], 1),
+        "a count above its limit": (fields([9, *zeros]), 9),
+        "a bit after the last field": (bytes(padded), 1),
+    }
+
+
+def _refused_sections() -> dict[str, tuple[bytes, int]]:
+    """The same for `_SMALL` and faults after the counts."""
+    full = body.encode(chosen(_SMALL, [8, 8, 8, 2]), _SMALL)
+    return {
+        "signs that are cut off": (full[:5], 26),
+        "a bit after the last sign": (full[:5] + bytes([full[5] | 4]) + full[6:], 26),
+        "lengths that are cut off": (full[:7], 26),
+        "a byte too few": (full[:-1], 26),
+        "a byte too many": (full + b"\0", 26),
+    }
+
+
+def _refused_strands() -> dict[str, tuple[Form, bytes, int]]:
+    """Bodies of one group at its limit, with a strand that does not decode."""
+
+    def group(count: int, strand: bytes, size: int = GROUP_SIZE) -> tuple[Form, bytes, int]:
+        form = Form(coefficients=size, topk=count * GROUP_SIZE // size)
+        return form, b"\0\0\1" + strand, count
+
+    four = _strand([5, 6, 7, 9])
+    shorter = bytes([four[0] - 1]) + four[1:-2]
+    return {
+        "an index twice": group(2, _strand([5, 5])),
+        "an index beyond its group": group(1, _strand([700]), 700),
+        # 5, and a word: after the step the state is 2^16 as it should be.
+        "a state below 2^16": group(1, b"\1\0\0\0\5\x10\0\0"),
+        "a state that ends elsewhere": group(1, b"\0\0\1\x10\5\0"),
+        "a word that is left": group(1, b"\1\0\0\x10\5\0\7\0"),
+        "a word that is missing": group(4, shorter),
+    }
+
+
+def _refused() -> dict[str, tuple[Form, bytes, int]]:
+    counts = {name: (_MANY, *case) for name, case in _refused_counts().items()}
+    sections = {name: (_SMALL, *case) for name, case in _refused_sections().items()}
+    return counts | sections | _refused_strands()
+
+
+def vectors() -> dict[str, list[dict[str, object]]]:
+    """All of the file's content."""
+    bodies: list[dict[str, object]] = []
+    refused: list[dict[str, object]] = []
+    for name, (form, counts) in _SELECTIONS.items():
+        selection = chosen(form, counts)
+        bodies.append({
+            "name": name, "coefficients": form.coefficients, "topk": form.topk,
+            "counts": selection.counts.tolist(), "indices": selection.indices.tolist(),
+            "signs": selection.signs.tolist(), "body": body.encode(selection, form).hex(),
+        })  # fmt: skip
+    for name, (form, data, sent) in _refused().items():
+        refused.append({
+            "name": name, "coefficients": form.coefficients, "topk": form.topk,
+            "sent": sent, "body": data.hex(), "fault": _fault(data, form, sent),
+        })  # fmt: skip
+    return {"bodies": bodies, "refused": refused}
+
+
+def _fault(data: bytes, form: Form, sent: int) -> str:
+    try:
+        body.decode(data, form, sent)
+    except PayloadError as error:
+        return error.fault
+    raise AssertionError("a body that must be refused was read")
+
+
+def text() -> str:
+    """The file: one case a line."""
+    lines = [
+        f'"{part}": [\n' + ",\n".join(json.dumps(case) for case in cases) + "\n]"
+        for part, cases in vectors().items()
+    ]
+    return "{\n" + ",\n".join(lines) + "\n}\n"

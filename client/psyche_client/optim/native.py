@@ -1,0 +1,46 @@
+"""The Rust coder, `psyche_codec`, where it is installed: the same bodies, many times as fast.
+
+`make native` builds it. Without it, or with one of another version, `body` serves.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from psyche_client.optim.errors import PayloadError, PayloadFault
+from psyche_client.optim.form import Form, Selection
+
+
+def load(version: int) -> Any:
+    """The module if it is there and reads and writes payloads of this version, else None."""
+    try:
+        module = import_module("psyche_codec")
+    except ImportError:
+        return None
+    return module if version == module.VERSION else None
+
+
+def encode(module: Any, selection: Selection, form: Form) -> bytes:
+    """The same as `body.encode`."""
+    counts, indices = (
+        np.ascontiguousarray(array, np.uint16) for array in (selection.counts, selection.indices)
+    )
+    signs = np.ascontiguousarray(selection.signs, np.int8)
+    made: bytes = module.encode(form.coefficients, form.topk, counts, indices, signs)
+    return made
+
+
+def decode(module: Any, body: bytes, form: Form, sent: int) -> Selection:
+    """The same as `body.decode`."""
+    try:
+        counts, indices, signs = module.decode(body, form.coefficients, form.topk, sent)
+    except ValueError as error:
+        raise PayloadError(PayloadFault(str(error)), "found by the Rust coder") from None
+    return Selection(
+        np.frombuffer(counts, np.uint16),
+        np.frombuffer(indices, np.uint16),
+        np.frombuffer(signs, np.int8),
+    )
