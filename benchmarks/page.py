@@ -30,11 +30,6 @@ class Goal:
 
 
 GOALS = {
-    "codec": (
-        Goal("whole payload to bound", "at most 1.01", 4, lambda x: x <= 1.01, max),
-        Goal("encode, million coefficients/s", "at least 25", 5, lambda x: x >= 25),
-        Goal("decode, million coefficients/s", "at least 50", 6, lambda x: x >= 50),
-    ),
     "update": (
         Goal("generate, aggregate and apply, to pytorch-optimizer's whole step", "3 times as fast"),
         Goal("memory beyond parameters and gradients", "1.2 x parameters + 64 MiB"),
