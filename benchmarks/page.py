@@ -30,11 +30,6 @@ class Goal:
 
 
 GOALS = {
-    "codec": (
-        Goal("whole payload to bound", "at most 1.01", 4, lambda x: x <= 1.01, max),
-        Goal("encode, million coefficients/s", "at least 25", 5, lambda x: x >= 25),
-        Goal("decode, million coefficients/s", "at least 50", 6, lambda x: x >= 50),
-    ),
     "decoding": (Goal("with the cache to without", "at least 2", 4, lambda x: x >= 2),),
 }
 
