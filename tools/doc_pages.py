@@ -19,6 +19,7 @@ PHASES = (
     "Finished",
 )
 PHASE_SOURCE = ROOT / "programs/coordinator/src/machine/phase.rs"
+OWNER_SOURCE = ROOT / "programs/coordinator/src/machine/phase/owner.rs"
 
 Edge = tuple[str, str, str]
 
@@ -123,7 +124,7 @@ def _end(name: str) -> str:
 
 def _owner_edges() -> list[Edge]:
     """What resume, pause and abort do, from the matches over the phases."""
-    source = PHASE_SOURCE.read_text(encoding="utf-8")
+    source = OWNER_SOURCE.read_text(encoding="utf-8")
     found: list[Edge] = []
     for start, end in re.findall(r"Phase::(\w+)[^\n]*=> Some\(Phase::(\w+)\)", source):
         found.append((start, end, "resume"))
@@ -132,7 +133,7 @@ def _owner_edges() -> list[Edge]:
     may_abort = source[source.index("pub fn abort_due") :]
     arm = re.search(r"((?:Phase::\w+[ |]*)+) => \{", may_abort)
     if arm is None or not found:
-        raise ValueError("phase.rs does not say what the owner's instructions do")
+        raise ValueError("owner.rs does not say what the owner's instructions do")
     found += [(start, "Paused", "abort") for start in re.findall(r"Phase::(\w+)", arm[1])]
     return found
 

@@ -1,5 +1,13 @@
 //! The transition table: from what is known about a run to what is due.
 
+mod grace;
+mod owner;
+mod settled;
+
+pub use grace::{grace_begins, grace_length};
+pub use owner::{abort_due, pause, resume, Pause};
+pub use settled::{after_settle, Next, SettledView};
+
 /// The states of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -218,126 +226,4 @@ fn due_cooldown(view: &PhaseView) -> Option<Transition> {
     } else {
         Phase::WaitingForMembers
     }))
-}
-
-/// Whether grace begins: trainers with two thirds of the weight and half of the number committed.
-///
-/// Counted are trainers with a share that committed or are still in the run; a trainer's weight is
-/// the length of its share, in sequences.
-#[must_use]
-pub fn grace_begins(trainers: u32, committed: u32, weight: u64, committed_weight: u64) -> bool {
-    committed > 0
-        && committed_weight.saturating_mul(3) >= weight.saturating_mul(2)
-        && committed.saturating_mul(2) >= trainers
-}
-
-/// Seconds of grace: `grace_seconds`, at least half of the time since Train began, rounded up.
-#[must_use]
-pub fn grace_length(started: i64, now: i64, grace_seconds: u32) -> u32 {
-    let spent = now.saturating_sub(started).max(0);
-    let half = (spent >> 1).saturating_add(spent & 1);
-    u32::try_from(half).unwrap_or(u32::MAX).max(grace_seconds)
-}
-
-/// What decides how an epoch goes on after a round has settled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SettledView {
-    /// The number of the round whose Witness phase ends.
-    pub round: u32,
-    /// 0 or 1.
-    pub overlap: u8,
-    /// R, the number of training rounds, if it is fixed already.
-    pub training_rounds: Option<u32>,
-    /// `epoch_rounds`.
-    pub epoch_rounds: u32,
-    /// Rounds started over the run's life.
-    pub step: u64,
-    /// `total_steps`.
-    pub total_steps: u64,
-    /// Whether the owner asked for a pause.
-    pub pause_asked: bool,
-    /// Active members, after drops.
-    pub active: u32,
-    /// `min_members`.
-    pub min_members: u32,
-    /// Whether two witness draws failed.
-    pub draws_failed: bool,
-}
-
-/// What follows a settled round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Ready members are admitted, and the next round trains.
-    Train,
-    /// A drain round: it begins in Witness and trains nothing.
-    Drain,
-    /// The epoch is over.
-    Cooldown,
-}
-
-/// What follows, and R (the epoch's number of training rounds) once it is fixed.
-#[must_use]
-pub fn after_settle(view: &SettledView) -> (Next, Option<u32>) {
-    let next = view.round.saturating_add(1);
-    let ends = next >= view.epoch_rounds
-        || view.step >= view.total_steps
-        || view.pause_asked
-        || view.active < view.min_members
-        || view.draws_failed;
-    let training_rounds = view.training_rounds.or(ends.then_some(next));
-    let follows = match training_rounds {
-        None => Next::Train,
-        Some(rounds) if next < rounds => Next::Train,
-        Some(rounds) if next < rounds.saturating_add(u32::from(view.overlap)) => Next::Drain,
-        Some(_) => Next::Cooldown,
-    };
-    (follows, training_rounds)
-}
-
-/// What an owner's `pause` does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pause {
-    /// The run is Paused at once.
-    Now,
-    /// It is noted; the run pauses after draining and Cooldown.
-    Flagged,
-    /// There is nothing to pause.
-    AlreadyPaused,
-}
-
-/// What `pause` does in `phase`.
-#[must_use]
-pub const fn pause(phase: Phase) -> Pause {
-    match phase {
-        Phase::WaitingForMembers | Phase::Warmup | Phase::Finished => Pause::Now,
-        Phase::Train | Phase::Witness | Phase::Cooldown => Pause::Flagged,
-        Phase::Paused => Pause::AlreadyPaused,
-    }
-}
-
-/// The phase that `resume` leads to from Paused; `None` from any other.
-#[must_use]
-pub const fn resume(phase: Phase, step: u64, total_steps: u64) -> Option<Phase> {
-    match phase {
-        Phase::Paused if step >= total_steps => Some(Phase::Finished),
-        Phase::Paused => Some(Phase::WaitingForMembers),
-        _ => None,
-    }
-}
-
-/// Lengths of a phase that must go by after its deadline before the owner may abort.
-const ABORT_LENGTHS: u32 = 10;
-
-/// Whether the owner may abort: ten times the phase's length went by since its deadline.
-///
-/// Only phases with a deadline can hang; the others can be paused at once.
-#[must_use]
-pub fn abort_due(phase: Phase, started: Moment, seconds: u32, now: Moment) -> bool {
-    match phase {
-        Phase::Warmup | Phase::Train | Phase::Witness | Phase::Cooldown => {
-            let lengths = ABORT_LENGTHS.saturating_add(1);
-            started.passed(seconds.saturating_mul(lengths), now)
-        }
-        Phase::Paused | Phase::WaitingForMembers | Phase::Finished => false,
-    }
 }

@@ -17,16 +17,7 @@ fn verified() -> Memory {
     config.points_per_verdict = 5;
     config.slash_points = 9;
     config.hamming_max_permille = 1_000;
-    let mut memory = Memory::new(config);
-    memory
-        .open(crate::instructions::resume::run)
-        .expect("paused");
-    (0..8).for_each(|slot| memory.join(slot).expect("free"));
-    memory.tick().expect("full");
-    (0..8).for_each(|slot| memory.ready(slot).expect("in time"));
-    memory.pass(2);
-    memory.tick().expect("starts");
-    memory
+    Memory::started(config, 8)
 }
 
 /// What is due, one step at a time, until a round trains; the steps.

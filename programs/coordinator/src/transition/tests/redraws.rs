@@ -18,15 +18,7 @@ fn redrawing() -> Memory {
     let mut config = config();
     config.witness_count = 2;
     config.init_min_members = 8;
-    let mut memory = Memory::new(config);
-    memory
-        .open(crate::instructions::resume::run)
-        .expect("paused");
-    (0..8).for_each(|slot| memory.join(slot).expect("free"));
-    memory.tick().expect("full");
-    (0..8).for_each(|slot| memory.ready(slot).expect("in time"));
-    memory.pass(2);
-    memory.tick().expect("starts");
+    let mut memory = Memory::started(config, 8);
     (0..8).for_each(|slot| memory.commit(slot).expect("in time"));
     memory.tick().expect("all committed");
     memory.pass(2);
@@ -128,16 +120,7 @@ fn who_goes_aside_once_the_hash_is_known_changes_no_second_draw() {
 fn grace_begins_when_the_one_that_it_waited_for_goes_aside() {
     let mut config = config();
     config.init_min_members = 5;
-    let mut memory = Memory::new(config);
-    memory
-        .open(crate::instructions::resume::run)
-        .expect("paused");
-    (0..5).for_each(|slot| memory.join(slot).expect("free"));
-    memory.pass(5);
-    memory.tick().expect("enough");
-    (0..5).for_each(|slot| memory.ready(slot).expect("in time"));
-    memory.pass(2);
-    memory.tick().expect("starts");
+    let mut memory = Memory::started(config, 5);
     (0..3).for_each(|slot| memory.commit(slot).expect("in time"));
     assert_eq!(
         memory.run.grace_since_slot, 0,

@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::{
-    instructions::{attest, commit, join, ready, JoinArgs},
+    instructions::{attest, commit, join, ready, resume, JoinArgs},
     machine::{
         config::RunConfig,
         phase::{Moment, Phase},
@@ -246,7 +246,22 @@ impl Memory {
         memory
     }
 
-    /// The same, in Witness, with the entropy stored and the witnesses drawn.
+    /// So many members from slot 0 on, in Train of round 0, by the owner's and their instructions.
+    pub fn started(config: RunConfig, members: u16) -> Self {
+        let mut memory = Self::new(config);
+        memory.open(resume::run).expect("paused");
+        (0..members).for_each(|slot| memory.join(slot).expect("free"));
+        if members < CAPACITY {
+            memory.pass(config.waiting_seconds);
+        }
+        memory.tick().expect("enough");
+        (0..members).for_each(|slot| memory.ready(slot).expect("in time"));
+        memory.pass(2);
+        memory.tick().expect("starts");
+        memory
+    }
+
+    /// Three, in Witness, with the entropy stored and the witnesses drawn.
     pub fn witnessing(config: RunConfig) -> Self {
         let mut memory = Self::training(config);
         for slot in 0..3 {
