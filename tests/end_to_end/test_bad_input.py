@@ -6,12 +6,13 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from solders.keypair import Keypair
 
+from psyche_client.cli.app import run as psyche
 from psyche_client.cli.errors import Code
 from psyche_client.demo.processes import client_environment
 from psyche_client.demo.stage import write_key
@@ -21,6 +22,7 @@ from support.small_run import SmallRun, run_toml, small_run
 
 PSYCHE = [sys.executable, "-m", "psyche_client.cli"]
 NOWHERE = "http://127.0.0.1:1"
+pytestmark = pytest.mark.timeout(60)  # what is not refused goes on and on
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +44,32 @@ def refuses(code: Code, *arguments: str) -> tuple[str, str]:
         env=client_environment(os.environ),
     )
     assert done.returncode == code, done.stderr
-    assert done.stdout == ""
-    found = re.fullmatch(r"error: (.+)\n\nhint: (.+)\n", done.stderr)
-    assert found, f"not one line and a hint: {done.stderr}"
+    return words(done.stdout, done.stderr)
+
+
+def words(out: str, err: str) -> tuple[str, str]:
+    """The message and the hint that are all a command said."""
+    assert out == ""
+    found = re.fullmatch(r"error: (.+)\n\nhint: (.+)\n", err)
+    assert found, f"not one line and a hint: {err}"
     return found[1], found[2]
+
+
+Refused = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
+    """As `refuses`, but in this process: one of its own would load torch for each line."""
+
+    def refused(code: Code, *arguments: str) -> tuple[str, str]:
+        capsys.readouterr()
+        ended = psyche([*arguments])
+        out, err = capsys.readouterr()
+        assert ended == code, err
+        return words(out, err)
+
+    return refused
 
 
 def join(run: SmallRun, home: Path, **changes: str) -> list[str]:
@@ -161,7 +185,7 @@ def test_a_chain_with_impossible_options_does_not_start(
 
 @pytest.mark.parametrize("command", ["run show", "run list", "join", "wallet airdrop"])
 def test_without_a_chain_at_the_url_a_command_says_so(
-    command: str, run: SmallRun, tmp_path: Path
+    command: str, run: SmallRun, tmp_path: Path, refused: Refused
 ) -> None:
     wallet = str(new_wallet(tmp_path))
     arguments = {
@@ -170,23 +194,27 @@ def test_without_a_chain_at_the_url_a_command_says_so(
         "join": join(run, tmp_path / "home", url=NOWHERE),
         "wallet airdrop": ["wallet", "airdrop", "--url", NOWHERE, "--wallet", wallet],
     }[command]
-    told, _ = refuses(Code.CHAIN, *arguments)
+    told, _ = refused(Code.CHAIN, *arguments)
     assert NOWHERE in told
     assert "refused" in told
 
 
-def test_a_run_that_does_not_exist_is_named(run: SmallRun, tmp_path: Path) -> None:
+def test_a_run_that_does_not_exist_is_named(
+    run: SmallRun, tmp_path: Path, refused: Refused
+) -> None:
     nobody = str(Keypair().pubkey())
     arguments = join(run, tmp_path / "home")
     arguments[1] = nobody
-    told, _ = refuses(Code.CHAIN, *arguments)
+    told, _ = refused(Code.CHAIN, *arguments)
     assert nobody in told
 
 
-def test_an_address_that_is_none_is_refused(run: SmallRun, tmp_path: Path) -> None:
+def test_an_address_that_is_none_is_refused(
+    run: SmallRun, tmp_path: Path, refused: Refused
+) -> None:
     arguments = join(run, tmp_path / "home")
     arguments[1] = "my run"
-    told, _ = refuses(Code.USAGE, *arguments)
+    told, _ = refused(Code.USAGE, *arguments)
     assert "my run" in told
 
 
@@ -200,10 +228,12 @@ def test_a_wallet_without_funds_cannot_join(run: SmallRun, tmp_path: Path) -> No
     assert "airdrop" in helps
 
 
-def test_a_wallet_that_others_may_read_is_refused(run: SmallRun, tmp_path: Path) -> None:
+def test_a_wallet_that_others_may_read_is_refused(
+    run: SmallRun, tmp_path: Path, refused: Refused
+) -> None:
     wallet = new_wallet(tmp_path)
     wallet.chmod(0o644)
-    told, helps = refuses(Code.USAGE, *join(run, tmp_path / "home", wallet=str(wallet)))
+    told, helps = refused(Code.USAGE, *join(run, tmp_path / "home", wallet=str(wallet)))
     assert str(wallet) in told
     assert helps == f"run `chmod 600 {wallet}`"
 
@@ -211,19 +241,23 @@ def test_a_wallet_that_others_may_read_is_refused(run: SmallRun, tmp_path: Path)
 # What a client needs.
 
 
-def test_without_its_data_a_client_does_not_join(run: SmallRun, tmp_path: Path) -> None:
+def test_without_its_data_a_client_does_not_join(
+    run: SmallRun, tmp_path: Path, refused: Refused
+) -> None:
     shutil.copytree(run.stage.home(0), tmp_path / "home")
     nowhere = str(tmp_path / "nowhere")
-    told, _ = refuses(Code.DATA, *join(run, tmp_path / "home", data=nowhere))
+    told, _ = refused(Code.DATA, *join(run, tmp_path / "home", data=nowhere))
     assert nowhere in told
     assert run.member(0) is None
 
 
-def test_the_model_of_another_run_is_refused(run: SmallRun, tmp_path: Path) -> None:
+def test_the_model_of_another_run_is_refused(
+    run: SmallRun, tmp_path: Path, refused: Refused
+) -> None:
     home = tmp_path / "home"
     shutil.copytree(run.stage.home(0), home)
     document = home / "model.json"
     document.write_bytes(document.read_bytes().replace(b'"hidden_size":64', b'"hidden_size":32'))
-    told, _ = refuses(Code.DATA, *join(run, home))
+    told, _ = refused(Code.DATA, *join(run, home))
     assert "model.json" in told
     assert run.member(0) is None
