@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from psyche_client.model.presets import preset
 from psyche_client.optim.codec import PayloadHeader, Selection, encode
 from psyche_client.optim.layout import Layout
 from psyche_client.planning import inference, lines, training_memory
+from support.client import tiny_document
 
 #: Some run torch on shapes alone, which imports for seconds.
 pytestmark = pytest.mark.xdist_group("shapes")
@@ -113,6 +115,19 @@ def test_a_plan_is_printed_for_people_and_for_programs(capsys: pytest.CaptureFix
     assert f"{plan['parameters']:,} parameters" in shown
     assert "layers recomputed" in shown
     assert "1,024" in shown
+
+
+def test_a_plan_of_a_runs_own_file_takes_its_update_rule(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "model.json"
+    path.write_bytes(tiny_document().encode())
+
+    assert run(["model", "plan", str(path), "--tokens", "16", "--json"]) == Code.OK
+
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["topk"], plan["tokens"]) == (16, 16)
+    assert plan["parameters"] == tiny_document().architecture.parameter_count()
 
 
 @pytest.mark.parametrize(
