@@ -136,6 +136,8 @@ class Update:
     weight_decay: float = real(0.0, 1.0, "weight decay", 0.0)
     gradient_norm_max: float = real(0.0, 1e6, "largest gradient norm, 0 for any", 1.0)
     embeddings: str = choice("block", "row")
+    local_steps: int = whole(1, 1 << 16, "AdamW steps of each trainer a round, 1 for a gradient", 1)
+    local_learning_rate: float = real(1e-9, 1.0, "learning rate of those, if more than one", 1e-3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,7 +284,8 @@ def update_fields(config: Config) -> dict[str, object]:
         "vote_cap": update.vote_cap,
         "clip_micro": _micro(update.gradient_norm_max),
         "weight_decay_micro": _micro(update.weight_decay),
-        "local_steps": 1,
+        "local_steps": update.local_steps,
+        "local_rate": _rate_units(update.local_learning_rate),
         "embeddings": update.embeddings,
         "schedule": {
             "kind": schedule.kind,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -24,7 +25,9 @@ from psyche_client.optim.codec import Expectation, PayloadHeader, Selection, dec
 from psyche_client.optim.distro import DisTrO
 from psyche_client.optim.errors import LayoutError, PayloadError
 from psyche_client.optim.layout import Layout
-from psyche_client.optim.rule import UpdateRule
+from psyche_client.optim.local import pseudo_gradient
+from psyche_client.optim.rule import MICRO, UpdateRule
+from psyche_client.optim.schedule import rate_float32
 from psyche_client.options import Compute
 from psyche_client.payloads import PayloadKey, Trained
 
@@ -131,10 +134,13 @@ class Trainer:
         return digest(self.manifest(step))
 
     def train(self, sequences: npt.NDArray[np.int64], key: PayloadKey) -> Trained:
-        """Gradient of the mean loss over `sequences` [n, tokens + 1], and its payload."""
+        """The payload of `sequences` [n, tokens + 1], and their mean loss on the way.
+
+        One gradient of the mean loss, or `local_steps` steps over equal parts in order (fewer if
+        there are fewer sequences) and their pseudo-gradient. The parameters do not change.
+        """
         started = time.perf_counter()
-        loss = self._backward(sequences)
-        gradients = {name: p.grad for name, p in self._by_name.items() if p.grad is not None}
+        loss, gradients = self._gradients(sequences)
         self.optimizer.give_back(key.round_key)  # a share that is trained again after a restart
         selection = self.optimizer.generate(gradients, key.round_key)
         del gradients
@@ -159,6 +165,25 @@ class Trainer:
             coefficients=len(selection.indices),
             seconds=time.perf_counter() - started,
         )
+
+    def _gradients(self, sequences: npt.NDArray[np.int64]) -> tuple[float, dict[str, torch.Tensor]]:
+        if self.rule.local_steps == 1:
+            loss = self._backward(sequences)
+            return loss, {n: p.grad for n, p in self._by_name.items() if p.grad is not None}
+        total = 0.0
+
+        def step(part: npt.NDArray[np.int64]) -> None:
+            nonlocal total
+            total += self._backward(part) * len(part)
+
+        parts = np.array_split(sequences, min(self.rule.local_steps, len(sequences)))
+        change = pseudo_gradient(
+            self._by_name,
+            [partial(step, part) for part in parts],
+            rate=float(rate_float32(self.rule.local_rate)),
+            clip=self.rule.clip_micro / MICRO,
+        )
+        return total / len(sequences), change
 
     def _backward(self, sequences: npt.NDArray[np.int64]) -> float:
         self.model.zero_grad(set_to_none=True)

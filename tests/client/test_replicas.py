@@ -25,8 +25,8 @@ def tiny() -> MlaConfig:
     )
 
 
-def document() -> ModelDocument:
-    rule = UpdateRule(topk=64, schedule=Schedule(peak=rate_units("0.004"))).to_value()
+def document(**changes: int) -> ModelDocument:
+    rule = UpdateRule(topk=64, schedule=Schedule(peak=rate_units("0.004")), **changes).to_value()
     schedule = rule.pop("schedule")
     return ModelDocument(
         architecture=tiny(),
@@ -38,8 +38,9 @@ def document() -> ModelDocument:
     )
 
 
-def make_trainer() -> Trainer:
-    return Trainer(document(), instance=INSTANCE, members_max=8, payload_bytes_max=1 << 20)
+def make_trainer(**changes: int) -> Trainer:
+    run = document(**changes)
+    return Trainer(run, instance=INSTANCE, members_max=8, payload_bytes_max=1 << 20)
 
 
 def text(seed: int, count: int) -> np.ndarray:
@@ -75,6 +76,23 @@ def test_the_loss_falls_and_the_replicas_stay_equal(trainers: list[Trainer]) -> 
     assert losses[-1] < losses[0] - 0.8
     assert len({trainer.digest(24) for trainer in trainers}) == 1
     assert trainers[0].digest(24) != make_trainer().digest(24)
+
+
+def test_rounds_of_local_steps_learn_too_and_change_the_parameters_by_payloads_alone() -> None:
+    trainers = [make_trainer(local_steps=2) for _ in range(CLIENTS)]
+    losses = [np.mean(one_round(trainers, number, {0, 1, 2})) for number in range(8)]
+    assert losses[-1] < losses[0] - 0.2
+    assert len({trainer.digest(8) for trainer in trainers}) == 1
+    short = trainers[0].train(text(1, 1), key(8, 0))  # fewer sequences than steps
+    assert short.coefficients > 0
+    assert trainers[0].digest(8) == trainers[1].digest(8)
+
+
+def test_local_steps_send_something_else_than_one_gradient() -> None:
+    payloads = {
+        make_trainer(local_steps=steps).train(text(0, 4), key(0, 0)).payload for steps in (1, 2, 4)
+    }
+    assert len(payloads) == 3
 
 
 def test_a_late_joiner_that_replays_holds_the_same_bits(trainers: list[Trainer]) -> None:

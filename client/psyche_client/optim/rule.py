@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass, field, fields
 
 from psyche_client.optim.errors import RuleError
-from psyche_client.optim.schedule import Schedule, check_whole, exact_fields
+from psyche_client.optim.schedule import RATE_MAX, Schedule, check_whole, exact_fields
 
 MICRO = 1_000_000
 #: A group's indices never outnumber its coefficients.
 TOPK_MAX = 4_096
+#: A share has no more parts than that.
+LOCAL_STEPS_MAX = 1 << 16
 EMBEDDINGS = ("block", "row")
 
 
@@ -34,8 +36,10 @@ class UpdateRule:
     clip_micro: int = 1_000_000
     #: Parameters shrink by learning rate times this; 1-D tensors and embeddings do not.
     weight_decay_micro: int = 0
-    #: Gradients a round; local optimizer steps (more than 1) are for a later version.
+    #: 1: a round is one gradient. More: so many local AdamW steps, whose change is sent instead.
     local_steps: int = 1
+    #: Learning rate of local steps in units of 2^-40; one gradient does not use it.
+    local_rate: int = 1_099_511_628
     #: Transform shape of embedding and output head: "block" as any matrix, or "row".
     embeddings: str = "block"
     schedule: Schedule = field(default_factory=lambda: Schedule(peak=1_099_511_628))
@@ -51,7 +55,8 @@ class UpdateRule:
         check_whole("vote_cap", self.vote_cap, 1 << 15)
         check_whole("clip_micro", self.clip_micro, MICRO * MICRO)
         check_whole("weight_decay_micro", self.weight_decay_micro, MICRO)
-        check_whole("local_steps", self.local_steps, 1, 1)  # more are not trained in this version
+        check_whole("local_steps", self.local_steps, LOCAL_STEPS_MAX, 1)
+        check_whole("local_rate", self.local_rate, RATE_MAX, 1)
         if self.embeddings not in EMBEDDINGS:
             raise RuleError(f"embeddings ({self.embeddings!r}) must be block or row")
 
