@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -24,13 +22,6 @@ from support.optim import (
 RATE = small_rule().schedule.peak
 
 
-@pytest.fixture
-def threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("embeddings", ["block", "row"])
 @pytest.mark.parametrize("cap", [0, 1, 2])
 def test_signs_equal_those_of_whole_number_arithmetic(embeddings: str, cap: int) -> None:
@@ -42,22 +33,6 @@ def test_signs_equal_those_of_whole_number_arithmetic(embeddings: str, cap: int)
     expected = reference_signs(replica.layout, selections, cap)
     for name, tensor in parameters.items():
         assert np.array_equal(-tensor.numpy(), expected[name]), name
-
-
-@pytest.mark.usefixtures("threads")
-@pytest.mark.parametrize("cap", [0, 1])
-def test_bits_are_equal_for_any_threads_and_any_order(cap: int) -> None:
-    shapes = {**SHAPES, "wide.weight": (640, 1024)}
-    replica = DisTrO(Layout.from_shapes(shapes), small_rule(vote_cap=cap, topk=64))
-    selections = [random_selection(seed, replica.form) for seed in range(7)]
-    results = set()
-    for count in (1, 2, 4):
-        torch.set_num_threads(count)
-        for order in (selections, selections[::-1], selections[3:] + selections[:3]):
-            parameters = random_tensors(9, shapes)
-            replica.apply(parameters, replica.aggregate(order), RATE)
-            results.add(bits(parameters))
-    assert len(results) == 1
 
 
 def _alone(replica: DisTrO, position: int, sign: int) -> Selection:
