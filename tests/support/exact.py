@@ -1,4 +1,4 @@
-"""The bits of fixed updates, to compare between machines: `python exact.py COUNT` prints their hash.
+"""The bits of fixed updates, to compare machines: `python exact.py COUNT` prints their hash.
 
 The name of torch's kernels stands before it.
 """
