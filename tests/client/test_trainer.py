@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from psyche_client.options import Compute
+from psyche_client import joining
+from psyche_client.cli.app import run
+from psyche_client.cli.errors import Code
+from psyche_client.options import Compute, JoinOptions
 from psyche_client.trainer import Trainer
 from support.client import CAPACITY, INSTANCE, PAYLOAD_BYTES_MAX, key, tiny_document, tokens
 
@@ -84,6 +88,31 @@ def test_gradients_do_not_outlive_their_round() -> None:
     trainer.train(tokens(0), key(0, 1))
 
     assert all(parameter.grad is None for parameter in trainer.model.parameters())
+
+
+def test_the_flags_of_join_say_how_to_compute(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given: list[JoinOptions] = []
+    monkeypatch.setattr(joining, "main", lambda options, _: given.append(options))
+    wallet = str(tmp_path / "id.json")
+    assert run(["wallet", "new", "--wallet", wallet]) == Code.OK
+    line = [
+        "join",
+        "a/b",
+        "--wallet",
+        wallet,
+        "--url",
+        "http://127.0.0.1:1",
+        "--home",
+        str(tmp_path),
+    ]
+
+    assert run(line) == Code.OK
+    assert run([*line, "--micro-batch", "2", "--bf16", "--recompute"]) == Code.OK
+
+    chosen = Compute(micro_batch=2, bfloat16=True, recompute=True)
+    assert [options.compute for options in given] == [Compute(), chosen]
 
 
 def test_a_pass_without_a_sequence_is_refused() -> None:
