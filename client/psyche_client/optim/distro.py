@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from psyche_client.optim.codec import GROUP_SIZE, Selection
@@ -22,7 +21,7 @@ from psyche_client.optim.momentum import InFlight, RoundKey, pack_state, unpack_
 from psyche_client.optim.rule import MICRO, UpdateRule
 from psyche_client.optim.schedule import RATE_MAX, rate_float32
 from psyche_client.optim.select import largest
-from psyche_client.optim.transform import Tile, Transform, gather, matrix, move, tiles
+from psyche_client.optim.transform import Tile, Transform, gather, matrix, move, tiles, votes_of
 
 
 class DisTrO:
@@ -181,7 +180,7 @@ class DisTrO:
         for tile in self._tiles:
             tally = self._scratch[0, : tile.end - tile.start].zero_()
             for selection, begins in zip(selections, before, strict=True):
-                where, signs = _votes_of(selection, begins, tile)
+                where, signs = votes_of(selection, begins, tile)
                 index = torch.from_numpy(where).to(self._device)
                 tally.index_add_(0, index, torch.from_numpy(signs).to(self._device, torch.float32))
             if cap and len(selections) > cap:
@@ -286,21 +285,6 @@ class DisTrO:
             return 0.0
         clip = self.rule.clip_micro / MICRO
         return clip / norm if clip and norm > clip else 1.0
-
-
-def _votes_of(
-    selection: Selection, begins: NDArray[np.int64], tile: Tile
-) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    """Where in a tile a selection votes, and how; `begins` says where each group's votes begin."""
-    first, last = tile.start // GROUP_SIZE, -(-tile.end // GROUP_SIZE)
-    part = slice(begins[first], begins[last])
-    starts = np.arange(first, last, dtype=np.int64) * GROUP_SIZE - tile.start
-    where = np.repeat(starts, selection.counts[first:last]) + selection.indices[part]
-    signs = selection.signs[part]
-    if tile.start % GROUP_SIZE or tile.end % GROUP_SIZE:
-        inside = (where >= 0) & (where < tile.end - tile.start)
-        where, signs = where[inside], signs[inside]
-    return where, signs
 
 
 def decay_factor(rate: int, weight_decay_micro: int) -> float:

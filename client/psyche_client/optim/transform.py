@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from psyche_client.optim.codec import GROUP_SIZE, Selection
 from psyche_client.optim.errors import LayoutError
 from psyche_client.optim.layout import Buffer, Layout, Placement
 from psyche_client.optim.table import BASIS, SCALE_BITS
@@ -82,6 +84,21 @@ def matrix(tensor: Tensor, place: Placement) -> Tensor:
     if not tensor.is_contiguous():
         raise LayoutError(f"{place.name} is not contiguous")
     return tensor.detach().view(place.rows, place.columns)
+
+
+def votes_of(
+    selection: Selection, begins: NDArray[np.int64], tile: Tile
+) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """Where in a tile a selection votes, and how; `begins` says where each group's votes begin."""
+    first, last = tile.start // GROUP_SIZE, -(-tile.end // GROUP_SIZE)
+    part = slice(begins[first], begins[last])
+    starts = np.arange(first, last, dtype=np.int64) * GROUP_SIZE - tile.start
+    where = np.repeat(starts, selection.counts[first:last]) + selection.indices[part]
+    signs = selection.signs[part]
+    if tile.start % GROUP_SIZE or tile.end % GROUP_SIZE:
+        inside = (where >= 0) & (where < tile.end - tile.start)
+        where, signs = where[inside], signs[inside]
+    return where, signs
 
 
 def gather(tile_row: Tensor, matrices: dict[str, Tensor], tile: Tile) -> None:
