@@ -187,6 +187,7 @@ def chores(world: Metered) -> None:
     world.do("update_model", ALICE, UpdateModelArgs(model_hash=bytes(32), model_uri="u" * 128))
     world.do("set_authority", ALICE, SetAuthorityArgs(proposed=key))
     world.do("accept_authority", ERIN)
+    world.pass_time(slots=1)
     world.do("close_run", ERIN)
 
 
