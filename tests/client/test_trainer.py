@@ -96,7 +96,7 @@ def test_the_flags_of_join_say_how_to_compute(
     given: list[JoinOptions] = []
     monkeypatch.setattr(joining, "main", lambda options, _: given.append(options))
     wallet = str(tmp_path / "id.json")
-    assert run(["wallet", "new", "--wallet", wallet]) == Code.OK
+    assert run(["wallet", "new", "--out", wallet]) == Code.OK
     line = [
         "join",
         "a/b",
