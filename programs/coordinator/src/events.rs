@@ -2,10 +2,14 @@
 
 use anchor_lang::prelude::*;
 
+mod checkpoint;
+mod members;
 mod money;
 mod owner;
 mod verification;
 
+pub use checkpoint::*;
+pub use members::*;
 pub use money::*;
 pub use owner::*;
 pub use verification::*;
@@ -30,7 +34,7 @@ pub struct RunChanged {
     pub run: Pubkey,
     /// What changed: 0 the configuration, 1 the model, 2 the metadata.
     pub what: u8,
-    /// Its sha256 before: of the 192 bytes, of model.json, of the text.
+    /// Its sha256 before: of the 192 bytes; of the model's hash and then its URI; of the text.
     pub before: [u8; 32],
     /// Its sha256 after.
     pub after: [u8; 32],
@@ -133,62 +137,6 @@ pub struct WitnessesDrawn {
     pub slots: Vec<u16>,
 }
 
-/// A wallet joined.
-#[event]
-pub struct Joined {
-    /// The run.
-    pub run: Pubkey,
-    /// Its slot.
-    pub slot: u16,
-    /// Its member id.
-    pub member_id: u32,
-    /// The wallet.
-    pub wallet: Pubkey,
-    /// The bond that was paid.
-    pub bond_lamports: u64,
-}
-
-/// A member's state changed by its own word.
-#[event]
-pub struct MemberChanged {
-    /// The run.
-    pub run: Pubkey,
-    /// Its slot.
-    pub slot: u16,
-    /// Its member id.
-    pub member_id: u32,
-    /// State before.
-    pub state_before: u8,
-    /// State after.
-    pub state_after: u8,
-}
-
-/// Ready members became Active.
-#[event]
-pub struct Admitted {
-    /// The run.
-    pub run: Pubkey,
-    /// Epoch.
-    pub epoch: u32,
-    /// First round that they take part in.
-    pub round: u32,
-    /// Bit field by slot.
-    pub slots: Vec<u8>,
-}
-
-/// Members were dropped.
-#[event]
-pub struct Dropped {
-    /// The run.
-    pub run: Pubkey,
-    /// Epoch.
-    pub epoch: u32,
-    /// Round.
-    pub round: u32,
-    /// Bit field by slot.
-    pub slots: Vec<u8>,
-}
-
 /// The entropy of a round is stored.
 #[event]
 pub struct EntropyStored {
@@ -274,101 +222,4 @@ pub struct PointsCredited {
     pub verdicts: u16,
     /// All points together.
     pub points: u64,
-}
-
-/// Who publishes the checkpoint of an epoch was drawn.
-#[event]
-pub struct PublishersDrawn {
-    /// The run.
-    pub run: Pubkey,
-    /// Epoch.
-    pub epoch: u32,
-    /// Round of its Cooldown.
-    pub round: u32,
-    /// Their slots, in drawn order.
-    pub slots: Vec<u16>,
-}
-
-/// A member published where the agreed parameters of an epoch lie.
-#[event]
-pub struct CheckpointPublished {
-    /// The run.
-    pub run: Pubkey,
-    /// Epoch.
-    pub epoch: u32,
-    /// Step that the parameters train next.
-    pub step: u64,
-    /// Their digest.
-    pub digest: [u8; 32],
-    /// 0 or 1: its place among the epoch's URIs.
-    pub place: u8,
-    /// Slot of the publisher.
-    pub slot: u16,
-    /// Its member id.
-    pub member_id: u32,
-    /// 1: it was drawn; 0: half of Cooldown went by.
-    pub drawn: u8,
-    /// The URI.
-    pub uri: String,
-}
-
-/// A member confirmed that what was published can be fetched.
-#[event]
-pub struct CheckpointConfirmed {
-    /// The run.
-    pub run: Pubkey,
-    /// Epoch.
-    pub epoch: u32,
-    /// 0 or 1: the URI's place.
-    pub place: u8,
-    /// Slot of who confirmed.
-    pub slot: u16,
-    /// Its member id.
-    pub member_id: u32,
-    /// Confirmations of this URI before.
-    pub confirmations_before: u8,
-    /// Confirmations of this URI after.
-    pub confirmations_after: u8,
-}
-
-/// A confirmed checkpoint is the newest that the run keeps.
-#[event]
-pub struct CheckpointKept {
-    /// The run.
-    pub run: Pubkey,
-    /// Epoch.
-    pub epoch: u32,
-    /// Step of the newest checkpoint before; 0 if there was none.
-    pub step_before: u64,
-    /// Step of this one.
-    pub step_after: u64,
-    /// Digest of the newest checkpoint before; zero if there was none.
-    pub digest_before: [u8; 32],
-    /// Digest of this one.
-    pub digest_after: [u8; 32],
-    /// Confirmations that it has.
-    pub confirmations: u8,
-}
-
-/// The owner set the parameters from which a paused run goes on.
-#[event]
-pub struct CheckpointSet {
-    /// The run.
-    pub run: Pubkey,
-    /// Epoch.
-    pub epoch: u32,
-    /// Step that the parameters train next.
-    pub step: u64,
-    /// The agreed digest before.
-    pub digest_before: [u8; 32],
-    /// The agreed digest after.
-    pub digest_after: [u8; 32],
-    /// Chain hash before.
-    pub chain_hash_before: [u8; 32],
-    /// Chain hash after.
-    pub chain_hash_after: [u8; 32],
-    /// Bit field by slot: members that were Ready and are Joined now.
-    pub joined: Vec<u8>,
-    /// Where the parameters lie; may be empty.
-    pub uri: String,
 }

@@ -63,20 +63,17 @@ pub struct RatesChanged {
     pub after: [u32; 3],
 }
 
-/// Members' states changed with the run, not by their own word: another digest was agreed, the
-/// epoch ended, or the run was aborted.
+/// The owner let the run begin at position 0 again, with an empty backlog.
 #[event]
-pub struct MembersChanged {
+pub struct PositionsReset {
     /// The run.
     pub run: Pubkey,
-    /// Epoch in which it happened.
-    pub epoch: u32,
-    /// Round in which it happened.
-    pub round: u32,
-    /// Their state after.
-    pub state_after: u8,
-    /// Bit field by slot of those that were in another state before.
-    pub slots: Vec<u8>,
+    /// First position that no round had drawn.
+    pub fresh_cursor_before: u64,
+    /// Positions that were trained again for want of room in the backlog.
+    pub repeated_before: u64,
+    /// Positions whose payloads were accepted.
+    pub accepted_before: u64,
 }
 
 /// A participant's points and bond go elsewhere.

@@ -5,6 +5,7 @@ use anchor_lang::prelude::*;
 use super::{join::set_address, now, open, open_mut};
 use crate::{
     errors::CoordinatorError,
+    events::EndpointChanged,
     state::{entries_mut, Participant, Roster, RosterEntry, Run},
     world::member,
 };
@@ -46,8 +47,9 @@ pub struct SetEndpoint<'info> {
 /// As documented there.
 pub fn set_endpoint(ctx: &Context<SetEndpoint>, args: &SetEndpointArgs) -> Result<()> {
     let accounts = &ctx.accounts;
-    let wallet = accounts.wallet.key();
+    let (wallet, run) = (accounts.wallet.key(), accounts.run.key());
     let mut participant = open_mut(&accounts.participant)?;
+    let address_before = address(&participant);
     set_address(&mut participant, &args.node_key, &args.address)?;
     change_entry(
         &accounts.run,
@@ -55,9 +57,25 @@ pub fn set_endpoint(ctx: &Context<SetEndpoint>, args: &SetEndpointArgs) -> Resul
         args.slot,
         &wallet,
         |entry| {
-            entry.node_key = args.node_key;
+            let node_key_before = core::mem::replace(&mut entry.node_key, args.node_key);
+            emit!(EndpointChanged {
+                run,
+                slot: args.slot,
+                member_id: entry.member_id,
+                node_key_before,
+                node_key_after: args.node_key,
+                address_before,
+                address_after: args.address.clone(),
+            });
         },
     )
+}
+
+fn address(participant: &Participant) -> String {
+    let used = participant
+        .address
+        .get(..usize::from(participant.address_len));
+    String::from_utf8_lossy(used.unwrap_or_default()).into_owned()
 }
 
 /// Lets `change` change the entry of a slot that `wallet` holds.

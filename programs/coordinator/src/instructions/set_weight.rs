@@ -5,6 +5,7 @@ use anchor_lang::prelude::*;
 use super::{join::check_weight, set_endpoint::change_entry};
 use crate::{
     errors::CoordinatorError,
+    events::WeightChanged,
     state::{Roster, Run},
 };
 
@@ -37,15 +38,25 @@ pub struct SetWeight<'info> {
 pub fn set_weight(ctx: &Context<SetWeight>, args: &SetWeightArgs) -> Result<()> {
     check_weight(args.weight)?;
     let accounts = &ctx.accounts;
-    let wallet = accounts.wallet.key();
+    let (wallet, run) = (accounts.wallet.key(), accounts.run.key());
     change_entry(
         &accounts.run,
         &accounts.roster,
         args.slot,
         &wallet,
         |entry| {
+            let (declared_weight_before, weight_before) = (entry.declared_weight, entry.weight);
             entry.declared_weight = args.weight;
             entry.weight = entry.weight.min(args.weight);
+            emit!(WeightChanged {
+                run,
+                slot: args.slot,
+                member_id: entry.member_id,
+                declared_weight_before,
+                declared_weight_after: entry.declared_weight,
+                weight_before,
+                weight_after: entry.weight,
+            });
         },
     )
 }

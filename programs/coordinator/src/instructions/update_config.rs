@@ -5,7 +5,7 @@ use anchor_lang::prelude::*;
 use super::{open_mut, set_rates, OwnerOfRun};
 use crate::{
     errors::CoordinatorError,
-    events::RunChanged,
+    events::{PositionsReset, RunChanged},
     machine::{backlog::Interval, config::RunConfig, hash::sha256, phase::Phase},
     state::Run,
 };
@@ -27,6 +27,8 @@ pub fn update_config(ctx: &Context<OwnerOfRun>, args: &UpdateConfigArgs) -> Resu
     let key = ctx.accounts.run.key();
     let mut run = open_mut(&ctx.accounts.run)?;
     let before = hash(&run.config);
+    let counted = (run.fresh_cursor, run.repeated, run.accepted);
+    let rates_before = set_rates::pending(&run);
     change(&mut run, args)?;
     emit!(RunChanged {
         run: key,
@@ -34,6 +36,17 @@ pub fn update_config(ctx: &Context<OwnerOfRun>, args: &UpdateConfigArgs) -> Resu
         before,
         after: hash(&run.config),
     });
+    if args.reset_positions {
+        emit!(PositionsReset {
+            run: key,
+            fresh_cursor_before: counted.0,
+            repeated_before: counted.1,
+            accepted_before: counted.2,
+        });
+    }
+    if let Some(before) = rates_before {
+        set_rates::tell(key, &run, before);
+    }
     Ok(())
 }
 

@@ -3,7 +3,12 @@
 use anchor_lang::prelude::*;
 
 use super::{create_run::set_model, open_mut, OwnerOfRun};
-use crate::{errors::CoordinatorError, events::RunChanged, machine::phase::Phase};
+use crate::{
+    errors::CoordinatorError,
+    events::RunChanged,
+    machine::{hash::sha256, phase::Phase},
+    state::Run,
+};
 
 /// Arguments of `update_model`.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug)]
@@ -25,13 +30,18 @@ pub fn update_model(ctx: &Context<OwnerOfRun>, args: &UpdateModelArgs) -> Result
         run.phase == Phase::Paused as u8,
         CoordinatorError::WrongPhase
     );
-    let before = run.model_hash;
+    let before = hash(&run);
     set_model(&mut run, args.model_hash, &args.model_uri)?;
     emit!(RunChanged {
         run: key,
         what: 1,
         before,
-        after: args.model_hash,
+        after: hash(&run),
     });
     Ok(())
+}
+
+fn hash(run: &Run) -> [u8; 32] {
+    let uri = run.model_uri.get(..usize::from(run.model_uri_len));
+    sha256(&[&run.model_hash, uri.unwrap_or_default()])
 }

@@ -172,8 +172,7 @@ fn a_filter_has_at_most_800_bytes_where_filters_are_sent() {
             (config.attestation_kind, config.bloom_false_positive_ppm) = (kind, ppm);
         })
     };
-    let least = (1..500_000).find(|ppm| filter(1, *ppm) == Ok(()));
-    let least = least.expect("a rate that fits");
+    let least = (1..500_000).find(|ppm| filter(1, *ppm) == Ok(())).unwrap();
 
     assert!(Form::new(1_024, least).bytes() <= 800);
     assert!(Form::new(1_024, least - 1).bytes() > 800);
