@@ -29,6 +29,7 @@ Event: TypeAlias = (
     | _t.CommitteeMissed
     | _t.DigestAgreed
     | _t.Dropped
+    | _t.EndpointChanged
     | _t.EntropyMissed
     | _t.EntropyStored
     | _t.JoinAuthorityChanged
@@ -46,6 +47,7 @@ Event: TypeAlias = (
     | _t.PayloadRemoved
     | _t.PhaseChanged
     | _t.PointsCredited
+    | _t.PositionsReset
     | _t.PublishersDrawn
     | _t.RatesChanged
     | _t.RatesProposed
@@ -56,6 +58,7 @@ Event: TypeAlias = (
     | _t.RunMigrated
     | _t.VerdictGiven
     | _t.VoteOpened
+    | _t.WeightChanged
     | _t.WitnessesDrawn
 )
 
@@ -76,6 +79,7 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"\xd0L\x17\xb6\x02\xe7}\x81": _t.COMMITTEE_MISSED_CODEC,
     b"[S\t\xa9)E\xd4\x98": _t.DIGEST_AGREED_CODEC,
     b"\x92=0\xe0r^1\x0c": _t.DROPPED_CODEC,
+    b"5\x04\x1b\xa0BM\xaeM": _t.ENDPOINT_CHANGED_CODEC,
     b"\xa0Y\xb5Z\x8b\x03\x93\x9a": _t.ENTROPY_MISSED_CODEC,
     b"\xc33\xff\x92\xb2\xff\x0f\xf4": _t.ENTROPY_STORED_CODEC,
     b"\xb8\xbd\x07\x8e\xef\x92\x18\xab": _t.JOIN_AUTHORITY_CHANGED_CODEC,
@@ -93,6 +97,7 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"v\x8c\xc1\xc1\xe0\x8fo\x11": _t.PAYLOAD_REMOVED_CODEC,
     b"\xb2\xc9C\xde\xd0$\xd5\xdb": _t.PHASE_CHANGED_CODEC,
     b"%^\x05\xc7\\\xabq\x96": _t.POINTS_CREDITED_CODEC,
+    b"2jk\xab\xb4\x16\x8es": _t.POSITIONS_RESET_CODEC,
     b"\x1b\xd0\xb61\xa2\xa7.E": _t.PUBLISHERS_DRAWN_CODEC,
     b"\x81V\xc8\xa7*\xdf\x96b": _t.RATES_CHANGED_CODEC,
     b"xO\xde\xac\xf6\x01\xcd\x7f": _t.RATES_PROPOSED_CODEC,
@@ -103,6 +108,7 @@ CODECS: Final[dict[bytes, _b.Codec[Any]]] = {
     b"\x9a\x8b\xd6`\xe2\xac\xf5B": _t.RUN_MIGRATED_CODEC,
     b"\x83\xc5#\xac\x85R\xad\x1c": _t.VERDICT_GIVEN_CODEC,
     b"\xb7]\xcdKry\xd8\xfb": _t.VOTE_OPENED_CODEC,
+    b"q\xe9\x88\x83\x86j\r\xa1": _t.WEIGHT_CHANGED_CODEC,
     b"\xe3pY\xc4\xe2]\x0c\x10": _t.WITNESSES_DRAWN_CODEC,
 }
 

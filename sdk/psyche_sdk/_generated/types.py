@@ -757,6 +757,38 @@ DROPPED_CODEC: Final[_b.Codec[Dropped]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointChanged:
+    """A member is found elsewhere."""
+
+    #: The run.
+    run: Pubkey
+    #: Its slot.
+    slot: int
+    #: Its member id.
+    member_id: int
+    #: Its node's public key before.
+    node_key_before: bytes
+    #: Its node's public key after.
+    node_key_after: bytes
+    #: Its node's address before.
+    address_before: str
+    #: Its node's address after.
+    address_after: str
+
+
+ENDPOINT_CHANGED_CODEC: Final[_b.Codec[EndpointChanged]] = _b.struct(
+    EndpointChanged,
+    ("run", _b.PUBKEY),
+    ("slot", _b.U16),
+    ("member_id", _b.U32),
+    ("node_key_before", _b.fixed_bytes(32)),
+    ("node_key_after", _b.fixed_bytes(32)),
+    ("address_before", _b.STRING),
+    ("address_after", _b.STRING),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntropyMissed:
     """A noted slot's hash was lost; another slot was noted."""
 
@@ -1401,6 +1433,29 @@ POINTS_CREDITED_CODEC: Final[_b.Codec[PointsCredited]] = _b.struct(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PositionsReset:
+    """The owner let the run begin at position 0 again, with an empty backlog."""
+
+    #: The run.
+    run: Pubkey
+    #: First position that no round had drawn.
+    fresh_cursor_before: int
+    #: Positions that were trained again for want of room in the backlog.
+    repeated_before: int
+    #: Positions whose payloads were accepted.
+    accepted_before: int
+
+
+POSITIONS_RESET_CODEC: Final[_b.Codec[PositionsReset]] = _b.struct(
+    PositionsReset,
+    ("run", _b.PUBKEY),
+    ("fresh_cursor_before", _b.U64),
+    ("repeated_before", _b.U64),
+    ("accepted_before", _b.U64),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishCheckpointArgs:
     """Arguments of `publish_checkpoint`."""
 
@@ -1611,7 +1666,7 @@ class RunChanged:
     run: Pubkey
     #: What changed: 0 the configuration, 1 the model, 2 the metadata.
     what: int
-    #: Its sha256 before: of the 192 bytes, of model.json, of the text.
+    #: Its sha256 before: of the 192 bytes; of the model's hash and then its URI; of the text.
     before: bytes
     #: Its sha256 after.
     after: bytes
@@ -1976,6 +2031,38 @@ VOTE_OPENED_CODEC: Final[_b.Codec[VoteOpened]] = _b.struct(
     ("epoch", _b.U32),
     ("round", _b.U32),
     ("eligible", _b.U16),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightChanged:
+    """A member declares another speed."""
+
+    #: The run.
+    run: Pubkey
+    #: Its slot.
+    slot: int
+    #: Its member id.
+    member_id: int
+    #: What it declared before.
+    declared_weight_before: int
+    #: What it declares.
+    declared_weight_after: int
+    #: What shares went by.
+    weight_before: int
+    #: What shares go by.
+    weight_after: int
+
+
+WEIGHT_CHANGED_CODEC: Final[_b.Codec[WeightChanged]] = _b.struct(
+    WeightChanged,
+    ("run", _b.PUBKEY),
+    ("slot", _b.U16),
+    ("member_id", _b.U32),
+    ("declared_weight_before", _b.U16),
+    ("declared_weight_after", _b.U16),
+    ("weight_before", _b.U16),
+    ("weight_after", _b.U16),
 )
 
 
