@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from psyche_client.data.errors import DataError
-from psyche_client.joining import node_seed, open_shards, read_document
+from psyche_client.provisions import node_seed, open_shards, read_document
 from psyche_client.model.document import DOCUMENT_BYTES_MAX
 from psyche_client.model.errors import DocumentError
 from psyche_client.options import JoinOptions
