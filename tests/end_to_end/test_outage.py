@@ -11,33 +11,25 @@ from support.chains import SLOT_MS
 from support.small_run import SmallRun, assert_equal_bits, assert_nothing_lost, small_run
 
 STEPS = 8
-OUT_STEP = 2
+STILL_STEP, AWAY_STEP = 2, 4
 
 
 @pytest.mark.slow
-def test_clients_wait_for_a_chain_that_stands_still(tmp_path: Path) -> None:
-    with (
-        LocalnetProcess(slot_ms=SLOT_MS, programs=packaged_program()) as chain,
-        small_run(chain.url, tmp_path, steps=STEPS, epoch_rounds=STEPS) as run,
-    ):
-        run.start(0, 1, 2)
-        run.wait_step(OUT_STEP)
-        os.kill(chain.pid, signal.SIGSTOP)
-        try:
-            says(run, "no answer")
-        finally:
-            os.kill(chain.pid, signal.SIGCONT)
-        finishes(run)
-
-
-@pytest.mark.slow
-def test_clients_wait_for_a_chain_that_is_restarted(tmp_path: Path) -> None:
+def test_clients_wait_for_a_chain_that_stands_still_and_for_one_that_is_restarted(
+    tmp_path: Path,
+) -> None:
     state = tmp_path / "chain"
     with LocalnetProcess(slot_ms=SLOT_MS, programs=packaged_program(), state=state) as chain:
         port = chain.port
         with small_run(chain.url, tmp_path, steps=STEPS, epoch_rounds=STEPS) as run:
             run.start(0, 1, 2)
-            run.wait_step(OUT_STEP)
+            run.wait_step(STILL_STEP)
+            os.kill(chain.pid, signal.SIGSTOP)
+            try:
+                says(run, "no answer")
+            finally:
+                os.kill(chain.pid, signal.SIGCONT)
+            run.wait_step(AWAY_STEP)
             chain.stop()
             says(run, "connection refused")
             with LocalnetProcess(
