@@ -222,9 +222,15 @@ def test_a_payload_that_sends_nothing_is_valid() -> None:
     assert len(decode(data, EXPECT).indices) == 0
 
 
-@pytest.mark.parametrize(
-    "claim", [b"\0\0", b"\0\xff\xff\xff\xff\x0f", b"\1\0", b"\0\0" + bytes(90)]
-)
+CLAIMS = {
+    "counts alone": b"\0\0",
+    "a long list": b"\0\xff\xff\xff\xff\x0f",
+    "fields": b"\1\0",
+    "zeros": bytes(90),
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
 def test_a_few_bytes_that_claim_much_take_little_memory(coder: Coder, claim: bytes) -> None:
     form = Form(coefficients=1 << 28, topk=4_096)
     tracemalloc.start()

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from support.optim import SHAPES, expectation_for, header_for, random_selection
 from support.replay import Expected, Layout, RefusedError, decode, digest, learning_rate
 from support.replay.update import inverse_signs, table_digest, votes
 
-SCHEDULES = json.loads((Path(__file__).parents[1] / "golden" / "schedule.json").read_text())
+GOLDEN = Path(__file__).parents[1] / "golden"
+SCHEDULES = json.loads((GOLDEN / "schedule.json").read_text())
+PAYLOADS = json.loads((GOLDEN / "payload.json").read_text())
 FORMS = [optim.Form(coefficients=n, topk=k) for n, k in ((9000, 8), (4096, 64), (5000, 4096))]
 
 
@@ -71,6 +74,25 @@ def test_damaged_bytes_are_judged_as_the_client_judges_them(
     damaged = damaged[: len(damaged) - cut] + bytes(data.draw(st.integers(0, 1)))
     client, replayed = both(bytes(damaged), expectation_for(header_for(), form))
     assert client == replayed
+
+
+@pytest.mark.parametrize(
+    "case", [*PAYLOADS["bodies"], *PAYLOADS["refused"]], ids=lambda case: case["name"]
+)
+def test_golden_bodies_are_read_or_refused(case: dict[str, Any]) -> None:
+    form = optim.Form(coefficients=case["coefficients"], topk=case["topk"])
+    sent = case["sent"] if "fault" in case else len(case["indices"])
+    header = replace(header_for(), groups=form.groups, coefficients=sent)
+    data, wanted = header.pack() + bytes.fromhex(case["body"]), expectation_for(header, form)
+    wanted = replace(wanted, bytes_max=len(data))
+    if "fault" in case:
+        with pytest.raises(RefusedError):
+            decode(data, expected(wanted))
+        return
+    positions, signs = decode(data, expected(wanted))
+    group = np.repeat(np.arange(form.groups), case["counts"])
+    assert (positions == 4096 * group + case["indices"]).all()
+    assert signs.tolist() == case["signs"]
 
 
 @pytest.mark.parametrize("form", FORMS)

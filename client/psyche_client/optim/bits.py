@@ -46,8 +46,7 @@ def unpack_numbers(data: NDArray[np.uint8], count: int) -> tuple[NDArray[np.int6
     used = int(ends[-1]) + 1
     places = np.arange(used) - np.repeat(starts, lengths)
     parts = (data[:used].astype(np.int64) & (_MORE - 1)) << (7 * places)
-    values = np.add.reduceat(parts, starts)
-    return None if (values >> 32).any() else (values, used)
+    return np.add.reduceat(parts, starts), used
 
 
 def padding_is_zero(data: NDArray[np.uint8], bit_count: int) -> bool:

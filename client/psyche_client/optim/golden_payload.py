@@ -47,31 +47,37 @@ def _strand(indices: list[int]) -> bytes:
     return (lengths - 2).astype("<u2").tobytes() + words.astype("<u2").tobytes()
 
 
+def _fields(counts: Sequence[int]) -> bytes:
+    """Mode and fields of `_MANY`."""
+    return b"\1" + bits.pack_fixed(np.array(counts), _MANY.count_bits)
+
+
 def _refused_counts() -> dict[str, tuple[bytes, int]]:
-    """Bodies of `_MANY` that end with faulty counts, and the header's number of coefficients."""
-    zeros = [0] * 20
-
-    def fields(values: list[int]) -> bytes:
-        return b"\1" + bits.pack_fixed(np.array(values), 4)
-
-    padded = bytearray(fields([1, *zeros]))
+    """Bodies of `_MANY` with faulty counts, and the header's number of coefficients."""
+    limits, one = [8] * 20 + [2], [1] + [0] * 20
+    padded = bytearray(_fields(one))
     padded[-1] |= 128
+    # Where nothing but the counts is wrong, what follows them is right.
+    after_limits = body.encode(chosen(_MANY, limits), _MANY)[2:]
+    six_lack = [7] * 6 + limits[6:]
+    after_six = body.encode(chosen(_MANY, six_lack), _MANY)[1 + _MANY.fields_bytes :]
+    after_one = body.encode(chosen(_MANY, one), _MANY)[1 + _MANY.fields_bytes :]
     return {
         "no byte": (b"", 162),
-        "an unknown mode": (b"\2\0", 162),
-        "counts that do not add up": (b"\0\0", 161),
-        "a number with a byte too many": (b"\0\x80\0", 162),
+        "an unknown mode": (b"\2\0" + after_limits, 162),
+        "counts that do not add up": (b"\0\0" + after_limits, 161),
+        "a number with a byte too many": (b"\0\x80\0" + after_limits, 162),
         "a number of six bytes": (b"\0" + b"\x80" * 5 + b"\1", 162),
         "a number of 2^32": (b"\0\1\x80\x80\x80\x80\x10\1", 161),
-        "a group that lacks nothing": (b"\0\1\4\0", 162),
+        "a group that lacks nothing": (b"\0\1\4\0" + after_limits, 162),
         "a group that lacks more than its limit": (b"\0\1\4\x09", 153),
         "a group beyond the last": (b"\0\1\x15\1", 161),
         "a list that is cut off": (b"\0\2\4\1\4", 160),
-        "a list though fields are shorter": (b"\0\6" + b"\0\1" * 6, 156),
-        "fields though a list is shorter": (fields([8] * 20 + [2]), 162),
-        "fields that are cut off": (fields([1, *zeros])[:-1], 1),
-        "a count above its limit": (fields([9, *zeros]), 9),
-        "a bit after the last field": (bytes(padded), 1),
+        "a list though fields are shorter": (b"\0\6" + b"\0\1" * 6 + after_six, 156),
+        "fields though a list is shorter": (_fields(limits) + after_limits, 162),
+        "fields that are cut off": (_fields(one)[:-1], 1),
+        "a count above its limit": (_fields([9, *one[1:]]), 9),
+        "a bit after the last field": (bytes(padded) + after_one, 1),
     }
 
 
