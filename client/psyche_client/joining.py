@@ -30,7 +30,6 @@ from psyche_client.model.generate import generate
 from psyche_client.network import Endpoint, Exchange
 from psyche_client.node import Node
 from psyche_client.options import JoinOptions
-from psyche_client.orphan import die_with
 from psyche_client.replica import Replica
 from psyche_client.resync import Resync
 from psyche_client.sighting import RunFacts, read_facts
@@ -57,8 +56,6 @@ def main(options: JoinOptions, wallet: Keypair) -> None:
         KeyboardInterrupt: Ctrl-C or SIGTERM; the run was left cleanly. A second one ends the
             process where it stands.
     """
-    if options.parent is not None:
-        die_with(options.parent)
     if not asyncio.run(_join(options, wallet)):
         raise KeyboardInterrupt
 
