@@ -17,6 +17,7 @@ class Diary:
     def __init__(self, log: EventLog, clock: Callable[[], float] = time.monotonic) -> None:
         self._log, self._clock = log, clock
         self._seen: tuple[object, ...] = ()
+        self._place: tuple[object, ...] = ()
         self._round_started: float | None = None
         self._training_seconds = 0.0
         self._kept: KeptCheckpoint | None = None
@@ -27,7 +28,7 @@ class Diary:
         seen = (sight.phase, sight.epoch, sight.round)
         if seen == self._seen:
             return
-        last, self._seen = self._seen, seen
+        self._seen = seen
         self._log.write(
             "phase",
             phase=sight.phase.name.lower(),
@@ -35,7 +36,10 @@ class Diary:
             round=sight.round,
             deadline=sight.deadline,
         )
-        if last[1:] != seen[1:]:
+        # An epoch's first round has roles only once its record is there: when Train begins.
+        place = (sight.epoch, sight.round, sight.current is not None)
+        if place != self._place:
+            self._place = place
             self._round(sight)
             self._peers(peers)
 

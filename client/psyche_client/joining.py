@@ -32,7 +32,6 @@ from psyche_client.narration import line
 from psyche_client.network import Endpoint, Exchange
 from psyche_client.node import Node
 from psyche_client.options import JoinOptions
-from psyche_client.orphan import die_with
 from psyche_client.provisions import node_seed, open_remote, open_shards, read_document
 from psyche_client.replica import Replica
 from psyche_client.resync import Resync
@@ -59,8 +58,6 @@ def main(options: JoinOptions, wallet: Keypair) -> None:
         KeyboardInterrupt: Ctrl-C or SIGTERM; the run was left cleanly. A second one ends the
             process where it stands.
     """
-    if options.parent is not None:
-        die_with(options.parent)
     if not asyncio.run(_join(options, wallet)):
         raise KeyboardInterrupt
 

@@ -18,7 +18,6 @@ class DemoOptions:
         seed: fixes the initial parameters, the order of the data and the faults, not the timing.
         overlap: rounds that a payload may lag behind, 0 or 1.
         faults: kill a client and let another join.
-        debug: show tracebacks and the clients' logs.
     """
 
     json: bool = False
@@ -28,7 +27,6 @@ class DemoOptions:
     seed: int = 0
     overlap: int = 1
     faults: bool = True
-    debug: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +66,11 @@ class JoinOptions:
         home: the client's own folder: payloads, agreed states, event log.
         network: `direct` (addresses from the chain alone) or `n0` (public discovery and relays).
         name: what people call this client; the wallet's address where empty.
-        parent: process id whose end ends this client; None for a client that a person started.
         keep_all: keep every payload, also those that no agreed state needs any more.
         validate: measure the loss on held-out text at the start and the end, and write a sample.
         bond_lamports_max: the largest bond that the wallet deposits.
         quiet: tell nothing on stderr but what ends the client.
         compute: how gradients are computed.
-        debug: show tracebacks.
     """
 
     run: str
@@ -84,10 +80,8 @@ class JoinOptions:
     data: Path | None = None
     network: str = "n0"
     name: str = ""
-    parent: int | None = None
     keep_all: bool = False
     validate: bool = False
     bond_lamports_max: int = 0
     quiet: bool = False
     compute: Compute = field(default_factory=Compute)
-    debug: bool = False

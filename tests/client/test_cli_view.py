@@ -9,10 +9,11 @@ import pytest
 from rich.console import Console
 
 from psyche_client.cli.figures import seconds_left
-from psyche_client.cli.plot import bar, curve, sparkline
+from psyche_client.cli.plot import bar, curve
 from psyche_client.cli.state import State, fold, new_state
 from psyche_client.cli.view import LiveView, plain_line, render, summary
 
+UNITS = ("attest", "commit", "tick", "attest_and_tick", "commit_and_tick")
 COMMIT = {"instruction": "commit", "lamports": 5_000}
 EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("alice", {"t": 10.0, "event": "start", "run": "tiny"}),
@@ -118,6 +119,10 @@ def test_a_member_that_is_not_one_of_ours_is_shown_by_its_slot() -> None:
 
     assert [m["name"] for m in state["members"] if m["slot"] == 5] == ["slot 5"]
 
+    fold(state, "carol", {"t": 15.1, "event": "joined", "slot": 5})
+
+    assert [m["name"] for m in state["members"] if m["slot"] == 5] == ["carol"]
+
 
 @pytest.mark.parametrize(
     "event",
@@ -188,8 +193,47 @@ def test_the_picture_fits_a_terminal_of_24_lines() -> None:
     state = folded()
     for slot in range(2, 5):
         fold(state, f"client-{slot}", {"t": 15.0, "event": "joined", "slot": slot})
+    fold(state, "alice", {"t": 15.0, "event": "validation", "step": 0, "loss": 7.5})
+    fold(state, "alice", {"t": 15.0, "event": "kept", "step": 34, "confirmations": 2})
+    state["chain"]["compute_units"] = dict.fromkeys(UNITS, 12_786)
 
-    assert len(picture(state, width=80, height=24).splitlines()) <= 24
+    shown = picture(state, width=80, height=24)
+
+    assert len(shown.splitlines()) <= 24
+    assert "held out 7.500 at step 0" in shown
+    assert all(name in shown for name in UNITS), "no name is cut off"
+
+
+RESULT: dict[str, Any] = {
+    "first_loss": 7.789, "last_loss": 5.796,
+    "validation_loss_first": 7.847, "validation_loss_last": 5.507,
+    "payload_bytes_mean": 19_800.0, "dense_bytes": 4_700_000,
+    "digests": dict.fromkeys(("client-0", "client-1", "client-3"), "ab" * 32),
+    "transactions": 420, "lamports_spent": 2_100_000, "lamports_rent": 245_493_120,
+    "killed": ["client-2"], "joined": ["client-3"], "training_share": 0.56, "seconds": 86.0,
+    "sample": "def f(\n" + "x" * 100 + "\n" * 20 + "return",
+}  # fmt: skip
+
+
+def last_page(result: dict[str, Any], *, height: int | None = None) -> str:
+    state = folded()
+    fold(state, "alice", {"t": 15.0, "event": "validation", "step": 50, "loss": 5.507})
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    console.print(summary(result, state, width=80, height=height))
+    return console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+
+
+def test_the_last_page_fits_a_terminal_of_24_lines_and_what_it_cuts_is_sample_alone() -> None:
+    shown = last_page(RESULT, height=24)
+
+    assert len(shown.splitlines()) < 24, "a line is left for the prompt"
+    words = ["7.847 -> 5.507", "4.7 MB (237 x)", "all 3 equal, abababab", "0.24549312 SOL", "86 s"]
+    assert all(word in shown for word in words)
+    assert "def f(" in shown
+
+
+def test_where_there_is_no_terminal_the_whole_sample_is_written() -> None:
+    assert "return" in last_page(RESULT)
 
 
 def test_a_state_of_nothing_can_be_shown() -> None:
@@ -219,16 +263,11 @@ def test_a_line_needs_no_event_to_be_written() -> None:
 
 
 def test_the_summary_says_whether_the_digests_are_equal() -> None:
-    result = {"digests": {"a": "ab" * 32, "b": "ab" * 32}, "sample": "def f(): ..."}
-    console = Console(file=io.StringIO(), width=80, color_system=None)
+    equal = {"digests": {"a": "ab" * 32, "b": "ab" * 32}}
+    unequal = {"digests": {"a": "ab" * 32, "b": "cd" * 32}}
 
-    console.print(summary(result, folded()))
-    console.print(summary(result | {"digests": {"a": "ab" * 32, "b": "cd" * 32}}, folded()))
-
-    shown = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
-    assert "all 2 equal, abababababababab" in shown
-    assert "DIFFERENT" in shown
-    assert "def f(): ..." in shown
+    assert "all 2 equal, abababab" in last_page(equal)
+    assert "DIFFERENT" in last_page(unequal)
 
 
 def test_a_curve_falls_from_left_to_right_where_the_numbers_do() -> None:
@@ -245,8 +284,6 @@ def test_a_curve_of_one_point_or_none_can_be_drawn() -> None:
     assert len(curve([[(3, 1.0)]], width=30, height=4)) == 5
 
 
-def test_bars_and_sparklines_span_their_range() -> None:
+def test_a_bar_is_full_at_most() -> None:
     assert bar(0.5, width=4) == "##--"
     assert bar(7.0, width=4) == "####"
-    assert sparkline([1, 2, 3], width=2) == chr(0x2581) + chr(0x2588)
-    assert sparkline([], width=5) == ""

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from psyche_client.data.errors import DataError
-from psyche_client.provisions import node_seed, open_shards, read_document
 from psyche_client.model.document import DOCUMENT_BYTES_MAX
 from psyche_client.model.errors import DocumentError
 from psyche_client.options import JoinOptions
+from psyche_client.provisions import node_seed, open_shards, read_document
 from psyche_client.sighting import RunFacts, read_facts
 from support.accounts import run_bytes
 from support.client import tiny_document

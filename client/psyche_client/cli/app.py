@@ -65,8 +65,6 @@ def run(arguments: list[str]) -> int:
     """
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
-    if debug:
-        local.DEBUG.set(True)
     try:
         outcome = typer.main.get_command(app).main(
             args=rest, prog_name="psyche", standalone_mode=False

@@ -47,7 +47,7 @@ def chain_facts(state: State) -> list[tuple[str, str]]:
         facts.append(("rent, comes back", sol(chain["lamports_rent"])))
     kept = state.get("checkpoint")
     if kept:
-        facts.append(("checkpoint", f"step {kept['step']}, {kept['confirmations']} confirmed it"))
+        facts.append(("checkpoint", f"of step {kept['step']}"))
     units = chain.get("compute_units", {})
     for name in sorted(units, key=_unit_order)[:UNIT_LINES]:
         facts.append((name, f"{units[name]:,} units"))
@@ -71,28 +71,19 @@ def result_facts(result: dict[str, Any]) -> list[tuple[str, str]]:
             facts.append((label, f"{result[first]:.3f} -> {result[last]:.3f}"))
     payload, dense = result.get("payload_bytes_mean"), result.get("dense_bytes")
     if payload and dense:
-        facts.append(
-            (
-                "a payload",
-                f"{count_bytes(payload)}; dense float32: {dense / payload:.0f} times as much",
-            )
-        )
+        facts.append(("a payload", count_bytes(payload)))
+        facts.append(("dense float32", f"{count_bytes(dense)} ({dense / payload:.0f} x)"))
     digests = result.get("digests") or {}
     if digests:
         same = len(set(digests.values())) == 1
-        shown = next(iter(digests.values()))[:16]
-        words = f"all {len(digests)} equal, {shown}..." if same else "DIFFERENT"
-        facts.append(("parameters", words))
+        shown = next(iter(digests.values()))[:8]
+        facts.append(("parameters", f"all {len(digests)} equal, {shown}" if same else "DIFFERENT"))
     if "lamports_spent" in result:
-        facts.append(
-            (
-                "fees",
-                f"{sol(result['lamports_spent'])} in {result.get('transactions', 0)} transactions",
-            )
-        )
+        facts.append(("transactions", f"{result.get('transactions', 0)}"))
+        facts.append(("fees", sol(result["lamports_spent"])))
     if "lamports_rent" in result:
         facts.append(("rent, comes back", sol(result["lamports_rent"])))
-    for label, key in (("killed", "killed"), ("joined on the way", "joined")):
+    for label, key in (("killed", "killed"), ("joined later", "joined")):
         if result.get(key):
             facts.append((label, ", ".join(result[key])))
     if isinstance(result.get("training_share"), int | float):

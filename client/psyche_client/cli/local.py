@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,14 +14,12 @@ from psyche_client.cli.keys import load_key
 from psyche_client.cli.output import lamports_of, put_json, say
 from psyche_client.cli.settings import Url, WalletFile, endpoint, wallet_path
 from psyche_client.options import Compute, DemoOptions, JoinOptions
+from psyche_client.orphan import die_with
 
 if TYPE_CHECKING:
     from solders.pubkey import Pubkey
 
     from psyche_sdk.localnet import Localnet, LocalnetConfig
-
-DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
-"""Whether --debug stands anywhere in the command line."""
 
 
 def demo(
@@ -62,7 +59,6 @@ def demo(
             seed=seed,
             overlap=overlap,
             faults=faults,
-            debug=DEBUG.get(),
         )
     )
 
@@ -194,6 +190,8 @@ def join(
     """Train in a run until it is finished. Ctrl-C hands the batch back and leaves."""
     if network not in ("direct", "n0"):
         raise CommandError(f"no network is called `{network}`", hint="choose direct or n0")
+    if parent is not None:
+        die_with(parent)  # first of all: what follows takes its time to load
     from psyche_client.joining import main  # noqa: PLC0415 - it imports torch
 
     folder = home or Path.home() / ".local" / "share" / "psyche" / run.replace("/", "-")
@@ -207,13 +205,11 @@ def join(
             home=folder,
             network=network,
             name=name,
-            parent=parent,
             keep_all=keep_all,
             validate=validate,
             bond_lamports_max=lamports_of(bond_max),
             quiet=quiet or parent is not None,
             compute=Compute(micro_batch=micro_batch, bfloat16=bf16, recompute=recompute),
-            debug=DEBUG.get(),
         ),
         load_key(key_file),
     )

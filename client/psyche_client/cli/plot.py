@@ -8,7 +8,6 @@ from itertools import pairwise
 BRAILLE = 0x2800
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Bits of a braille cell by (row from the top, column): 4 rows of 2 dots."""
-BLOCKS = "".join(map(chr, range(0x2581, 0x2589)))
 LABEL_WIDTH = 6
 
 Point = tuple[float, float]
@@ -55,16 +54,6 @@ def curve(
     left, right = f"{min(x for x, _ in points):.0f}", f"{max(x for x, _ in points):.0f}"
     lines.append(" " * (LABEL_WIDTH + 2) + left + right.rjust(inner - len(left)))
     return lines
-
-
-def sparkline(values: Sequence[float], *, width: int) -> str:
-    """The last `width` values as blocks of eight heights; empty for no values."""
-    shown = list(values)[-width:] if width > 0 else []
-    if not shown:
-        return ""
-    low, high = _span(shown)
-    top = len(BLOCKS) - 1
-    return "".join(BLOCKS[round((value - low) / (high - low) * top)] for value in shown)
 
 
 def bar(share: float, *, width: int) -> str:

@@ -85,8 +85,11 @@ def _start(state: State, client: str, event: Mapping[str, Any]) -> None:
 
 
 def _joined(state: State, client: str, event: Mapping[str, Any]) -> None:
-    member(state, client).update(slot=event.get("slot"), state="joined")
-    note(state, f"{client} joined in slot {event.get('slot')}")
+    slot = event.get("slot")
+    # Others may have seen the slot taken before its holder told its name.
+    state["members"] = [one for one in state["members"] if one["name"] != f"slot {slot}"]
+    member(state, client).update(slot=slot, state="joined")
+    note(state, f"{client} joined in slot {slot}")
 
 
 def _ready(state: State, client: str, event: Mapping[str, Any]) -> None:

@@ -20,6 +20,8 @@ from psyche_client.cli.state import State
 
 WIDTH_MAX = 110
 TALL_LINES = 36
+CURVE_LOW = 5
+BORDER_LINES, PROMPT_LINES = 2, 1
 NAME_WIDTH = 14
 LOG_TALL, LOG_LOW = 5, 3
 REFRESH_PER_SECOND = 4
@@ -44,7 +46,7 @@ def render(
     left = width * 11 // 20
     right = width - left
     tall = height >= TALL_LINES
-    loss = Text("\n".join(_loss_lines(state, right - 4, 8 if tall else 5, plain)))
+    loss = Text("\n".join(_loss_lines(state, right - 4, 8 if tall else CURVE_LOW, plain)))
     grid = Table.grid()
     grid.add_row(_box("members", members_table(state), left), _box("loss", loss, right))
     grid.add_row(
@@ -137,20 +139,31 @@ def plain_line(state: State, *, now: float) -> str:
     return "  ".join(parts)
 
 
-def summary(result: dict[str, Any], state: State, *, width: int = 80) -> RenderableType:
-    """What a run came to: loss curve, figures, and text that the model wrote.
+def summary(
+    result: dict[str, Any], state: State, *, width: int = 80, height: int | None = None
+) -> RenderableType:
+    """What a run came to: figures, loss curve, and text that the model wrote.
 
     Args:
         result: the demo's JSON object.
         state: the last state, for the curve.
+        width: characters of a line of the terminal.
+        height: lines of the terminal, into which the page shall fit; None: there is no terminal.
     """
     width = min(width, WIDTH_MAX)
-    parts: list[RenderableType] = [
-        _box("loss", Text("\n".join(_loss_lines(state, width - 4, 10, plain=False))), width),
-        _box("what it came to", _facts(result_facts(result)), width),
-    ]
+    left = width * 11 // 20
+    facts = result_facts(result)
+    around_curve = 1 + len(_loss_words(state))  # its axis, and the lines below
+    curve_height = max(CURVE_LOW, len(facts) - around_curve)
+    loss = Text("\n".join(_loss_lines(state, width - left - 4, curve_height, plain=False)))
+    grid = Table.grid()
+    grid.add_row(_box("what it came to", _facts(facts), left), _box("loss", loss, width - left))
+    parts: list[RenderableType] = [grid]
     if result.get("sample"):
-        parts.append(_box("what the model writes", Text(str(result["sample"]).rstrip()), width))
+        taken = max(len(facts), curve_height + around_curve) + 2 * BORDER_LINES + PROMPT_LINES
+        fits = None if height is None else max(1, height - taken)
+        lines = _broken(str(result["sample"]).rstrip(), width - 4)[:fits]
+        parts.append(_box("what the model writes", Text("\n".join(lines)), width))
     return Group(*parts)
 
 
@@ -223,7 +236,8 @@ class LiveView:
     def finish(self, result: dict[str, Any], state: State) -> None:
         """Writes the summary in place of the picture."""
         self.close()
-        self.console.print(summary(result, state, width=self.console.width))
+        height = self.console.height if self.console.is_terminal else None
+        self.console.print(summary(result, state, width=self.console.width, height=height))
 
 
 def _box(title: str, inside: RenderableType, width: int) -> Panel:
@@ -241,12 +255,19 @@ def _facts(facts: list[tuple[str, str]]) -> Table:
 
 def _loss_lines(state: State, width: int, height: int, plain: bool) -> list[str]:
     losses = [(float(step), float(loss)) for step, loss in state.get("losses", [])]
-    lines = curve([losses], width=width, height=height, plain=plain)
-    if losses:
-        held_out = state.get("validation", [])
-        end = f", held out {held_out[-1][1]:.3f}" if held_out else ""
-        lines.append(f"now {losses[-1][1]:.3f}, at first {losses[0][1]:.3f}{end}")
-    return lines
+    return curve([losses], width=width, height=height, plain=plain) + _loss_words(state)
+
+
+def _loss_words(state: State) -> list[str]:
+    losses, held_out = state.get("losses", []), state.get("validation", [])
+    words = [f"now {losses[-1][1]:.3f}, at first {losses[0][1]:.3f}"] if losses else []
+    return words + [f"held out {loss:.3f} at step {step}" for step, loss in held_out[-1:]]
+
+
+def _broken(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` characters, without blank ones."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return [line[at : at + width] for line in lines for at in range(0, len(line), width)]
 
 
 def _member_order(entry: dict[str, Any]) -> tuple[int, str]:

@@ -12,9 +12,9 @@ from typing import Any
 
 from psyche_client.cli.state import State, new_state
 from psyche_client.cli.view import LiveView
-from psyche_client.demo.director import DemoError, DesyncError, Director
+from psyche_client.demo.director import DemoError, DesyncError, Director, Play
 from psyche_client.demo.report import disagreement, report, write_folder
-from psyche_client.demo.stage import demo_config, set_stage
+from psyche_client.demo.stage import Stage, create_run, demo_config, set_stage
 from psyche_client.options import DemoOptions
 from psyche_sdk.localnet import LocalnetProcess, packaged_program
 
@@ -38,24 +38,30 @@ def _main(options: DemoOptions) -> str | None:
         LocalnetProcess(slot_ms=SLOT_MS, programs=packaged_program()) as chain,
     ):
         if options.json:
-            result, _, trouble = asyncio.run(_show(options, Path(folder), chain, lambda _: None))
+            result, _, trouble = _show(options, Path(folder), chain, lambda _: None)
             sys.stdout.write(json.dumps(result) + "\n")
             return trouble
         with LiveView() as view:
-            result, state, trouble = asyncio.run(_show(options, Path(folder), chain, view.show))
+            result, state, trouble = _show(options, Path(folder), chain, view.show)
             view.finish(result, state)
         return trouble
 
 
-async def _show(
+def _show(
     options: DemoOptions, work: Path, chain: LocalnetProcess, show: Callable[[State], None]
 ) -> tuple[dict[str, Any], State, str | None]:
     opening = new_state("demo", demo_config(options).rounds.total_steps)
     show(opening | {"phase": "preparing text and model"})
-    stage = await set_stage(options, work, chain.url)
+    # Outside of the event loop: there Ctrl-C would have to wait until all of it is done.
+    stage = set_stage(options, work, chain.url)
     director = Director(options, stage, show, lambda: chain.alive)
-    play = await director.run()
+    play = asyncio.run(_play(director, stage))
     if options.out is not None:
         write_folder(options.out, stage, play)
     result = report(stage, play, director.costs.costs, director.state)
     return result, director.state, disagreement(play)
+
+
+async def _play(director: Director, stage: Stage) -> Play:
+    await create_run(stage)
+    return await director.run()

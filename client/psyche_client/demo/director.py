@@ -72,7 +72,7 @@ class Director:
         self._tails: dict[str, Tail] = {}
         self._moved = time.monotonic()
         self.play = Play()
-        self.state = new_state(stage.run, self._steps)
+        self.state = new_state(stage.config.run.id, self._steps)
         self.state["dense_bytes"] = dense_bytes(stage)
 
     async def run(self) -> Play:

@@ -124,14 +124,14 @@ def prepare_corpus(config: files.Config, folder: Path, seed: int) -> Manifest:
     )
 
 
-async def set_stage(options: DemoOptions, work: Path, url: str) -> Stage:
-    """Prepares the data, creates the run on chain and lets it wait for members."""
+def set_stage(options: DemoOptions, work: Path, url: str) -> Stage:
+    """Prepares data and model, and draws the wallets; nothing is on the chain yet."""
     config = demo_config(options)
     manifest = prepare_corpus(config, work / "data", options.seed)
     founding = found(config, manifest, model_uri=(work / "model.json").as_uri())
     write_durably(work / "model.json", founding.document.encode())
     save(work / "initial.safetensors", founding.initial, step=0, chain_hash=bytes(32))
-    stage = Stage(
+    return Stage(
         work=work,
         config=config,
         founding=founding,
@@ -139,11 +139,10 @@ async def set_stage(options: DemoOptions, work: Path, url: str) -> Stage:
         wallets=tuple(Keypair() for _ in range(options.clients + 1)),
         url=url,
     )
-    await _create(stage)
-    return stage
 
 
-async def _create(stage: Stage) -> None:
+async def create_run(stage: Stage) -> None:
+    """Fills the wallets, creates the run on chain and lets it wait for members."""
     address = pda.run_address(stage.owner.pubkey(), stage.config.run.id)
     async with Coordinator(stage.url, address, payer=stage.owner) as coordinator:
         await coordinator.airdrop(OWNER_LAMPORTS)
