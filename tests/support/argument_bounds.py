@@ -207,6 +207,15 @@ BOUNDS: dict[str, dict[str, Bound]] = {
     },
     "attest_state": {**HERE, "vote": ANY_HASH},
     "reveal_state": {**HERE, "digest": this(errors.VoteMismatch)},
+    "missing": {
+        **HERE,
+        #: Of the round in the same place of the ring nothing is known yet: it is no round to miss.
+        "round": Bound(
+            (by(0),),
+            (*but(errors.WrongRound, by(1), by(-1), U32), *but(errors.ComplaintClosed, by(4))),
+        ),
+        "target": Bound((by(0),), but(errors.NotAccepted, 7, 8, U16)),
+    },
     "verdict": AUDIT,
     "seal_verdict": {**HERE, "target": only(errors.NotAVerifier, U16), "sealed": ANY_HASH},
     "open_verdict": OPENING,
