@@ -18,7 +18,9 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 KIND = "psyche.kind"
-NUMBER_WITH_UNIT = re.compile(r"^\s*([0-9][0-9_.]*)\s*([A-Za-z]+)\s*$")
+NUMBER_WITH_UNIT = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*$")
+UNITS_OF_TIME = {1: ("s", "sec", "second"), 60: ("m", "min", "minute"), 3_600: ("h", "hour")}
+SECONDS = {unit: factor for factor, units in UNITS_OF_TIME.items() for unit in units}
 
 
 class ConfigError(ValueError):
@@ -205,7 +207,7 @@ def _value(member: Field[Any], value: object, *, source: str, path: str) -> Any:
     if accepted is None:
         raise ConfigError(
             f"{source}: `{path}` must be {kind}; it is {_shown(value)}",
-            _unit_hint(path, value) or _default_hint(member, path),
+            _unit_hint(path, value, kind) or _default_hint(member, path),
         )
     return accepted
 
@@ -216,13 +218,16 @@ def _shown(value: object) -> str:
     return shown if len(shown) <= 40 else shown[:37] + "..."  # noqa: PLR2004 - fits a line
 
 
-def _unit_hint(path: str, value: object) -> str:
+def _unit_hint(path: str, value: object, kind: Kind) -> str:
     """For a number written with its unit: how to write it here."""
     found = NUMBER_WITH_UNIT.match(value) if isinstance(value, str) else None
-    if found is None:
+    if found is None or not isinstance(kind, Whole | Real):
         return ""
-    name = path.rpartition(".")[2]
-    return f"the unit is in the name: write a bare number, such as `{name} = {found[1]}`"
+    name, unit = path.rpartition(".")[2], found[2].lower()
+    factor = SECONDS.get(unit[:-1] if unit.endswith("s") and len(unit) > len("ms") else unit)
+    if factor is None or not name.endswith("_seconds"):
+        return f"the unit is in the name: write a bare number ({kind.unit})"
+    return f"the unit is in the name: write `{name} = {round(float(found[1]) * factor)}`"
 
 
 def _default_hint(member: Field[Any], path: str) -> str:

@@ -53,9 +53,11 @@ def found(
 
     Raises:
         DataError: a place is none that a client could ask.
+        ConfigError: the data is not that of the file, or too little for it.
         ExactnessError: votes of so many members could make sums that round.
         ModelError, RuleError, LayoutError: the parts do not fit together.
     """
+    check_data(config, manifest)
     for uri in places:
         check_uri(uri)
     document = model_document(config, manifest, places)
@@ -82,6 +84,26 @@ def found(
         payload_bytes_max=bytes_max,
         args=args,
     )
+
+
+def check_data(config: files.Config, manifest: Manifest) -> None:
+    """Refuses data with which no client of this run could train.
+
+    Raises:
+        ConfigError: it has tokens that the model does not know, or less than one round.
+    """
+    tokens, known = manifest.vocab_size, config.data.vocabulary_tokens
+    if tokens > known:
+        raise files.ConfigError(
+            f"the data has a vocabulary of {tokens} tokens, `data.vocabulary_tokens` is {known}",
+            f"prepare the data again with `--run`, or write `vocabulary_tokens = {tokens}`",
+        )
+    need, there = config.training.batch_sequences_end, sequences_of(config, manifest)
+    if need > there:
+        raise files.ConfigError(
+            f"`training.batch_sequences_end` ({need}) is more than the {there} sequences of the data",
+            "prepare more text, or lower it",
+        )
 
 
 def model_document(

@@ -90,7 +90,9 @@ def read_document(home: Path, facts: RunFacts) -> ModelDocument:
         with source.open("rb") as file:
             data = file.read(DOCUMENT_BYTES_MAX + 1)
     except OSError as error:
-        raise DataError(f"cannot read {source}: {error.strerror}") from error
+        raise DataError(
+            f"cannot read {source}: {error.strerror}", hint=f"put the run's model.json into {kept}"
+        ) from error
     document = ModelDocument.decode(data, sha256=facts.model_hash)
     if source is not kept:
         write_durably(kept, data)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-_NO_HINT = "look the error up in the program's documentation; read the run again before retrying"
+_NO_HINT = "docs/INSTRUCTIONS.md says when it is given; read the run again before retrying"
 
 #: What to do about the program's errors, where its message leaves that open.
 _HINTS: dict[str, str] = {
@@ -16,7 +16,7 @@ _HINTS: dict[str, str] = {
     "WrongVersion": "the account's layout is of another version: use a matching release",
     "RunIncomplete": "send `allocate` until roster and rounds have their full size",
     "AlreadyComplete": "nothing is left to allocate",
-    "WrongPhase": "read the run again: its phase has changed",
+    "WrongPhase": "read the run: `psyche run show` says in which phase it is",
     "WrongRound": "read the run again: it is in another epoch or round",
     "TooEarly": "nothing is due yet; wait for the phase's deadline",
     "NotYourSlot": "read the roster again to find the slot that your wallet holds",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -254,6 +255,17 @@ def test_a_traceback_is_shown_only_with_debug(
 
     run(["demo", "--debug", "--out", str(home)])
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", [code for code in Code if code not in (0, Code.INTERRUPTED)])
+def test_an_error_without_a_hint_of_its_own_has_that_of_its_code(
+    code: Code, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert show(CommandError("it failed", code=code)) is code
+
+    _, blank, last = capsys.readouterr().err.splitlines()
+    assert blank == ""
+    assert re.fullmatch("hint: .{20,}", last)
 
 
 @pytest.mark.parametrize(

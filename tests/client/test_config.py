@@ -127,9 +127,22 @@ def test_a_number_with_its_unit_is_answered_with_how_to_write_it() -> None:
     error = refusal(with_line("phases", 'train_seconds = "30s"'))
 
     assert 'whole number from 2 to 2592000 (seconds); it is "30s"' in str(error)
-    assert error.hint == (
-        "the unit is in the name: write a bare number, such as `train_seconds = 30`"
-    )
+    assert error.hint == "the unit is in the name: write `train_seconds = 30`"
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "hint"),
+    [
+        ("phases", 'train_seconds = "5m"', "write `train_seconds = 300`"),
+        ("phases", 'train_seconds = "1.5 hours"', "write `train_seconds = 5400`"),
+        ("phases", 'train_seconds = "5000 ms"', "write a bare number (seconds)"),
+        ("data", 'text_bytes_max = "4MB"', "write a bare number (bytes of text to take)"),
+    ],
+)
+def test_a_number_with_another_unit_is_not_taken_for_its_bare_number(
+    section: str, line: str, hint: str
+) -> None:
+    assert refusal(with_line(section, line)).hint == f"the unit is in the name: {hint}"
 
 
 @pytest.mark.parametrize(

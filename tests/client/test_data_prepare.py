@@ -161,7 +161,7 @@ def test_a_preparation_that_fails_leaves_no_corpus(texts: Path, tmp_path: Path) 
         ({"bytes_max": 0}, "bytes_max"),
         ({"held_out_fraction": 1.0}, "held_out_fraction"),
         ({"held_out_fraction": float("nan")}, "held_out_fraction"),
-        ({"held_out_fraction": 0.95}, "too few"),
+        ({"held_out_fraction": 0.95}, "none would be left"),
         ({"sequence_tokens": 0}, "sequence_tokens"),
         ({"sequence_tokens": 100_000}, "one sequence needs"),
     ],

@@ -1,9 +1,11 @@
 """A new run: model.json, the initial parameters and what goes on chain fit together."""
 
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 
+from psyche_client.config import ConfigError
 from psyche_client.data.manifest import Manifest, Shard, Split
 from psyche_client.demo.stage import demo_config
 from psyche_client.founding import Founding, found, sequences_of
@@ -34,6 +36,20 @@ def small_manifest(count: int) -> Manifest:
 @pytest.fixture(scope="module")
 def manifest() -> Manifest:
     return small_manifest(TOKENS)
+
+
+def test_data_that_a_client_could_not_train_on_is_refused_before_anything_is_sent(
+    manifest: Manifest,
+) -> None:
+    known = CONFIG.data.vocabulary_tokens
+    with pytest.raises(ConfigError, match=f"a vocabulary of {known + 1} tokens") as other:
+        found(CONFIG, replace(manifest, vocab_size=known + 1))
+    assert other.value.hint.endswith(f"write `vocabulary_tokens = {known + 1}`")
+
+    batch, tokens = CONFIG.training.batch_sequences_end, CONFIG.training.sequence_tokens
+    with pytest.raises(ConfigError, match=f"more than the {batch - 1} sequences"):
+        found(CONFIG, small_manifest(batch * tokens))
+    found(CONFIG, small_manifest(batch * tokens + 1))
 
 
 @pytest.fixture(scope="module")

@@ -107,7 +107,7 @@ def new_wallet(folder: Path) -> Path:
             "train_seconds = 60",
             'train_seconds = "30s"',
             '`phases.train_seconds` must be a whole number from 2 to .* it is "30s"',
-            "write a bare number, such as `train_seconds = 30`",
+            "the unit is in the name: write `train_seconds = 30`",
         ),
         (
             "steps = 6",

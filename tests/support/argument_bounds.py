@@ -209,10 +209,10 @@ BOUNDS: dict[str, dict[str, Bound]] = {
     "reveal_state": {**HERE, "digest": this(errors.VoteMismatch)},
     "missing": {
         **HERE,
-        #: Of the round in the same place of the ring nothing is known yet: it is no round to miss.
+        # Nothing of the round that runs is accepted yet.
         "round": Bound(
             (by(0),),
-            (*but(errors.WrongRound, by(1), by(-1), U32), *but(errors.ComplaintClosed, by(4))),
+            (*but(errors.WrongRound, by(4), by(-1), U32), *but(errors.ComplaintClosed, by(1))),
         ),
         "target": Bound((by(0),), but(errors.NotAccepted, 7, 8, U16)),
     },

@@ -37,9 +37,12 @@ CODES: dict[str, Code] = {
     "psyche_client.chain.TakenOverError": Code.USAGE,
     "psyche_client.data.errors.DataError": Code.DATA,
     "psyche_client.demo.director.ChainGoneError": Code.CHAIN,
+    "psyche_client.demo.director.DemoError": Code.INTERNAL,
     "psyche_client.demo.director.DesyncError": Code.DESYNC,
     "psyche_client.model.errors.ModelError": Code.DATA,
+    "psyche_client.network._types.NetworkError": Code.NETWORK,
     "psyche_client.optim.errors.ExactnessError": Code.DESYNC,
+    "psyche_client.optim.errors.LayoutError": Code.USAGE,
     "psyche_client.optim.errors.RuleError": Code.USAGE,
     "psyche_client.store.StoreError": Code.DATA,
     "psyche_sdk._error_base.TransactionError": Code.REFUSED,
@@ -53,6 +56,18 @@ CODES: dict[str, Code] = {
     "psyche_sdk.localnet.errors.PortInUse": Code.NETWORK,
 }
 """Exit codes of the errors of other packages, by full class name: no import for a table."""
+
+HINTS: dict[Code, str] = {
+    Code.INTERNAL: "this is a fault of the program; run it again with --debug to see where",
+    Code.USAGE: "docs/cli.md lists commands and options, docs/owner.md the keys of a run's file",
+    Code.CHAIN: "check --url, and that the run is on that chain",
+    Code.REFUSED: "look at the run with `psyche run show`",
+    Code.FUNDS: "`psyche wallet show` says what is there; a test chain gives more by an airdrop",
+    Code.DATA: "look whether it is there and whole, whether you may write it, and for free space",
+    Code.NETWORK: "`psyche doctor` says what works here; another program may have the port",
+    Code.DESYNC: "do not go on with these parameters",
+}
+"""What helps where an error has no better hint of its own."""
 
 
 def code_of(error: BaseException) -> Code:
@@ -76,14 +91,10 @@ def show(error: BaseException) -> Code:
     if code is Code.INTERRUPTED:
         sys.stderr.write("interrupted\n")
         return code
-    message = _one_line(error)
-    hint = getattr(error, "hint", "")
-    if code is Code.INTERNAL:
+    message, hint = _one_line(error), getattr(error, "hint", "")
+    if code is Code.INTERNAL and not hint:
         message = f"{type(error).__name__}: {message}"
-        hint = "this is a fault of the program; run it again with --debug to see where"
-    sys.stderr.write(f"error: {message}\n")
-    if hint:
-        sys.stderr.write(f"\nhint: {hint}\n")
+    sys.stderr.write(f"error: {message}\n\nhint: {hint or HINTS[code]}\n")
     return code
 
 

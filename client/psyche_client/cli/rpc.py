@@ -35,7 +35,9 @@ def call(url: str, method: str, *parameters: object) -> Any:
         ) from None
     except (ValueError, OSError):
         raise CommandError(
-            f"{url} answers, but not as a Solana RPC endpoint", code=Code.CHAIN
+            f"{url} answers, but not as a Solana RPC endpoint",
+            hint="name an RPC endpoint with --url: `psyche localnet` prints its own",
+            code=Code.CHAIN,
         ) from None
     if not isinstance(answer, dict) or "result" not in answer:
         message = answer.get("error", {}).get("message") if isinstance(answer, dict) else None

@@ -175,8 +175,8 @@ def _hold_out(texts: Sequence[_Text], fraction: float) -> tuple[list[_Text], lis
         size += len(texts[index].text)
     if len(chosen) == len(texts):
         raise DataError(
-            f"{len(texts)} files are too few to hold out whole ones",
-            hint="name more files, or hold out nothing (held_out_fraction 0)",
+            f"whole files are held out, and of {len(texts)} none would be left to train on",
+            hint="name more files, or hold out less",
         )
     train = [item for index, item in enumerate(texts) if index not in chosen]
     return train, [texts[index] for index in sorted(chosen)]

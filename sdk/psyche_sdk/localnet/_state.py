@@ -83,7 +83,7 @@ def load(path: Path) -> SavedState | None:
     except OSError as error:
         raise StateError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise StateError(f"{path} is not a saved chain: {error}") from error
+        raise StateError(f"{path} is not a saved chain") from error
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
         raise StateError(f"{path} is not a saved chain")
     if document.get("version") != _VERSION:

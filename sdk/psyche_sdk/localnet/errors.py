@@ -41,9 +41,13 @@ class PortInUse(LocalnetError, OSError):  # noqa: N818 - says what is the matter
 class StateError(LocalnetError):
     """A saved state cannot be read or written; the message names the file and why."""
 
+    hint = "name another file to begin a new chain there, or one that this version saved"
+
 
 class ProgramError(LocalnetError):
     """A program file is missing or the chain does not accept it as a program."""
+
+    hint = "name an ELF file of a program for Solana's virtual machine"
 
 
 class NotManual(LocalnetError):  # noqa: N818 - says what is the matter
