@@ -16,8 +16,8 @@ from support.simulator.chain import SimulatedChain
 from support.simulator.clients import Client
 from support.simulator.past import must
 
-#: Transactions between two looks whether the run can get stuck.
-ALONE_EVERY = 400
+#: Transactions between two looks whether the run can get stuck; of large runs, so many a slot.
+ALONE_EVERY, A_SLOT = 400, 20
 #: Of so many of those looks one tries whether newcomers can take the run over.
 TAKEN_OVER_EVERY = 3
 
@@ -81,7 +81,7 @@ class Sweep:
             "overlap": [0, 1],
             "witness_count": [2, 5, 32],
             "misses_max": [1, 2, 3],
-            "epoch_rounds": [2, 5, 8],
+            "epoch_rounds": [2, 5, 8] if self.plan.capacity <= 72 else [5, 20, 60],
             "snapshot_rounds": [0, 2],
             "batch_sequences_end": [5, 30, 4_096, 1 << 18],
         }
@@ -346,7 +346,8 @@ class Sweep:
         """Now and then: could the run get stuck from here?"""
         if self.world.transactions < self.next_look:
             return
-        self.next_look = self.world.transactions + ALONE_EVERY
+        every = max(ALONE_EVERY, A_SLOT * self.plan.capacity)
+        self.next_look = self.world.transactions + every
         self.looks += 1
         ways = [self.copy.leave_alone, self.copy.abort]
         if self.looks % TAKEN_OVER_EVERY == 0:
