@@ -101,7 +101,7 @@ def check_data(config: files.Config, manifest: Manifest) -> None:
     need, there = config.training.batch_sequences_end, sequences_of(config, manifest)
     if need > there:
         raise files.ConfigError(
-            f"`training.batch_sequences_end` ({need}) is more than the {there} sequences of the data",
+            f"`training.batch_sequences_end` ({need}) is more than the data's {there} sequences",
             "prepare more text, or lower it",
         )
 
