@@ -43,6 +43,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "checkpoint": "parameters are on disk: step, path, digest",
     "validation": "loss on held-out text: step, loss",
     "error": "something failed and it goes on or stops: message",
+    "recovered": "the chain is seen again after an error",
     "sample": "text that the trained model writes: text",
     "stop": "the client ends: reason, step, digest, chain_hash",
 }
@@ -68,10 +69,17 @@ class EventLog:
             log.write("round", epoch=0, round=3, step=3, loss=4.2)
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        tell: Callable[[Event], None] | None = None,
+    ) -> None:
+        """Opens the log; `tell` hears of each event once it is written."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._clock = clock
+        self._clock, self._tell = clock, tell
         torn = _is_torn(path)
         self._file = path.open("ab", buffering=0)
         if torn:
@@ -86,9 +94,12 @@ class EventLog:
         """
         if event not in EVENTS:
             raise ValueError(f"`{event}` is no event; add it to EVENTS with its facts")
-        line = {"t": round(self._clock(), 3), "event": event} | facts
-        encoded = json.dumps(_plain(line), separators=(",", ":"), allow_nan=False)
+        line = {"t": round(self._clock(), 3), "event": event}
+        line |= {name: _plain(fact) for name, fact in facts.items()}
+        encoded = json.dumps(line, separators=(",", ":"), allow_nan=False)
         self._append(encoded.encode() + b"\n")
+        if self._tell is not None:
+            self._tell(line)
 
     def _append(self, line: bytes) -> None:
         end = self._file.seek(0, os.SEEK_END)

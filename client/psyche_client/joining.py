@@ -8,7 +8,7 @@ import fcntl
 import os
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -21,7 +21,7 @@ from psyche_client.chain import Chain
 from psyche_client.data.errors import DataError
 from psyche_client.data.shards import LocalShards
 from psyche_client.decide import Phase
-from psyche_client.events import EventLog
+from psyche_client.events import Event, EventLog
 from psyche_client.fetching import Fetcher
 from psyche_client.keeper import Keeper
 from psyche_client.model.checkpoint import save
@@ -49,21 +49,24 @@ SAMPLE_PROMPT = "def "
 SAMPLE_TOKENS = 120
 
 
-def main(options: JoinOptions, wallet: Keypair) -> None:
-    """Trains in a run until it is finished; raises what ends it otherwise.
+Tell = Callable[[Event], None]
+
+
+def main(options: JoinOptions, wallet: Keypair, tell: Tell) -> None:
+    """Trains in a run until it is finished; raises what ends it otherwise. `tell` hears of events.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM; the run was left cleanly. A second one ends the
             process where it stands.
     """
-    if not asyncio.run(_join(options, wallet)):
+    if not asyncio.run(_join(options, wallet, tell)):
         raise KeyboardInterrupt
 
 
-async def _join(options: JoinOptions, wallet: Keypair) -> bool:
+async def _join(options: JoinOptions, wallet: Keypair, tell: Tell) -> bool:
     """Whether the client stayed to the end."""
     address = pda.parse_run(options.run)
-    with only_one(options.home), EventLog(options.home / "events.jsonl") as log:
+    with only_one(options.home), EventLog(options.home / "events.jsonl", tell=tell) as log:
         log.write("start", client=options.name, wallet=str(wallet.pubkey()), run=str(address))
         transport = HttpTransport(options.url, timeout_seconds=RPC_SECONDS)
         async with Coordinator(transport, address, payer=wallet) as coordinator:

@@ -47,9 +47,7 @@ def test_data_that_a_client_could_not_train_on_is_refused_before_anything_is_sen
     assert other.value.hint.endswith(f"write `vocabulary_tokens = {known + 1}`")
 
     batch, tokens = CONFIG.training.batch_sequences_end, CONFIG.training.sequence_tokens
-    with pytest.raises(
-        ConfigError, match=f"more than the {batch - 1} sequences"
-    ):
+    with pytest.raises(ConfigError, match=f"more than the {batch - 1} sequences"):
         found(CONFIG, small_manifest(batch * tokens))
     found(CONFIG, small_manifest(batch * tokens + 1))
 
