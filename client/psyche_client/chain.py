@@ -86,9 +86,16 @@ class Chain:
         self.wallet = bytes(wallet.pubkey())
 
     async def changes(self) -> AsyncIterator[None]:
-        """One item after each change of the run."""
-        async for _ in self._coordinator.watch():
-            yield None
+        """One item after each change of the run.
+
+        Raises:
+            ChainError: there is no such run any more.
+        """
+        try:
+            async for _ in self._coordinator.watch():
+                yield None
+        except PsycheError as error:
+            raise ChainError(str(error)) from error
 
     async def sight(self) -> Sight:
         """The run as it is now.

@@ -44,6 +44,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "checkpoint": "parameters are on disk: step, path, digest",
     "validation": "loss on held-out text: step, loss",
     "error": "something failed and it goes on or stops: message",
+    "recovered": "the chain is seen again after an error",
     "sample": "text that the trained model writes: text",
     "stop": "the client ends: reason, step, digest, chain_hash",
 }
@@ -74,12 +75,12 @@ class EventLog:
         path: Path,
         *,
         clock: Callable[[], float] = time.time,
-        listener: Callable[[Event], None] | None = None,
+        tell: Callable[[Event], None] | None = None,
     ) -> None:
-        """Append to the file at `path`; `listener` hears each event once it is written."""
+        """Opens the log; `tell` hears of each event once it is written."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._clock, self._listener = clock, listener
+        self._clock, self._tell = clock, tell
         torn = _is_torn(path)
         self._file = path.open("ab", buffering=0)
         if torn:
@@ -94,12 +95,12 @@ class EventLog:
         """
         if event not in EVENTS:
             raise ValueError(f"`{event}` is no event; add it to EVENTS with its facts")
-        line = {name: _plain(fact) for name, fact in facts.items()}
-        line = {"t": round(self._clock(), 3), "event": event} | line
+        line = {"t": round(self._clock(), 3), "event": event}
+        line |= {name: _plain(fact) for name, fact in facts.items()}
         encoded = json.dumps(line, separators=(",", ":"), allow_nan=False)
         self._append(encoded.encode() + b"\n")
-        if self._listener is not None:
-            self._listener(line)
+        if self._tell is not None:
+            self._tell(line)
 
     def _append(self, line: bytes) -> None:
         end = self._file.seek(0, os.SEEK_END)

@@ -101,7 +101,8 @@ def check_data(config: files.Config, manifest: Manifest) -> None:
     need, there = config.training.batch_sequences_end, sequences_of(config, manifest)
     if need > there:
         raise files.ConfigError(
-            f"`training.batch_sequences_end` ({need}) is more than the data's {there} sequences",
+            f"`training.batch_sequences_end` ({need}) is more than the {there} sequences "
+            "that the data has",
             "prepare more text, or lower it",
         )
 

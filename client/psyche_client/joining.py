@@ -7,8 +7,7 @@ import contextlib
 import fcntl
 import os
 import signal
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -28,7 +27,6 @@ from psyche_client.keeper import Keeper
 from psyche_client.model.checkpoint import save
 from psyche_client.model.document import ModelDocument
 from psyche_client.model.generate import generate
-from psyche_client.narration import line
 from psyche_client.network import Endpoint, Exchange
 from psyche_client.node import Node
 from psyche_client.options import JoinOptions
@@ -51,21 +49,24 @@ SAMPLE_PROMPT = "def "
 SAMPLE_TOKENS = 120
 
 
-def main(options: JoinOptions, wallet: Keypair) -> None:
-    """Trains in a run until it is finished; raises what ends it otherwise.
+Tell = Callable[[Event], None]
+
+
+def main(options: JoinOptions, wallet: Keypair, tell: Tell) -> None:
+    """Trains in a run until it is finished; raises what ends it otherwise. `tell` hears of events.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM; the run was left cleanly. A second one ends the
             process where it stands.
     """
-    if not asyncio.run(_join(options, wallet)):
+    if not asyncio.run(_join(options, wallet, tell)):
         raise KeyboardInterrupt
 
 
-async def _join(options: JoinOptions, wallet: Keypair) -> bool:
+async def _join(options: JoinOptions, wallet: Keypair, tell: Tell) -> bool:
     """Whether the client stayed to the end."""
     address = pda.parse_run(options.run)
-    with only_one(options.home), _open_log(options) as log:
+    with only_one(options.home), EventLog(options.home / "events.jsonl", tell=tell) as log:
         log.write("start", client=options.name, wallet=str(wallet.pubkey()), run=str(address))
         transport = HttpTransport(options.url, timeout_seconds=RPC_SECONDS)
         async with Coordinator(transport, address, payer=wallet) as coordinator:
@@ -87,16 +88,6 @@ async def _join(options: JoinOptions, wallet: Keypair) -> bool:
                 return await session.run(coordinator, wallet)
             finally:
                 await endpoint.close()
-
-
-def _open_log(options: JoinOptions) -> EventLog:
-    return EventLog(options.home / "events.jsonl", listener=None if options.quiet else _tell)
-
-
-def _tell(event: Event) -> None:
-    if text := line(event):
-        with contextlib.suppress(OSError):  # nobody reads it any more; training goes on
-            print(text, file=sys.stderr, flush=True)  # noqa: T201 - what the provider reads
 
 
 @dataclass(slots=True)

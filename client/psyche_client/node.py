@@ -115,9 +115,12 @@ class Node:
     # Seeing
 
     async def _watch(self) -> None:
-        async for _ in self._chain.changes():
-            self._looked = 0.0
-            self.wake()
+        while True:
+            with contextlib.suppress(ChainError):  # the looks say so; it may come back
+                async for _ in self._chain.changes():
+                    self._looked = 0.0
+                    self.wake()
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _look(self) -> bool:
         """Reads the chain if what is known may be old; False if it could not be read."""
@@ -134,6 +137,8 @@ class Node:
                 self._log.write("error", message=self._now.trouble)
             await self._pause(RETRY_SECONDS)
             return False
+        if self._now.trouble:
+            self._log.write("recovered")
         self._looked, self._now.trouble = time.monotonic(), ""
         await self._follow()
         return True

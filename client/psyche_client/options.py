@@ -69,7 +69,6 @@ class JoinOptions:
         keep_all: keep every payload, also those that no agreed state needs any more.
         validate: measure the loss on held-out text at the start and the end, and write a sample.
         bond_lamports_max: the largest bond that the wallet deposits.
-        quiet: tell nothing on stderr but what ends the client.
         compute: how gradients are computed.
     """
 
@@ -83,5 +82,4 @@ class JoinOptions:
     keep_all: bool = False
     validate: bool = False
     bond_lamports_max: int = 0
-    quiet: bool = False
     compute: Compute = field(default_factory=Compute)

@@ -12,23 +12,29 @@ from solders.keypair import Keypair
 
 from psyche_client import demo
 from psyche_client.cli.errors import Code, code_of
-from psyche_client.demo.director import ChainGoneError, Director
+from psyche_client.demo.director import ChainGoneError, DemoError, Director
 from psyche_client.demo.processes import ClientProcess
+from psyche_client.demo.report import keep_words
 from psyche_client.options import DemoOptions
 
 NOWHERE = "http://127.0.0.1:1"
 
 
-async def test_a_chain_that_ends_in_mid_run_ends_the_demo_and_its_clients(tmp_path: Path) -> None:
-    started: list[ClientProcess] = []
+def a_stage(home: Path, code: str, started: list[ClientProcess], *, ended: bool = False) -> Any:
+    """A stage whose clients run this Python code, and perhaps have ended before anybody looks."""
 
     def start(number: int, *, parent: int) -> ClientProcess:
         del parent
-        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
-        started.append(ClientProcess(f"client-{number}", tmp_path, process))
+        folder = home / f"client-{number}"
+        folder.mkdir()
+        with (folder / "client.log").open("wb") as log:
+            process = subprocess.Popen([sys.executable, "-c", code], stderr=log)
+        if ended:
+            process.wait()
+        started.append(ClientProcess(folder.name, folder, process))
         return started[-1]
 
-    stage: Any = SimpleNamespace(
+    return SimpleNamespace(
         url=NOWHERE,
         run=str(Keypair().pubkey()),
         config=SimpleNamespace(
@@ -37,6 +43,11 @@ async def test_a_chain_that_ends_in_mid_run_ends_the_demo_and_its_clients(tmp_pa
         founding=SimpleNamespace(initial={}),
         start_client=start,
     )
+
+
+async def test_a_chain_that_ends_in_mid_run_ends_the_demo_and_its_clients(tmp_path: Path) -> None:
+    started: list[ClientProcess] = []
+    stage = a_stage(tmp_path, "import time; time.sleep(300)", started)
     director = Director(DemoOptions(clients=2), stage, lambda _: None, lambda: False)
 
     with pytest.raises(ChainGoneError) as caught:
@@ -45,6 +56,22 @@ async def test_a_chain_that_ends_in_mid_run_ends_the_demo_and_its_clients(tmp_pa
     assert code_of(caught.value) == Code.CHAIN
     assert len(started) == 2
     assert not any(client.alive for client in started)
+
+
+async def test_a_client_that_fails_ends_the_demo_with_its_words_even_if_it_was_the_last(
+    tmp_path: Path,
+) -> None:
+    started: list[ClientProcess] = []
+    said = "holds slot 1\nerror: no disk\n\nhint: free some\n"
+    code = f"import sys; sys.stderr.write({said!r}); sys.exit(6)"
+    stage = a_stage(tmp_path, code, started, ended=True)
+    director = Director(DemoOptions(clients=2), stage, lambda _: None, lambda: True)
+
+    with pytest.raises(DemoError, match=r"client-0 ended with exit code 6: no disk$"):
+        await director.run()
+
+    keep_words(tmp_path / "out", director.play)
+    assert "no disk" in (tmp_path / "out" / "client-1" / "client.log").read_text()
 
 
 def test_text_and_model_are_prepared_where_ctrl_c_is_heard(

@@ -30,6 +30,17 @@ def test_a_line_is_in_the_file_before_the_log_is_closed(tmp_path: Path) -> None:
     log.close()
 
 
+def test_who_listens_hears_of_an_event_once_it_is_written(tmp_path: Path) -> None:
+    path, heard = tmp_path / "events.jsonl", []
+
+    with EventLog(path, tell=lambda event: heard.append((event, list(tail(path))))) as log:
+        log.write("snapshot", digest=b"\xab")
+
+    ((event, written),) = heard
+    assert event["digest"] == "ab"
+    assert written == [event]
+
+
 def test_values_that_json_lacks_are_written_plainly(tmp_path: Path) -> None:
     with log_at(tmp_path / "events.jsonl") as log:
         log.write("round", chain_hash=b"\x01\xff", accepted=frozenset({3, 1}), loss=float("nan"))

@@ -12,6 +12,7 @@ from psyche_client import node as loop
 from psyche_client.chain import ChainError
 from psyche_client.data.errors import DataError
 from psyche_client.decide import Phase, Standing
+from psyche_client.events import tail
 from psyche_client.trainer import Trainer
 from psyche_sdk.errors import InsufficientFunds
 from support.client import (
@@ -45,6 +46,28 @@ async def test_a_chain_that_does_not_answer_is_waited_out(world: World) -> None:
     world.chain.on("sight", down, down, world.chain.to(world.finished()))
     assert (await world.run()).phase is Phase.FINISHED
     assert world.errors() == ["nobody answers"], "an outage is one line, however long"
+
+
+async def test_a_run_that_is_gone_for_a_while_is_watched_again_when_it_is_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = 0
+
+    async def changes() -> AsyncIterator[None]:
+        nonlocal watched
+        watched += 1
+        if watched == 1:
+            raise ChainError("the run does not exist")
+        world.chain.now = world.finished()
+        yield
+
+    monkeypatch.setattr(world.chain, "changes", changes)
+    gone = ChainError("the run does not exist")
+    world.chain.on("sight", gone, lambda: None)
+    await world.run()
+    assert watched > 1
+    told = [event["event"] for event in tail(world.log.path)]
+    assert told[:2] == ["error", "recovered"]
 
 
 async def test_a_newcomer_takes_a_slot_and_names_the_state_that_it_holds(world: World) -> None:

@@ -94,7 +94,7 @@ def test_the_flags_of_join_say_how_to_compute(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     given: list[JoinOptions] = []
-    monkeypatch.setattr(joining, "main", lambda options, _: given.append(options))
+    monkeypatch.setattr(joining, "main", lambda options, *_: given.append(options))
     wallet = str(tmp_path / "id.json")
     assert run(["wallet", "new", "--out", wallet]) == Code.OK
     line = [

@@ -50,6 +50,8 @@ def test_a_client_that_is_told_to_end_leaves_the_run_at_once(
     assert member is not None
     assert member.state is MemberState.LEFT
     assert client.last_words() == "interrupted"
+    said = (client.home / "client.log").read_text().splitlines()
+    assert [line for line in said if line.startswith("holds slot ")], "its person sees what it does"
     assert run.events(number, "stop")
     run.wait_step(run.facts().step + 2)  # the others go on
 

@@ -53,7 +53,7 @@ def test_a_folder_is_for_one_client_and_a_wallet_goes_on_with_the_newest(run: Sm
     home = run.stage.home(0)
     refused = again(run, home)
     assert refused.process.wait(60) == Code.DATA
-    assert f"error: another client runs in {home}\n\nhint: stop that one" in refused.last_words(20)
+    assert f"error: another client runs in {home}\n\nhint: stop that one" in refused.last_words()
 
     elsewhere = run.stage.work / "elsewhere"
     elsewhere.mkdir()
@@ -62,7 +62,7 @@ def test_a_folder_is_for_one_client_and_a_wallet_goes_on_with_the_newest(run: Sm
     newer = again(run, elsewhere)
     try:
         assert older.process.wait(60) == Code.USAGE
-        assert "error: another client goes on with this wallet" in older.last_words(20)
+        assert "error: another client goes on with this wallet" in older.last_words()
         run.wait(lambda: committed(elsewhere), "the newer one trains")
         run.pause()  # after a vote on the parameters
         homes = (elsewhere, *map(run.stage.home, (1, 2)))

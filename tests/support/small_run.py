@@ -183,7 +183,7 @@ class SmallRun:
     def _check_clients(self) -> None:
         for client in self.clients.values():
             if client.process.poll() not in (None, 0, -9):
-                pytest.fail(f"{client.name} ended: {client.last_words(20)}")
+                pytest.fail(f"{client.name} ended: {client.last_words()}")
 
 
 @contextmanager

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import signal
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +16,7 @@ from psyche_client.cli.errors import Code, CommandError
 from psyche_client.cli.keys import load_key
 from psyche_client.cli.output import lamports_of, put_json, say
 from psyche_client.cli.settings import Url, WalletFile, endpoint, wallet_path
+from psyche_client.cli.words import words
 from psyche_client.options import Compute, DemoOptions, JoinOptions
 from psyche_client.orphan import die_with
 
@@ -194,6 +198,8 @@ def join(
         die_with(parent)  # first of all: what follows takes its time to load
     from psyche_client.joining import main  # noqa: PLC0415 - it imports torch
 
+    # The client's own events say the same.
+    logging.getLogger("psyche_sdk").addHandler(logging.NullHandler())
     folder = home or Path.home() / ".local" / "share" / "psyche" / run.replace("/", "-")
     key_file = wallet_path(wallet)
     main(
@@ -208,8 +214,16 @@ def join(
             keep_all=keep_all,
             validate=validate,
             bond_lamports_max=lamports_of(bond_max),
-            quiet=quiet or parent is not None,
             compute=Compute(micro_batch=micro_batch, bfloat16=bf16, recompute=recompute),
         ),
         load_key(key_file),
+        (lambda _: None) if quiet else _tell,
     )
+
+
+def _tell(event: Mapping[str, Any]) -> None:
+    """Says on stderr what a client does."""
+    line = words(event)
+    if line is not None:
+        with contextlib.suppress(OSError):  # nobody listens any more
+            say(line)

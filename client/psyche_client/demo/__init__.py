@@ -13,7 +13,7 @@ from typing import Any
 from psyche_client.cli.state import State, new_state
 from psyche_client.cli.view import LiveView
 from psyche_client.demo.director import DemoError, DesyncError, Director, Play
-from psyche_client.demo.report import disagreement, report, write_folder
+from psyche_client.demo.report import disagreement, keep_words, report, write_folder
 from psyche_client.demo.stage import Stage, create_run, demo_config, set_stage
 from psyche_client.options import DemoOptions
 from psyche_sdk.localnet import LocalnetProcess, packaged_program
@@ -55,7 +55,12 @@ def _show(
     # Outside of the event loop: there Ctrl-C would have to wait until all of it is done.
     stage = set_stage(options, work, chain.url)
     director = Director(options, stage, show, lambda: chain.alive)
-    play = asyncio.run(_play(director, stage))
+    try:
+        play = asyncio.run(_play(director, stage))
+    except DemoError:
+        if options.out is not None:
+            keep_words(options.out, director.play)
+        raise
     if options.out is not None:
         write_folder(options.out, stage, play)
     result = report(stage, play, director.costs.costs, director.state)

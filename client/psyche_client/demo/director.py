@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 180.0
 class DemoError(Exception):
     """The demo cannot go on; the message says why."""
 
-    hint = "run it again with --debug; each client's words are in its folder with --out"
+    hint = "with --out DIR each client's words stay, in DIR/client-N/client.log"
 
 
 class ChainGoneError(DemoError):
@@ -94,6 +94,7 @@ class Director:
                     self._stir()
                     await asyncio.sleep(TICK_SECONDS)
                 await self._look()
+                self._check_clients()
             finally:
                 await asyncio.to_thread(stop_all, self.play.clients)
             await self._look()
@@ -159,17 +160,20 @@ class Director:
 
     def _stir(self) -> None:
         """The faults that are due, and those that nobody planned."""
-        play = self.play
         if self._options.faults:
             self._cause(self._faults, self.state["step"])
-        for client in play.clients:
-            if not client.alive and client.process.returncode and client.name not in play.killed:
-                words = client.last_words() or "nothing"
-                raise DemoError(
-                    f"{client.name} ended with exit code {client.process.returncode}: {words}"
-                )
+        self._check_clients()
         if time.monotonic() - self._moved > PATIENCE_SECONDS:
             raise DemoError(f"nothing has moved for {PATIENCE_SECONDS:.0f} seconds")
+
+    def _check_clients(self) -> None:
+        for client in self.play.clients:
+            code = client.process.poll()
+            if code and client.name not in self.play.killed:
+                words = client.last_words().partition("\n")[0].removeprefix("error: ")
+                raise DemoError(
+                    f"{client.name} ended with exit code {code}: {words or 'it said nothing'}"
+                )
 
 
 def dense_bytes(stage: Stage) -> int:

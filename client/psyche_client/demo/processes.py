@@ -58,13 +58,14 @@ class ClientProcess:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def last_words(self, lines: int = 5) -> str:
-        """The end of what it said, for an error message."""
+    def last_words(self) -> str:
+        """What it said last: its error if it has one."""
         try:
-            text = (self.home / "client.log").read_text(errors="replace")
+            lines = (self.home / "client.log").read_text(errors="replace").splitlines()
         except OSError:
             return ""
-        return "\n".join(text.splitlines()[-lines:])
+        errors = [at for at, line in enumerate(lines) if line.startswith("error: ")]
+        return "\n".join(lines[errors[-1] if errors else -1 :])
 
 
 def stop_all(clients: list[ClientProcess]) -> None:

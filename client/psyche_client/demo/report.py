@@ -91,12 +91,11 @@ def write_folder(out: Path, stage: Stage, play: Play) -> None:
         shutil.copyfile(stage.work / name, out / name)
     (out / "payloads").mkdir(exist_ok=True)
     rounds: dict[str, str] = {}
+    keep_words(out, play)
     for client in play.clients:
-        target = out / client.name
-        target.mkdir(exist_ok=True)
-        for name in ("model.safetensors", "events.jsonl"):
-            if (client.home / name).exists():
-                shutil.copyfile(client.home / name, target / name)
+        model = client.home / "model.safetensors"
+        if model.exists():
+            shutil.copyfile(model, out / client.name / model.name)
         for payload in (client.home / "payloads").glob("*.bin"):
             shutil.copyfile(payload, out / "payloads" / payload.name)
         history = client.home / "rounds.jsonl"
@@ -108,6 +107,16 @@ def write_folder(out: Path, stage: Stage, play: Play) -> None:
     (out / "accounts").mkdir(exist_ok=True)
     for name in ("run", "roster", "rounds"):
         (out / "accounts" / f"{name}.bin").write_bytes(getattr(play.accounts, name).data)
+
+
+def keep_words(out: Path, play: Play) -> None:
+    """What each client wrote down and said: also of a demo that failed."""
+    for client in play.clients:
+        target = out / client.name
+        target.mkdir(parents=True, exist_ok=True)
+        for name in ("events.jsonl", "client.log"):
+            if (client.home / name).exists():
+                shutil.copyfile(client.home / name, target / name)
 
 
 def _ends(play: Play) -> dict[str, Event]:
