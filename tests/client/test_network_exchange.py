@@ -120,8 +120,8 @@ async def test_a_payload_that_nobody_holds_fails_at_the_deadline() -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         with pytest.raises(FetchFailed, match="not held"):
-            await bob.exchange.fetch(sha256(b"nowhere"), 7, [alice.key], timeout=0.5)
-        assert 0.5 <= loop.time() - began < PATIENCE_SECONDS
+            await bob.exchange.fetch(sha256(b"nowhere"), 7, [alice.key], timeout=1.5)
+        assert 1.5 <= loop.time() - began < PATIENCE_SECONDS
 
 
 async def test_an_announcement_is_acted_on_however_long_its_peer_was_put_off(

@@ -42,6 +42,7 @@ TOLD = {
     "tick": "EntropyStored",
     "migrate": "RunMigrated",
     "migrate_participant": "ParticipantMigrated",
+    "missing": "MissingReported",
     "verdict": "VerdictGiven",
     "open_verdict": "VerdictGiven",
     "publish_checkpoint": "CheckpointPublished",
