@@ -15,6 +15,7 @@ from solders.pubkey import Pubkey
 from solders.transaction import Transaction
 
 from psyche_sdk._budget import units_for
+from psyche_sdk._rules.bloom import BLOOM_BYTES_MAX
 from psyche_sdk.views import MemberState, Phase, accepted
 from support.actors import ALICE, BOB, ERIN, FAUCET, MALLORY, OLIVIA, Actor
 from support.costly import MANY, Costly
@@ -209,6 +210,14 @@ def test_joining_with_a_payer_fits_into_1232_bytes() -> None:
     instruction = World().instruction("join", ERIN, args, payer=MALLORY.wallet)
 
     assert transaction_bytes([FAUCET, MALLORY, ERIN], instruction) <= TRANSACTION_BYTES
+
+
+def test_the_longest_filter_fits_where_the_witness_pays() -> None:
+    args = replace(LONGEST["attest"], bits=bytes(BLOOM_BYTES_MAX))
+
+    instruction = World().instruction("attest", BOB, args)
+
+    assert transaction_bytes([BOB], instruction) <= TRANSACTION_BYTES
 
 
 def test_a_commitment_an_attestation_and_a_tick_fit_into_one_transaction() -> None:
