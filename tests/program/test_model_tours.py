@@ -235,6 +235,63 @@ def test_a_run_that_changed_hands_has_one_owner() -> None:
     )
 
 
+def test_joining_takes_a_pass_that_is_not_over() -> None:
+    sides = begun(members=1)
+    sides.name_join_authority(SIX[0], MALLORY, False)
+
+    sides.issue_pass(SIX[1], -1, False)
+    sides.issue_pass(SIX[1], 50, True)
+    sides.join(SIX[1], 1, 100, False)
+    sides.issue_pass(SIX[1], 50, False)
+    sides.pair.pass_time(seconds=60, slots=60)
+    sides.join(SIX[1], 1, 100, False)
+    sides.issue_pass(SIX[1], 50, False)
+    sides.join(SIX[1], 1, 100, False)
+    sides.revoke_pass(SIX[1], True)
+    sides.revoke_pass(SIX[1], False)
+
+    must_have_met(
+        sides,
+        *("issue_pass: PassExpiryPast", "issue_pass: Unauthorized", "issue_pass: ok"),
+        *("join: JoinAuthorityRequired", "join: PassExpired", "join: ok"),
+        *("revoke_pass: Unauthorized", "revoke_pass: ok"),
+    )
+
+
+def test_a_bond_that_its_payee_cannot_take_waits() -> None:
+    sides = begun(bond_lamports=1_000_000)
+    sides.set_payee(SIX[0], None)
+    sides.set_payee(SIX[1], MALLORY.wallet)
+    for actor in SIX[:2]:
+        sides.step_aside(actor, True, 0, False)
+
+    sides.collect(0, False, SIX[0], 0)
+    sides.collect(1, False, SIX[1], 9)
+    assert sides.state.holders[bytes(SIX[0].wallet)].waiting == 1_000_000
+    sides.close_participant(SIX[0], 0)
+    sides.close_participant(SIX[0], 9)
+
+    must_have_met(
+        sides, "collect: ok", "close_participant: PayeeCannotTake", "close_participant: ok"
+    )
+
+
+def test_points_are_credited_when_a_round_is_final_and_collected() -> None:
+    rates = {"points_per_sequence": 10, "points_per_attestation": 7}
+    sides = begun(overlap=1, **rates, **LONG, **VERIFIED)
+    until(sides, Phase.TRAIN)
+
+    while not happened(sides)["finalise_oldest"]:
+        sides.go_on(False, None, None, None)
+    for slot, actor in enumerate(SIX):
+        sides.collect(slot, False, actor, 9)
+
+    earned = [holder.earned for holder in sides.state.holders.values()]
+    assert min(earned) >= 7
+    assert sum(earned) >= 30 * 10 + 6 * 7
+    must_have_met(sides, "finalise_oldest", "collect: ok")
+
+
 def test_a_run_that_trained_all_its_steps_is_finished_until_it_is_extended() -> None:
     sides = begun(total_steps=2, epoch_rounds=2)
     until(sides, Phase.FINISHED)
