@@ -97,6 +97,19 @@ def test_every_payload_is_audited_equally_often(members: int) -> None:
     assert unevenness(counts[:-1], len(alone) / (members - 1), max(members - 2, 1)) < Z_MAX
 
 
+def test_who_audits_whom_is_uniform_but_for_the_auditor_before() -> None:
+    members, auditors = 16, [3, 5, 9]
+    drawn = targets(words(draws.TARGETS, 0), members, auditors)
+
+    for i, auditor in enumerate(auditors):
+        counts = np.bincount(drawn[:, i], minlength=members)
+        before = auditors[i - 1]
+        assert counts[auditor] == 0
+        others = np.delete(counts, [auditor, before])
+        assert unevenness(others, others.mean(), len(others) - 1) < Z_MAX
+        assert counts[before] < 2.1 * others.mean()
+
+
 @pytest.mark.parametrize("members", NUMBERS)
 def test_every_member_judges_equally_often(members: int) -> None:
     seats, _ = shuffles(words(draws.COMMITTEES, 0, 2), members, 3)
