@@ -26,13 +26,15 @@ COLUMNS_AT = HEAD + layouts.ROUNDS.itemsize
 @cache
 def settled() -> Sweep:
     """A run in Train, some rounds after its beginning, in which all members are honest."""
-    plan = Plan(seed=2, members=8, rounds=3, wild=0)
+    plan = Plan(seed=8, members=8, rounds=3, wild=0)
     fixed = {"overlap": 0, "epoch_rounds": 50, "snapshot_rounds": 2, "batch_sequences_start": 4_096}
     fixed |= {"batch_sequences_end": 4_096, "total_steps": 200, "verification_percent": 0}
     fixed |= {"points_per_sequence": 0, "points_per_attestation": 0}
     sweep = Sweep(plan, **fixed).run()
     for _ in range(20):
-        if sweep.world.now.phase is Phase.TRAIN and sweep.world.now.number("round") >= 2:
+        now = sweep.world.now
+        training = now.phase is Phase.TRAIN and now.number("round") >= 2
+        if training and now.run["vote"]["opened_slot"]:
             return sweep
         sweep.turn()
     raise AssertionError("no round trains")
@@ -176,7 +178,11 @@ def published_by_strangers(forged: Forged) -> None:
 
 
 def kept_unpublished(forged: Forged) -> None:
-    forged.run["checkpoints"][1]["digest"][:] = forged.run["agreed"]["digest"]
+    kept = forged.run["checkpoints"]
+    kept[0] = kept[1]
+    kept["digest"][1] = forged.run["agreed"]["digest"]
+    kept["publishers"][1] = 0
+    kept["step"][1] += 1
 
 
 def other_last_entropy(forged: Forged) -> None:

@@ -173,5 +173,7 @@ class SimulatedChain(World):
         last = self.messages[-1].rpartition("-> ")[2]
         must(21, sent or last == TooEarly.__name__, f"tick says {last}")
         must(21, sent or due is None, f"{due} is due, but tick says TooEarly")
+        late = not sent and invariants.overdue(self.now, self.moment)
+        must(21, not late, "a deadline passed, and nothing is due")
         must(21, not sent or due is not None or resting, "tick did what is not due")
         return sent is not None

@@ -31,7 +31,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "skipped slots": ("a slot is skipped",),
     "repeated slots": ("the same slot again",),
     "missing slot hashes": ("no block",),
-    "slot hashes that are lost": ("a hash is lost",),
+    "slot hashes that are lost": ("noted anew",),
     "flags": ("verdict: ok",),
     "committees": ("open_verdict: ok",),
     "members that are ejected": ("ejected",),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from psyche_sdk.views import Phase
+from psyche_sdk.views import Moment, Phase
 from support.simulator import invariants_points as points
 from support.simulator import invariants_rounds as rounds
 from support.simulator.invariants_checkpoints import (
@@ -190,6 +190,19 @@ def i21_deadlines_follow_from_the_phase(_: Snapshot, after: Snapshot, past: Past
     due = after.number("phase_started_at") + int(after.run["config"][name]) if name else 0
     must(21, after.number("phase_deadline") == due, f"{after.number('phase_deadline')}, not {due}")
     must(21, after.phase in RUNNING or not after.number("in_flight"), "in flight while it rests")
+
+
+def overdue(run: Snapshot, now: Moment) -> bool:
+    """Whether the phase's seconds went by, and no chain slot that was noted is still to come."""
+    name = TIMED.get(run.phase)
+    started = Moment(run.number("phase_started_at"), run.number("phase_started_slot"))
+    if name is None or not started.passed(int(run.run["config"][name]), now):
+        return False
+    noted = [run.number("entropy_target_slot")]
+    for one in run.records:
+        if one.valid:
+            noted += [one.number("entropy_target_slot"), one.number("redraw_target_slot")]
+    return max(noted) < now.chain_slot
 
 
 def i23_lamports_are_rent_and_bonds(_: Snapshot, after: Snapshot, past: Past) -> None:

@@ -204,6 +204,7 @@ def _noted_hash(
         must(17, target == noted and not _known(new, prefix), f"{target} noted, not {noted}")
         lost = was == 0 or past.hash_at(was) is None or after.phase != before.phase
         must(17, lost, "another slot noted though the first is known")
+        past.met["noted anew"] += was != 0 and after.phase == before.phase
         return
     must(17, not _known(old, prefix), "entropy changed")
     must(17, after.moment.chain_slot > was, "stored too early")

@@ -173,7 +173,7 @@ class Sweep:
 
     def witness(self) -> None:
         """Entropy comes, and witnesses attest."""
-        self.world.pass_time(slots=self.rng.choice([1, 2, 3, 3, 9]))
+        self.world.pass_time(slots=self.rng.choice([1, 2, 3, 3, 3, 3, 9, 9, 9, 600]))
         self.world.try_tick()
         self.attest()
         self.verify()
@@ -319,7 +319,7 @@ class Sweep:
             lambda: verifiers.guess(world, client),
             lambda: missing.guess(world, client),
         ]
-        weights = [4, 6, 1, 1, 2, 2, 2, 4, 1, 1, 1, 1, 1, 2, 1, 1, 3, 4, 3, 2]
+        weights = [4, 6, 1, 1, 2, 2, 2, 9, 1, 1, 1, 1, 1, 2, 1, 1, 3, 4, 3, 2]
         self.rng.choices(odd, weights)[0]()
 
     def lie(self) -> None:

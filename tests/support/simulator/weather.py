@@ -65,8 +65,7 @@ class Weather:
     def hash_at(self, target: int) -> bytes | None:
         """The hash of the newest chain slot <= target; None if none that is known is so old."""
         slot, found = next((one for one in self.hashes if one[0] <= target), (-1, None))
-        if slot != target:
-            self.met["a hash is lost" if found is None else "no block"] += 1
+        self.met["no block"] += found is not None and slot != target
         return None if found is None else bytes(found)
 
     def newest(self) -> Iterator[tuple[int, Hash]]:
