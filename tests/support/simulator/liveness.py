@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 from solders.account import Account
 from solders.pubkey import Pubkey
@@ -92,8 +93,6 @@ class Copy(World):
 
     def recover(self) -> None:
         """Honest newcomers take free slots, and bring the run to a round that settles."""
-        if self.run.step >= self.config.total_steps:
-            return
         self.members = list(crowd_of(self.capacity))
         anybody = build.SetJoinAuthorityArgs(join_authority=None)
         self.do("set_join_authority", self.owner, anybody)
@@ -150,7 +149,10 @@ class Copy(World):
         present = {
             one.slot: mine[one.wallet] for one in self.roster.members() if one.wallet in mine
         }
-        if run.phase is Phase.PAUSED:
+        if run.phase is Phase.FINISHED:
+            self.do("pause", self.owner)
+            self.extend()
+        if run.phase in RESTING:
             self.do("resume", self.owner)
         if run.phase is Phase.TRAIN:
             self.play("commit", present)
@@ -159,6 +161,12 @@ class Copy(World):
             self.ticked()
             self.play("attest", present)
         self.wait_for_a_tick()
+
+    def extend(self) -> None:
+        """The owner wants more steps than the run has made."""
+        self.config = replace(self.config, total_steps=self.run.step + STEPS_MAX)
+        args = build.UpdateConfigArgs(config=self.config, reset_positions=False)
+        self.do("update_config", self.owner, args)
 
     def play(self, name: str, present: dict[int, Actor]) -> None:
         """The newcomers among this round's trainers or witnesses do their part."""
