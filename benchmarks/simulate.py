@@ -1,6 +1,6 @@
 """Simulates runs on the real program, and checks every invariant after every transaction.
 
-    python -m benchmarks.simulate --members 256 --rounds 300 --seed 7
+    python -m benchmarks.simulate --members 256 --rounds 300 --seed 7 --set attestation_kind=1
     python -m benchmarks.simulate --members 24 --capacity 72 --rounds 40 --seed 0 --runs 50
 
 Prints what became of all messages, and how often each thing happened that a simulation is for;
@@ -33,6 +33,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of the first run")
     parser.add_argument("--runs", type=int, default=1, help="with this seed and those after it")
     parser.add_argument("--seconds", type=float, default=math.inf, help="at most, for each run")
+    parser.add_argument("--set", action="append", default=[], help="a setting: NAME=NUMBER")
     parser.add_argument("--wild", type=float, default=0.02, help="part of odd things, 0 to 1")
     return parser.parse_args()
 
@@ -41,12 +42,14 @@ def main() -> int:
     """Runs them one after the other."""
     given = arguments()
     capacity = given.capacity or (given.members + 7) // 8 * 8
+    named = dict(one.split("=", 1) for one in given.set)
+    settings = {name: int(number) for name, number in named.items()}
     happened: Counter[str] = Counter()
     outcomes: Counter[str] = Counter()
     for seed in range(given.seed, given.seed + given.runs):
         plan = Plan(given.members, capacity, given.rounds, seed, given.wild, given.seconds)
         started = time.monotonic()
-        sweep = Sweep(plan)
+        sweep = Sweep(plan, **settings)
         try:
             sweep.run()
         except AssertionError as error:

@@ -22,6 +22,7 @@ from support.simulator.weather import Weather
 HELD_UP = (
     *("ready", "behind", "leave", "commit", "attest", "attest_state", "reveal_state", "set_weight"),
     *("verdict", "seal_verdict", "open_verdict", "publish_checkpoint", "confirm_checkpoint"),
+    "missing",
 )
 #: Part of them that is.
 LATE = 0.02

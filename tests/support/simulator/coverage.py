@@ -35,6 +35,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "flags": ("verdict: ok",),
     "committees": ("open_verdict: ok",),
     "members that are ejected": ("ejected",),
+    "payloads said to be nowhere": ("missing: ok",),
     "checkpoints": ("confirm_checkpoint: ok",),
 }
 

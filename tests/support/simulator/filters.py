@@ -17,7 +17,8 @@ def filter_of(
     world: SimulatedChain, target: Record, slot: int, held: Collection[int], *, lying: bool
 ) -> bytes:
     """The filter of what a witness holds, if it does not lie."""
-    lie = world.rng.choice(LIES) if lying else ""
+    seldom = sorted(LIES, key=lambda one: (world.met[f"filter: {one}"], world.rng.random()))
+    lie = seldom[0] if lying else ""
     world.met[f"filter: {lie or 'right'}"] += 1
     count = target.number("committed")
     form = Form.of(count, world.config.bloom_false_positive_ppm)
