@@ -14,7 +14,6 @@ from psyche_sdk.program_errors import (
     WrongAccount,
     WrongVersion,
 )
-from psyche_sdk.views import Phase
 from support.actors import BOB, MALLORY
 from support.broken_calls import with_each_account_swapped, without_each_signer
 from support.instruction_table import (
@@ -23,7 +22,6 @@ from support.instruction_table import (
     Call,
     send_as_named,
 )
-from support.program import World, world_at
 
 #: Anchor's error for a signature that is missing.
 NOT_SIGNER = 3010
@@ -122,32 +120,6 @@ def test_the_accounts_of_another_run_are_named_as_wrong(call: Call, name: str) -
         send_as_named(world, swapped[f"{name} by other {name}"])
 
 
-@pytest.mark.parametrize(
-    ("call", "phase"),
-    [(call, phase) for call in CALLS for phase in Phase if phase not in call.phases],
-    ids=lambda one: one.name.lower(),
-)
-def test_an_instruction_is_refused_in_a_phase_that_is_not_its_own(call: Call, phase: Phase) -> None:
-    world = staged(phase)
-    before = world.state()
-
-    with pytest.raises(call.refusal):
-        call.send(world)
-
-    assert world.state() == before
-
-
-@pytest.mark.parametrize("phase", Phase, ids=lambda phase: phase.name.lower())
-@calls("join", "set_weight", "set_endpoint", "leave")
-def test_members_come_and_go_in_every_phase(call: Call, phase: Phase) -> None:
-    world = staged(phase)
-    before = world.state()
-
-    call.send(world)
-
-    assert world.state() != before
-
-
 @calls(*SLOTTED)
 def test_mallory_cannot_act_for_a_member(call: Call) -> None:
     world = call.given()
@@ -193,13 +165,3 @@ def test_an_account_of_another_layout_version_is_refused(call: Call) -> None:
 
     with pytest.raises(WrongVersion):
         send_as_named(world, instruction)
-
-
-def staged(phase: Phase) -> World:
-    """A world in a phase, with bob, carol and dave in the run."""
-    world = world_at(Phase.PAUSED, total_steps=1)
-    world.join_all()
-    world.to_phase(phase)
-    if phase is Phase.WITNESS:
-        world.store_entropy()
-    return world

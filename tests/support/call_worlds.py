@@ -43,6 +43,15 @@ def permitting() -> World:
     return world
 
 
+def returning() -> World:
+    """Erin was a member once, with a pass that is good still."""
+    world = permitting()
+    world.join(ERIN)
+    world.leave(ERIN)
+    world.members.remove(ERIN)
+    return world
+
+
 def permitted_not_yet() -> World:
     """A run that wallets need passes of olivia's for."""
     world = World()

@@ -25,7 +25,12 @@ SOMEBODY = Pubkey(sha(b"another program"))
 MADE = frozenset({("create_run", "run"), ("create_run", "roster"), ("create_run", "rounds")})
 #: What is closed may be made again, or need not be there any more.
 GONE_IS_RIGHT = frozenset(
-    {("issue_pass", "pass"), ("migrate_participant", "run"), ("close_participant", "run")}
+    {
+        ("issue_pass", "pass"),
+        ("join", "participant"),
+        ("migrate_participant", "run"),
+        ("close_participant", "run"),
+    }
 )
 #: Only grown, or only closed: nothing behind the discriminator is looked at.
 NEVER_READ = frozenset({("allocate", "roster"), ("allocate", "rounds"), ("close_run", "rounds")})

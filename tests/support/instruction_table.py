@@ -48,6 +48,7 @@ from support.call_worlds import (
     permitting,
     proposed,
     publishable,
+    returning,
     revealing,
     training,
     voting,
@@ -173,6 +174,7 @@ CALLS = (
     Call("close_run", closable, ALICE, phases=frozenset({P.PAUSED, P.FINISHED})),
     Call("join", paused, ERIN, join_args, free=PAYER, payer=DAVE),
     Call("join", permitting, ERIN, join_args, free=PAYER, payer=DAVE),
+    Call("join", returning, ERIN, join_args, free=PAYER, payer=DAVE),
     Call("issue_pass", permitted_not_yet, OLIVIA, pass_args, free=PAYER, payer=DAVE),
     Call("issue_pass", permitting, OLIVIA, pass_args, free=PAYER, payer=DAVE),
     Call(

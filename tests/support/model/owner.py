@@ -54,6 +54,8 @@ def abort(state: State, signer: bytes, now: Moment) -> None:
     refuse({"WrongPhase": seconds is None})
     assert seconds is not None
     refuse({"TooEarly": not state.began.over(ABORT * seconds, now)})
+    if votes.is_open(state) and state.phase in (Phase.WARMUP, Phase.COOLDOWN):
+        machine.decide(state, now)
     settle.give_back_all(state)
     while points.lowest(state) is not None:
         points.finalise_lowest(state, now)

@@ -7,6 +7,7 @@ use crate::{
     errors::CoordinatorError,
     events::PauseRequested,
     machine::phase::{self, Pause, Phase},
+    transition,
     world::World,
 };
 
@@ -25,7 +26,11 @@ pub fn pause(ctx: &Context<OwnerAccounts>) -> Result<()> {
 /// Those of [`pause`].
 pub fn run(world: &mut World) -> Result<()> {
     match phase::pause(world.phase()?) {
-        Pause::Now => move_to(world, Phase::Paused),
+        Pause::Now => {
+            // Words on the parameters that were opened in Warmup count, as at its end.
+            transition::decide(world)?;
+            move_to(world, Phase::Paused);
+        }
         Pause::Flagged => {
             require!(
                 world.run.pause_requested == 0,

@@ -133,3 +133,20 @@ fn accounts_have_these_sizes() {
     assert_eq!([8, 256, 1024].map(roster_bytes), [1_928, 59_464, 237_640]);
     assert_eq!([8, 256, 1024].map(rounds_bytes), [29_800, 94_280, 293_960]);
 }
+
+/// Seeds are hashed one after the other without their lengths: what begins an address must tell
+/// the kinds apart, whatever a run id says.
+#[test]
+fn no_first_seed_begins_another() {
+    let all = [
+        seeds::RUN,
+        seeds::ROSTER,
+        seeds::ROUNDS,
+        seeds::PARTICIPANT,
+        seeds::PASS,
+    ];
+    for one in all {
+        let begun = all.iter().filter(|other| other.starts_with(one));
+        assert_eq!(begun.count(), 1, "{one:?}");
+    }
+}

@@ -144,9 +144,15 @@ fn next_epoch(world: &mut World) {
 
 /// Any phase -> Paused; what is in flight goes to the backlog, and who was Active is Joined.
 ///
+/// In Warmup and Cooldown the vote is decided by the words that were opened; with rounds in flight
+/// an abort is dear enough. No vote goes on.
+///
 /// # Errors
 /// Those of a broken account.
 pub fn abort(world: &mut World) -> Result<()> {
+    if matches!(world.phase()?, Phase::Warmup | Phase::Cooldown) {
+        vote::decide(world)?;
+    }
     for index in 0..4 {
         let header = &*world.rounds.record(index)?.header;
         if header.valid == 0 {

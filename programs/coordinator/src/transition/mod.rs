@@ -43,7 +43,7 @@ pub use grace::begin_grace;
 pub use members::step_aside;
 pub use missing::{check_open as check_missing, report as report_missing};
 pub use plan::{plan, seconds_of, Step};
-pub use vote::{forget, record_reveal, reveals_open, said, vote_open};
+pub use vote::{decide, forget, record_reveal, reveals_open, said, vote_open};
 
 use anchor_lang::prelude::*;
 

@@ -4,7 +4,7 @@ use anchor_lang::prelude::Result;
 
 use super::world::{config, Memory};
 use crate::{
-    instructions::{attest_state, reveal_state},
+    instructions::{abort, attest_state, pause, reveal_state},
     machine::{phase::Phase, vote::sealed_digest},
     state::{MemberState, VoteKind},
 };
@@ -117,18 +117,95 @@ fn without_an_agreement_the_same_set_votes_again_in_warmup() {
     assert_eq!(memory.run.agreed.digest, RIGHT);
 }
 
+/// Four members in Cooldown; nobody has voted.
+fn four() -> Memory {
+    let mut config = config();
+    config.epoch_rounds = 1;
+    let mut memory = Memory::started(config, 4);
+    memory.round(4);
+    assert_eq!(memory.phase(), Phase::Cooldown);
+    memory
+}
+
+/// All seal the same, and two open it: enough if nobody says anything else.
+fn speak(memory: &mut Memory) {
+    (0..4).for_each(|slot| seal(memory, slot, RIGHT).expect("in time"));
+    (0..2).for_each(|slot| reveal(memory, slot, RIGHT).expect("all have voted"));
+    assert_eq!(
+        memory.run.vote.agreed, 0,
+        "the others may say something else"
+    );
+}
+
+#[test]
+fn an_abort_counts_the_words_that_were_opened_and_ends_the_vote() {
+    let mut memory = four();
+    speak(&mut memory);
+    memory.pass(11 * 12);
+    memory.open(abort::run).expect("it hangs");
+
+    assert_eq!(memory.phase(), Phase::Paused);
+    assert_eq!(memory.run.agreed.digest, RIGHT);
+    assert_eq!(memory.run.vote.kind, VoteKind::None as u8);
+}
+
+#[test]
+fn an_abort_in_mid_round_decides_no_snapshot() {
+    let mut config = config();
+    config.snapshot_rounds = 2;
+    let mut memory = Memory::started(config, 4);
+    for _ in 0..2 {
+        memory.round(4);
+    }
+    assert_eq!(memory.run.vote.kind, VoteKind::Snapshot as u8);
+    speak(&mut memory);
+    memory.pass(11 * 20);
+    memory.open(abort::run).expect("it hangs");
+
+    assert_eq!(memory.run.vote.kind, VoteKind::None as u8);
+    assert_eq!(memory.run.snapshots[1].valid, 0);
+}
+
+#[test]
+fn a_pause_in_warmup_counts_the_words_that_were_opened() {
+    let mut memory = four();
+    memory.pass(12);
+    memory
+        .tick()
+        .expect("cooldown is over without an agreement");
+    memory.pass(5);
+    memory.tick().expect("warmup is due");
+    assert_eq!(memory.run.vote.kind, VoteKind::Warmup as u8);
+    speak(&mut memory);
+    memory.open(pause::run).expect("nothing is in flight");
+
+    assert_eq!(memory.phase(), Phase::Paused);
+    assert_eq!(memory.run.agreed.digest, RIGHT);
+}
+
+#[test]
+fn a_word_that_is_opened_again_changes_nothing_whatever_is_due() {
+    let mut memory = four();
+    speak(&mut memory);
+    memory.pass(2);
+    let before = memory.bytes();
+
+    reveal(&mut memory, 0, RIGHT).expect("it said that");
+    assert!(reveal(&mut memory, 0, WRONG).is_err());
+
+    assert_eq!(memory.bytes(), before);
+    memory
+        .tick()
+        .expect("the entropy of Cooldown was due, and still is");
+}
+
 #[test]
 fn a_snapshot_is_agreed_while_rounds_go_on() {
     let mut config = config();
     config.snapshot_rounds = 2;
     let mut memory = Memory::training(config);
     for _ in 0..2 {
-        (0..3).for_each(|slot| memory.commit(slot).expect("in time"));
-        memory.tick().expect("all committed");
-        memory.pass(2);
-        memory.tick().expect("entropy");
-        (0..3).for_each(|slot| memory.attest(slot).expect("in time"));
-        memory.tick().expect("settles");
+        memory.round(3);
     }
     let (round, step) = (memory.run.vote.round, memory.run.vote.step);
     assert_eq!(

@@ -261,6 +261,16 @@ impl Memory {
         memory
     }
 
+    /// The first members commit, and attest all of it: the round settles.
+    pub fn round(&mut self, members: u16) {
+        (0..members).for_each(|slot| self.commit(slot).expect("in time"));
+        self.tick().expect("all committed");
+        self.pass(2);
+        self.tick().expect("entropy");
+        (0..members).for_each(|slot| self.attest(slot).expect("in time"));
+        self.tick().expect("all attested");
+    }
+
     /// Three, in Witness, with the entropy stored and the witnesses drawn.
     pub fn witnessing(config: RunConfig) -> Self {
         let mut memory = Self::training(config);
