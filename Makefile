@@ -7,7 +7,9 @@
 #   make check      all else: lint, types, contracts, spelling, Rust, generated files, the program's bytes
 #   make program    compile the program into the package       (needs Rust, see tools/sbf/README.md)
 #   make idl generate golden    rewrite what comes from the Rust sources
-#   make bench docs format lock
+#   make docs       rewrite what the pages of docs/ repeat from the code
+#   make bench      measure what docs/BENCHMARKS.md claims
+#   make format lock clean
 #
 # Everything below runs from a fresh clone on a Debian with python3, its venv module, make and git.
 

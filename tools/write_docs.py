@@ -15,48 +15,11 @@ from pathlib import Path
 
 import doc_pages
 
-from psyche_client.cli.app import run
+from psyche_client.cli.app import commands, run
 from psyche_client.config import dump, parse
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-COMMANDS = (
-    "",
-    "demo",
-    "localnet",
-    "join",
-    "run",
-    "run create",
-    "run show",
-    "run list",
-    "run watch",
-    "run config",
-    "run resume",
-    "run pause",
-    "run abort",
-    "run close",
-    "run rates",
-    "run authority",
-    "run join-authority",
-    "pass issue",
-    "pass revoke",
-    "pass list",
-    "rewards show",
-    "rewards collect",
-    "rewards payee",
-    "rewards close",
-    "data prepare",
-    "data inspect",
-    "model inspect",
-    "model plan",
-    "model generate",
-    "model export",
-    "model import",
-    "wallet new",
-    "wallet show",
-    "wallet airdrop",
-    "doctor",
-)
 SMALLEST = '[run]\nid = "tiny"\n[rounds]\ntotal_steps = 400\n[data]\nsource = "python"\n'
 
 
@@ -64,7 +27,7 @@ def help_pages() -> str:
     """Every command's page of help, as it is printed in 80 columns."""
     os.environ["COLUMNS"] = "80"
     pages = []
-    for command in COMMANDS:
+    for command in commands():
         output = io.StringIO()
         with contextlib.redirect_stdout(output):
             run([*command.split(), "--help"])

@@ -144,12 +144,15 @@ def decide(view: View, me: Me) -> Step:
 
 
 def _end(view: View, me: Me) -> Step:
-    """After the last round: catch up if need be, serve those that lag, then stop."""
+    """After the last round: catch up if need be, serve those that lag, then hand the slot back.
+
+    A member that stayed would keep its bond on the roster, and the run from being closed.
+    """
     if view.standing is Standing.NONE:
         # Peers serve members alone, but what is here already can still be applied.
         return Step.APPLY if me.can_apply and me.patient and not me.training else Step.FINISH
     if me.synced or not me.patient:
-        return Step.WAIT if me.synced and me.needed and me.patient else Step.FINISH
+        return Step.WAIT if me.synced and me.needed and me.patient else Step.LEAVE
     if me.can_apply and not me.training:
         return Step.APPLY
     return Step.RESYNC if me.lost and not (me.training or me.resyncing) else Step.WAIT

@@ -23,6 +23,10 @@ _HINTS: dict[str, str] = {
     "NotAMember": "join the run first",
     "AlreadyAMember": "the wallet is in the run: go on with `ready`",
     "SlotTaken": "read the roster again and choose another slot",
+    "MembersRemain": "they leave, or are dropped once silent for `ready_seconds`: try again then",
+    "PointsRemain": "run `psyche rewards collect` first",
+    "BondsRemain": "run `psyche rewards collect` first",
+    "SlotRemains": "after leaving run `psyche rewards collect`, then try again",
     "JoinAuthorityRequired": "ask the owner of the run to let your wallet in",
 }
 

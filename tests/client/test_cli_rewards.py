@@ -134,7 +134,9 @@ def test_an_account_with_a_slot_is_not_closed(chain: str, folder: Path, capsys: 
 
     assert run(["rewards", "close", address, *options(folder, "bob", chain)]) == Code.REFUSED
 
-    assert "send collect" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "send collect" in shown
+    assert "hint: after leaving run `psyche rewards collect`" in shown
 
 
 @pytest.mark.parametrize(("limit", "told"), [(0, "none is accepted"), (1_000, "0.000001 SOL")])

@@ -14,6 +14,12 @@ import pytest
 
 from psyche_client.cli.app import run
 from psyche_client.cli.errors import Code
+from psyche_client.cli.run import _close
+from psyche_sdk._accounts import AccountData
+from psyche_sdk.program_errors import TooEarly
+from psyche_sdk.views import Phase
+from support.accounts import run_bytes
+from support.sights import account
 
 FILE = '[run]\nid = "{name}"\n[rounds]\ntotal_steps = 40\n[data]\nsource = "python"\n'
 
@@ -68,6 +74,35 @@ def test_a_run_is_created_paused_steered_and_closed(
     assert shown(address, chain, capsys)["phase"] == "paused"
     assert run(["run", "close", address, *owner]) == Code.OK
     assert run(["run", "show", address, "--url", chain]) == Code.CHAIN
+
+
+class Sent:
+    """A run in one phase on which nothing is due; the names of what is sent to it."""
+
+    def __init__(self, phase: Phase) -> None:
+        self.phase, self.names = phase, list[str]()
+
+    async def run(self) -> AccountData:
+        return account(run_bytes(phase=int(self.phase)))
+
+    async def tick(self) -> None:
+        self.names.append("tick")
+        raise TooEarly
+
+    async def close_run(self) -> None:
+        self.names.append("close_run")
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+async def test_who_vanished_long_ago_is_dropped_before_a_run_that_rests_is_closed(
+    phase: Phase,
+) -> None:
+    sent = Sent(phase)
+
+    await _close(sent)  # type: ignore[arg-type]  # all that it asks of a coordinator
+
+    rests = phase in (Phase.PAUSED, Phase.FINISHED)
+    assert sent.names == (["tick", "close_run"] if rests else ["close_run"])
 
 
 def test_the_owner_sets_a_checkpoint_of_a_paused_run(

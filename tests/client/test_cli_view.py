@@ -10,8 +10,10 @@ from rich.console import Console
 
 from psyche_client.cli.figures import seconds_left
 from psyche_client.cli.plot import bar, curve
+from psyche_client.cli.runs import state_of
 from psyche_client.cli.state import State, fold, new_state
 from psyche_client.cli.view import LiveView, plain_line, render, summary
+from support.sights import a_round, a_settled_round, snapshot
 
 UNITS = ("attest", "commit", "tick", "attest_and_tick", "commit_and_tick")
 COMMIT = {"instruction": "commit", "lamports": 5_000}
@@ -226,7 +228,7 @@ def last_page(result: dict[str, Any], *, height: int | None = None) -> str:
 def test_the_last_page_fits_a_terminal_of_24_lines_and_what_it_cuts_is_sample_alone() -> None:
     shown = last_page(RESULT, height=24)
 
-    assert len(shown.splitlines()) < 24, "a line is left for the prompt"
+    assert len(shown.splitlines()) <= 22, "two lines are left for the prompt"
     words = ["7.847 -> 5.507", "4.7 MB (237 x)", "all 3 equal, abababab", "0.24549312 SOL", "86 s"]
     assert all(word in shown for word in words)
     assert "def f(" in shown
@@ -234,6 +236,17 @@ def test_the_last_page_fits_a_terminal_of_24_lines_and_what_it_cuts_is_sample_al
 
 def test_where_there_is_no_terminal_the_whole_sample_is_written() -> None:
     assert "return" in last_page(RESULT)
+
+
+def test_who_watches_a_run_sees_what_the_chain_knows_and_no_zero_for_what_it_does_not() -> None:
+    state = state_of(snapshot(a_settled_round(4), a_round(5)))
+    state = state_of(snapshot(a_settled_round(4), a_round(5)), state)  # counts nothing twice
+
+    assert (state["payloads"], state["payload_bytes"]) == (2, 602 + 607)
+    assert [loss for _, loss in state["losses"]] == [4.5]
+    shown = picture(state)
+    assert "a payload" in shown
+    assert not [word for word in ("fetched", "transactions", "fees") if word in shown]
 
 
 def test_a_state_of_nothing_can_be_shown() -> None:

@@ -64,8 +64,14 @@ CASES: list[Case] = [
     ),
     # the end of the run
     (
-        "who is in step when the run ends stops",
+        "who is in step when the run ends hands its slot back",
         View(phase=Phase.FINISHED, standing=Standing.READY),
+        Me(synced=True, patient=True),
+        Step.LEAVE,
+    ),
+    (
+        "and then stops",
+        View(phase=Phase.FINISHED),
         Me(synced=True, patient=True),
         Step.FINISH,
     ),
@@ -79,7 +85,7 @@ CASES: list[Case] = [
         "but not for ever",
         View(phase=Phase.FINISHED, standing=Standing.READY),
         Me(synced=True, needed=True),
-        Step.FINISH,
+        Step.LEAVE,
     ),
     (
         "who lags at the end catches up",
@@ -103,7 +109,7 @@ CASES: list[Case] = [
         "and gives up in the end",
         View(phase=Phase.FINISHED, standing=Standing.JOINED),
         Me(lost=True),
-        Step.FINISH,
+        Step.LEAVE,
     ),
     # ticking, leaving
     ("who has the turn ticks", active(Phase.WITNESS, due=True, my_turn=True), SYNCED, Step.TICK),

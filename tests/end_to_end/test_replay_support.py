@@ -1,7 +1,9 @@
 """The replay in numpy: it meets the client's bits, and refuses folders that were tampered with."""
 
+import ast
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import support.replay
 from psyche_client.trainer import Trainer
 from support.replay import ReplayError, check_folder, replay
 from support.replay_sample import CLIENTS, ROUNDS, SNAPSHOT_STEP, write_run
@@ -25,6 +28,16 @@ def out(played: tuple[Path, list[Trainer]], tmp_path: Path) -> Path:
     """A folder of one's own, to tamper with."""
     shutil.copytree(played[0], tmp_path / "out")
     return tmp_path / "out"
+
+
+def test_the_replay_stands_apart_from_the_clients_code() -> None:
+    for source in Path(support.replay.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names.append(node.module or "")
+            packages = {name.partition(".")[0] for name in names}
+            assert packages <= sys.stdlib_module_names | {"numpy"}, source.name
 
 
 # A folder that is as it should be.

@@ -2,6 +2,7 @@
 
 import json
 import stat
+import tempfile
 
 import pytest
 from solana.rpc.async_api import AsyncClient
@@ -12,7 +13,7 @@ from solders.keypair import Keypair
 from solders.litesvm import LiteSVM
 from solders.pubkey import Pubkey
 
-from psyche_sdk.localnet import Localnet, StateError
+from psyche_sdk.localnet import Localnet, LocalnetError, StateError
 from support.chains import payment, signed
 
 ALICE = Keypair.from_seed(bytes([1]) * 32)
@@ -152,6 +153,18 @@ async def test_a_place_that_cannot_be_written_is_told_by_name(tmp_path):
     async with Localnet(slot_ms=0) as chain:
         with pytest.raises(StateError, match="cannot save the chain to"):
             chain.save(tmp_path / "file" / "chain.json")
+
+
+async def test_a_place_that_cannot_be_written_is_told_at_the_start(path, monkeypatch):
+    def refuse(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    chain = chain_at(path)
+    with pytest.raises(StateError, match=r"cannot save the chain to .*: Permission denied"):
+        await chain.start()
+    with pytest.raises(LocalnetError, match="not running"):
+        _ = chain.slot
 
 
 async def logs_of_a_call(chain):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -55,6 +56,17 @@ app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 app.add_typer(wallet.app, name="wallet")
 app.command("doctor")(doctor.doctor)
+
+
+def commands() -> list[str]:
+    """Every command by its words, a group before what is in it; "" is `psyche` itself."""
+    return [" ".join(path) for path in _paths(typer.main.get_command(app), ())]
+
+
+def _paths(command: object, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _paths(inner, (*path, name))
 
 
 def run(arguments: list[str]) -> int:

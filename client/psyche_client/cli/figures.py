@@ -29,7 +29,8 @@ def wire_facts(state: State) -> list[tuple[str, str]]:
             facts.append(("dense float32", f"{count_bytes(dense)} ({dense / mean:.0f} x)"))
     if state.get("bits_per_coefficient"):
         facts.append(("bits a number", f"{state['bits_per_coefficient']:.2f}"))
-    facts.append(("fetched", count_bytes(state.get("fetched_bytes", 0))))
+    if state.get("fetched_bytes"):
+        facts.append(("fetched", count_bytes(state["fetched_bytes"])))
     share = training_share(state)
     if share is not None:
         facts.append(("training", f"{share:.0%} of the time"))
@@ -39,10 +40,10 @@ def wire_facts(state: State) -> list[tuple[str, str]]:
 def chain_facts(state: State) -> list[tuple[str, str]]:
     """Transactions, what they cost, and the largest compute units of each instruction."""
     chain = state.get("chain", {})
-    facts = [
-        ("transactions", f"{chain.get('transactions', 0)}"),
-        ("fees", sol(chain.get("lamports_spent", 0))),
-    ]
+    facts = []
+    if "transactions" in chain:  # who only watches does not count them
+        facts.append(("transactions", f"{chain['transactions']}"))
+        facts.append(("fees", sol(chain.get("lamports_spent", 0))))
     if chain.get("lamports_rent"):
         facts.append(("rent, comes back", sol(chain["lamports_rent"])))
     kept = state.get("checkpoint")

@@ -36,7 +36,9 @@ def load_key(path: Path) -> Keypair:
             hint=f"make one with `psyche wallet new --out {path}`, or name yours with --wallet",
         ) from None
     except OSError as error:
-        raise CommandError(f"cannot read the wallet {path}: {error.strerror}") from None
+        raise CommandError(
+            f"cannot read the wallet {path}: {error.strerror}", hint="name a key file with --wallet"
+        ) from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise CommandError(
             f"other users may read the wallet {path}", hint=f"run `chmod 600 {path}`"
@@ -68,7 +70,9 @@ def save_key(key: Keypair, path: Path, *, replace: bool = False) -> None:
             f"there is a wallet at {path} already", hint="choose another file with --out"
         ) from None
     except OSError as error:
-        raise CommandError(f"cannot write {path}: {error.strerror}") from None
+        raise CommandError(
+            f"cannot write {path}: {error.strerror}", hint="name another place with --out"
+        ) from None
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(json.dumps(list(bytes(key))) + "\n")
         file.flush()

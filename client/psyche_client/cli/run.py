@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import Awaitable, Callable
 from json import dumps
 from pathlib import Path
@@ -184,7 +185,18 @@ def abort(run: RunName, *, url: Url = None, wallet: WalletFile = None) -> None:
 @app.command()
 def close(run: RunName, *, url: Url = None, wallet: WalletFile = None) -> None:
     """Close a run's accounts; their rent goes back to who paid it."""
-    _act(run, "is closed", lambda one: one.close_run(), url=url, wallet=wallet)
+    _act(run, "is closed", _close, url=url, wallet=wallet)
+
+
+async def _close(coordinator: Coordinator) -> None:
+    """Closes the run; who vanished long ago is no member any more once somebody says so."""
+    from psyche_sdk.program_errors import TooEarly  # noqa: PLC0415 - a page of help needs no chain
+    from psyche_sdk.views import Phase, decode_run  # noqa: PLC0415 - as above
+
+    if decode_run((await coordinator.run()).data).phase in (Phase.PAUSED, Phase.FINISHED):
+        with contextlib.suppress(TooEarly):
+            await coordinator.tick()
+    await coordinator.close_run()
 
 
 def _act(

@@ -127,7 +127,7 @@ def state_of(snapshot: Snapshot, before: State | None = None) -> State:
                 "tokens_per_second": _speed(record, member.slot),
             }
         )
-    _add_losses(state, records)
+    _add_rounds(state, records)
     state["chain"] = {"lamports_rent": snapshot.lamports}
     return state
 
@@ -144,15 +144,18 @@ def key(value: bytes) -> str:
     return str(Pubkey(value))
 
 
-def _add_losses(state: State, records: Sequence[RoundRecord]) -> None:
-    """Losses of rounds whose training is over, as their trainers reported them."""
-    from psyche_sdk.views import loss_nats  # noqa: PLC0415 - it imports numpy
+def _add_rounds(state: State, records: Sequence[RoundRecord]) -> None:
+    """Losses and payloads of rounds whose training is over, as their trainers reported them."""
+    from psyche_sdk.views import committed, loss_nats  # noqa: PLC0415 - it imports numpy
 
     for record in sorted(records, key=lambda one: one.step):
         last = state["losses"][-1][0] if state["losses"] else -1
         loss = loss_nats(record) if record.train_closed_at is not None else None
         if loss is not None and record.step > last and not record.is_drain:
             state["losses"].append([record.step, loss])
+            sizes = [int(record.sizes[slot]) for slot in committed(record)]
+            state["payloads"] += len(sizes)
+            state["payload_bytes"] += sum(sizes)
 
 
 def _speed(record: RoundRecord | None, slot: int) -> float | None:

@@ -112,6 +112,12 @@ class Localnet:
         bank = self._make_bank()
         self._http, self._pubsub = HttpServer(self._handle), PubSub(bank, self.config.slot_ms)
         await self._listen(self._http, self._pubsub)
+        if self.config.state is not None:
+            try:
+                _state.save(bank, self.config.state)  # not only once there is much to lose
+            except StateError:
+                await self._end_connections()
+                raise
         self._bank = bank
         loop = asyncio.get_running_loop()
         if self.config.slot_ms:
@@ -128,13 +134,16 @@ class Localnet:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        await self._end_connections()
+        bank, self._bank = self._bank, None
+        if bank is not None and self.config.state is not None:
+            _state.save(bank, self.config.state)
+
+    async def _end_connections(self) -> None:
         if self._pubsub is not None:
             await self._pubsub.stop()
         if self._http is not None:
             await self._http.stop()
-        bank, self._bank = self._bank, None
-        if bank is not None and self.config.state is not None:
-            _state.save(bank, self.config.state)
 
     async def __aenter__(self) -> Localnet:
         """Starts the chain."""
