@@ -9,7 +9,6 @@ from solana.rpc.jsonrpc import SolanaJsonRpcError
 from solana.rpc.models import TxOpts
 from solana.rpc.websocket_api import SolanaWsClient
 from solders.account import Account
-from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.rpc.config import RpcTransactionLogsFilterMentions
 from solders.signature import Signature
@@ -19,18 +18,9 @@ from websockets.exceptions import ConnectionClosed
 
 from psyche_sdk.localnet import Localnet, _pubsub, _subscriptions
 from support.chains import payment, signed
+from support.localnet_rpc import ALICE, BOB, SOL
 
-ALICE = Keypair.from_seed(bytes([1]) * 32)
-BOB = Pubkey.from_bytes(bytes([2]) * 32)
 CAROL = Pubkey.from_bytes(bytes([3]) * 32)
-SOL = 10**9
-
-
-@pytest.fixture
-async def chain():
-    async with Localnet(slot_ms=0, unix_seconds=1_800_000_000, seed=b"pubsub") as running:
-        running.airdrop(ALICE.pubkey(), 10 * SOL)
-        yield running
 
 
 @pytest.fixture

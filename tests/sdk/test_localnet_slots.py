@@ -7,32 +7,16 @@ from solana.rpc.async_api import AsyncClient
 from solana.rpc.core import RPCException
 from solana.rpc.models import TxOpts
 from solders.hash import Hash
-from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.sysvar import CLOCK
 
 from psyche_sdk.localnet import Localnet, LocalnetConfig, NotManual
 from support.chains import payment, signed
+from support.localnet_rpc import ALICE, BOB, SOL
 
-ALICE = Keypair.from_seed(bytes([1]) * 32)
-BOB = Pubkey.from_bytes(bytes([2]) * 32)
-SOL = 10**9
 NOON = 1_800_000_000
 SLOT_HASHES = Pubkey.from_string("SysvarS1otHashes111111111111111111111111111")
 SKIP_PREFLIGHT = TxOpts(skip_preflight=True)
-
-
-@pytest.fixture
-async def chain():
-    async with Localnet(slot_ms=0, unix_seconds=NOON, seed=b"slots") as running:
-        running.airdrop(ALICE.pubkey(), 10 * SOL)
-        yield running
-
-
-@pytest.fixture
-async def client(chain):
-    async with AsyncClient(chain.url) as running:
-        yield running
 
 
 async def latest(client):
