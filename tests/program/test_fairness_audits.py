@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from support.model import draws
-from support.model.state import sha
+from support.model.words import sha
 from support.uniform import (
     Z_MAX,
     Draws,

@@ -12,7 +12,7 @@ import pytest
 from support.actors import ALICE, MALLORY
 from support.attesting import LIES
 from support.knowing import SIX
-from support.model.state import Phase, Place, sha
+from support.model.words import Phase, Place, sha
 from support.sides import Sides
 
 #: An epoch that lasts.

@@ -8,7 +8,10 @@ import pytest
 
 from support.golden import golden
 from support.model import bloom, draws, settle, shares
-from support.model.state import NEVER, Agreed, Commitment, Interval, Round, State
+from support.model.agreed import Agreed
+from support.model.record import Commitment, Round
+from support.model.state import State
+from support.model.words import NEVER, Interval
 from support.program_config import config
 
 

@@ -9,7 +9,8 @@ from psyche_sdk import instructions as build
 from support.actors import Actor
 from support.knowing import SIX, Knowing
 from support.model import attesting, bloom
-from support.model.state import Round, sha
+from support.model.record import Round
+from support.model.words import sha
 
 #: What may be wrong with a filter; nothing else is, where bits are exact.
 LIES = ("too full", "full", "copied", "foreseen", "spare bit", "short", "exact")

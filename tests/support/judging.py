@@ -10,7 +10,8 @@ from support.actors import Actor
 from support.knowing import SIX, Knowing, spoil
 from support.model import verdicts
 from support.model.audited import Audit, Chair
-from support.model.state import Place, Round, sha
+from support.model.record import Round
+from support.model.words import Place, sha
 
 SALT, DETAIL = sha(b"salt"), sha(b"what was measured")
 actors = st.sampled_from(SIX)

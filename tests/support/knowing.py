@@ -14,7 +14,7 @@ from psyche_sdk import instructions as build
 from psyche_sdk._generated import layouts
 from support.actors import ALICE, MALLORY, Actor, crowd
 from support.model import State, owner, settings
-from support.model.state import Place, sha
+from support.model.words import Place, sha
 from support.side_by_side import Pair
 
 SIX = crowd(6)

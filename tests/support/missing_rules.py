@@ -10,7 +10,7 @@ from support.actors import Actor
 from support.judging import Judging
 from support.knowing import SIX, spoil
 from support.model import missing
-from support.model.state import Place
+from support.model.words import Place
 
 actors = st.sampled_from(SIX)
 ages = st.sampled_from([1, 1, 1, 0, 2, 3, 4])

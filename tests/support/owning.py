@@ -12,7 +12,7 @@ from psyche_sdk import instructions as build
 from support.actors import ALICE, MALLORY, Actor
 from support.knowing import CHANGES, FIELDS, LARGEST, Knowing, flags, seldom, words
 from support.model import checkpoint_acts, owner, settings
-from support.model.state import Phase, sha
+from support.model.words import Phase, sha
 
 OWNERS = (ALICE, MALLORY)
 

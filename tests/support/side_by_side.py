@@ -15,10 +15,12 @@ from psyche_sdk.errors import ProgramError
 from support.actors import ALICE, FAUCET, Actor
 from support.model import Model, Moment, State, acts, machine
 from support.model import owner as owner_acts
+from support.model.agreed import Agreed
 from support.model.expected import expect_roster, expect_rounds, expect_run
 from support.model.money import expect_holder
 from support.model.observed import observe_holder, observe_roster, observe_rounds, observe_run
-from support.model.state import Agreed, Entry, sha
+from support.model.state import Entry
+from support.model.words import sha
 from support.program import DIGEST, MODEL_URI, World
 from support.program_chain import slot_hash
 

@@ -15,7 +15,7 @@ from support.attesting import LIES, Attesting
 from support.knowing import KINDS, SIX, flags, seldom, words
 from support.missing_rules import Missing
 from support.model import acts, checkpoint_acts
-from support.model.state import Phase, Place, sha
+from support.model.words import Phase, Place, sha
 from support.owning import Owning
 from support.paying import Paying
 from support.side_by_side import Pair

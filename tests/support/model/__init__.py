@@ -5,6 +5,8 @@ fast. Sections named in its files are those of the page. `Model` is what tests d
 """
 
 from support.model.machine import Model
-from support.model.state import Commitment, Moment, Refused, State
+from support.model.record import Commitment
+from support.model.state import State
+from support.model.words import Moment, Refused
 
 __all__ = ["Commitment", "Model", "Moment", "Refused", "State"]

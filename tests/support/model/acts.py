@@ -10,18 +10,9 @@ from typing import NamedTuple
 
 from psyche_sdk import instructions as build
 from support.model import entropy, grace, machine, members, money, verify, votes
-from support.model.state import (
-    Commitment,
-    Entry,
-    Holder,
-    Moment,
-    Phase,
-    Place,
-    Refused,
-    State,
-    Word,
-    sha,
-)
+from support.model.record import Commitment
+from support.model.state import Entry, Holder, State
+from support.model.words import Moment, Phase, Place, Refused, Word, sha
 
 Hashes = Mapping[int, bytes]
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from psyche_sdk import instructions as build
 from support.model import bloom
 from support.model.acts import Call, own, refuse, with_transition
-from support.model.state import Entry, Phase, Round, State
+from support.model.record import Round
+from support.model.state import Entry, State
+from support.model.words import Phase
 
 BLOOM = 1
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from support.model.state import Round
+from support.model.record import Round
 
 AUDITOR = np.dtype("<u4,<u4,<u2,<u2,<u2,<u2,<u2,<i2,u1,u1,u1,u1")
 SEAT = np.dtype("V32,<u4,<u2,<u2,<u2,<u2,<i2,u1,u1,u1,V7")

@@ -7,7 +7,7 @@ from math import isqrt
 from typing import NamedTuple
 
 from support.model import draws
-from support.model.state import sha
+from support.model.words import sha
 
 WORD = 2**64
 

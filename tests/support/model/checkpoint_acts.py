@@ -5,19 +5,10 @@ from __future__ import annotations
 from psyche_sdk import instructions as build
 from support.model import members, votes
 from support.model.acts import own, refuse
+from support.model.agreed import Agreed, Checkpoint, Published
 from support.model.checkpoints import CONFIRMATIONS, URIS, keep, uri_fits
-from support.model.state import (
-    Agreed,
-    Checkpoint,
-    Kind,
-    Moment,
-    Phase,
-    Place,
-    Published,
-    State,
-    Word,
-    sha,
-)
+from support.model.state import State
+from support.model.words import Kind, Moment, Phase, Place, Word, sha
 
 OWNER = 0
 

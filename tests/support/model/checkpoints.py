@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from support.model import draws, rounds, votes
-from support.model.state import (
-    MEMBERS,
-    Checkpoint,
-    Moment,
-    Phase,
-    Place,
-    Published,
-    State,
-)
+from support.model.agreed import Checkpoint, Published
+from support.model.state import State
+from support.model.words import MEMBERS, Moment, Phase, Place
 
 #: URIs of a checkpoint, members that confirm one of them, and a URI's longest.
 URIS, CONFIRMATIONS, URI_BYTES = 2, 2, 96

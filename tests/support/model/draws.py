@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from support.model.state import sha
+from support.model.words import sha
 
 #: Members that a committee has at least.
 FEWEST = 3

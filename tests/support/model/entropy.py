@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from support.model import rounds, verify
-from support.model.state import Moment, State
+from support.model.state import State
+from support.model.words import Moment
 
 
 def store(state: State, hashes: Mapping[int, bytes], now: Moment) -> bool:

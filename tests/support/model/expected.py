@@ -6,18 +6,11 @@ from typing import Any
 
 from psyche_sdk._generated.types import RUN_CONFIG_CODEC
 from support.model import money
+from support.model.agreed import Agreed, Checkpoint
 from support.model.audits_seen import expect_audits
-from support.model.state import (
-    Agreed,
-    Checkpoint,
-    Entry,
-    Moment,
-    Phase,
-    Place,
-    Round,
-    State,
-    Word,
-)
+from support.model.record import Round
+from support.model.state import Entry, State
+from support.model.words import Moment, Phase, Place, Word
 
 OPEN_END = 2**32 - 1
 

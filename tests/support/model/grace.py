@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from support.model.state import Moment, State
+from support.model.state import State
+from support.model.words import Moment
 
 
 def consider(state: State, now: Moment) -> None:

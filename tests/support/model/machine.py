@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from support.model import checkpoints, entropy, members, points, rounds, settle, verify, votes
-from support.model.state import MEMBERS, Moment, Phase, Place, Refused, State
+from support.model.state import State
+from support.model.words import MEMBERS, Moment, Phase, Place, Refused
 
 Step = Callable[[State, Moment], None]
 #: Steps that a member's instruction makes in a row; and `tick`, where the run is small.

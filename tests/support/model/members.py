@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from support.model import grace, shares
-from support.model.state import MEMBERS, Entry, Moment, Phase, Place, State, Word
+from support.model.state import Entry, State
+from support.model.words import MEMBERS, Moment, Phase, Place, Word
 
 
 def put(state: State, slot: int, place: Place, now: Moment) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from psyche_sdk import instructions as build
 from support.model import members, settle, shares, votes
 from support.model.acts import own, refuse
-from support.model.state import Ballot, Complaint, Interval, Moment, Place, Round, State, Vote
+from support.model.agreed import Ballot, Vote
+from support.model.record import Complaint, Round
+from support.model.state import State
+from support.model.words import Interval, Moment, Place
 
 
 def missing(state: State, wallet: bytes, args: build.MissingArgs, now: Moment) -> None:

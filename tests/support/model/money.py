@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from support.model import members
-from support.model.state import Entry, Holder, Moment, Permit, Place, Refused, State
+from support.model.state import Entry, Holder, Permit, State
+from support.model.words import Moment, Place, Refused
 
 
 def admission(state: State, wallet: bytes, now: Moment) -> dict[str, bool]:

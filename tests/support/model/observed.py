@@ -8,7 +8,7 @@ import numpy as np
 
 from psyche_sdk._generated import layouts
 from support.model.audits_seen import observe_audits
-from support.model.state import Phase, Place, Word
+from support.model.words import Phase, Place, Word
 
 #: A run's, a member's and a record's plain fields that the model knows, by their names on chain.
 RUN = (

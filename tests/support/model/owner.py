@@ -5,7 +5,8 @@ from __future__ import annotations
 from psyche_sdk.instructions import RunConfig
 from support.model import checkpoints, machine, members, points, rounds, settings, settle, votes
 from support.model.acts import refuse
-from support.model.state import MEMBERS, Moment, Phase, Place, State
+from support.model.state import State
+from support.model.words import MEMBERS, Moment, Phase, Place
 
 #: An abort waits 11 times the phase's seconds.
 ABORT = 11

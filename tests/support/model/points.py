@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from support.model import verify
-from support.model.state import Moment, Round, State
+from support.model.record import Round
+from support.model.state import State
+from support.model.words import Moment
 
 #: Points stay at it rather than overflow.
 MOST = 2**64 - 1

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from support.model import checkpoints, draws, shares, votes
-from support.model.state import Moment, Phase, Place, Refused, Round, State
+from support.model.record import Round
+from support.model.state import State
+from support.model.words import Moment, Phase, Place, Refused
 
 #: Chain slots between what makes entropy due and the slot whose hash it is (section 5).
 LATER = 2

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from support.model import members, rounds, shares
-from support.model.state import Interval, Place, Round, State, sha
+from support.model.record import Round
+from support.model.state import State
+from support.model.words import Interval, Place, sha
 
 #: Stretches of shares that go back to the backlog in a step (section 4).
 STRETCHES = 28

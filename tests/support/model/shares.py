@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from psyche_sdk.instructions import RunConfig
-from support.model.state import Interval, State
+from support.model.state import State
+from support.model.words import Interval
 
 PIECES = 8
 BACKLOG = 32

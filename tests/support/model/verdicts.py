@@ -6,7 +6,9 @@ from psyche_sdk import instructions as build
 from support.model import verify
 from support.model.acts import own, refuse
 from support.model.audited import Audit, Case, Chair, Chaired
-from support.model.state import Entry, Moment, Round, State, sha
+from support.model.record import Round
+from support.model.state import Entry, State
+from support.model.words import Moment, sha
 
 SCORES = ("jaccard", "hamming", "manhattan", "alignment")
 

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from support.model import draws, members, rounds
 from support.model.audited import Audit, Case, Chair, Chaired
-from support.model.state import Moment, Phase, Place, Round, State
+from support.model.record import Round
+from support.model.state import State
+from support.model.words import Moment, Phase, Place
 
 SEATS, STRIKES = 64, 2
 #: Points stay at it rather than overflow.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from support.model import members
-from support.model.state import Agreed, Ballot, Kind, Moment, Phase, Place, State, Vote, Word, sha
+from support.model.agreed import Agreed, Ballot, Vote
+from support.model.state import State
+from support.model.words import Kind, Moment, Phase, Place, Word, sha
 
 
 def open_vote(state: State, vote: Vote) -> None:
