@@ -21,7 +21,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from support.simulator import coverage
-from support.simulator.sweep import Plan, Sweep
+from support.simulator.plan import Plan
+from support.simulator.sweep import Sweep
 
 
 def arguments() -> argparse.Namespace:

@@ -16,8 +16,9 @@ from psyche_sdk._rules.rounds import columns_bytes, columns_of
 from psyche_sdk.views import Phase
 from support.simulator import invariants
 from support.simulator.past import BrokenError
+from support.simulator.plan import Plan
 from support.simulator.snapshot import HEAD, Snapshot
-from support.simulator.sweep import Plan, Sweep
+from support.simulator.sweep import Sweep
 
 ACTIVE = 3
 COLUMNS_AT = HEAD + layouts.ROUNDS.itemsize

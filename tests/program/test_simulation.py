@@ -16,7 +16,8 @@ from psyche_sdk.views import Phase
 from support.simulator import invariants
 from support.simulator.coverage import WORDS, unmet
 from support.simulator.past import BrokenError
-from support.simulator.sweep import Plan, Sweep
+from support.simulator.plan import Plan
+from support.simulator.sweep import Sweep
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/INVARIANTS.md"
 SEEDS = range(16)

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from psyche_sdk.views import MemberState, Phase
 from support.actors import crowd
-from support.simulator import clients, liveness, missing, owner, verifiers
+from support.simulator import clients, liveness, missing, odd, owner, verifiers
 from support.simulator.chain import SimulatedChain
 from support.simulator.clients import Client
 from support.simulator.past import must
+from support.simulator.plan import Plan, first_settings
 
 #: Transactions between two looks whether the run can get stuck; of large runs, so many a slot.
 ALONE_EVERY, A_SLOT = 400, 20
 #: Of so many of those looks one tries whether newcomers can take the run over.
 TAKEN_OVER_EVERY = 3
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How large a simulation is.
-
-    Attributes:
-        wild: how likely something odd happens between two messages.
-        seconds: after so long it ends, too.
-    """
-
-    members: int = 8
-    capacity: int = 8
-    rounds: int = 50
-    seed: int = 0
-    wild: float = 0.02
-    seconds: float = math.inf
 
 
 class Sweep:
@@ -52,7 +34,7 @@ class Sweep:
         self.copy = liveness.Copy()
         self.looks = self.next_look = 0
         self.phases: set[Phase] = set()
-        self.world.given_run(capacity=plan.capacity, **(self.first_settings() | changes))
+        self.world.given_run(capacity=plan.capacity, **(first_settings(plan, self.rng) | changes))
         self.world.watch()
 
     def run(self) -> Sweep:
@@ -72,36 +54,6 @@ class Sweep:
                 error.add_note(f"  {said}")
             raise
         return self
-
-    def first_settings(self) -> dict[str, Any]:
-        """Drawn ones that fit each other."""
-        many = max(self.plan.members // 4, 2)
-        rates = [1, 10_000, 500_000] if self.plan.capacity <= 256 else [200_000, 500_000]
-        drawn = {
-            "overlap": [0, 1],
-            "witness_count": [2, 5, 32],
-            "misses_max": [1, 2, 3],
-            "epoch_rounds": [2, 5, 8] if self.plan.capacity <= 72 else [5, 20, 60],
-            "snapshot_rounds": [0, 2],
-            "batch_sequences_end": [5, 30, 4_096, 1 << 18],
-        }
-        settings = {name: self.rng.choice(values) for name, values in drawn.items()}
-        start = {"batch_sequences_start": max(settings["batch_sequences_end"] // 3, 1)}
-        return {
-            "init_min_members": many,
-            "bond_lamports": self.rng.choice([0, 1_000, 2_000_000]),
-            "points_per_sequence": self.rng.choice([0, 3]),
-            "points_per_attestation": self.rng.choice([0, 2]),
-            "points_per_verdict": self.rng.choice([0, 5]),
-            "slash_points": self.rng.choice([0, 50]),
-            "verification_percent": self.rng.choice([0, 34, 50]),
-            "committee_size": self.rng.choice([3, 5]),
-            "attestation_kind": self.rng.choice([0, 1]),
-            "bloom_false_positive_ppm": self.rng.choice(rates),
-            "total_steps": self.rng.choice([9, 200]),
-            "batch_ramp_steps": 40,
-            **start,
-        } | settings
 
     def goes_on(self) -> bool:
         """Whether rounds are wanted still."""
@@ -294,53 +246,8 @@ class Sweep:
 
     def maybe_odd(self) -> None:
         """Now and then something that nobody expects."""
-        if self.rng.random() >= self.plan.wild:
-            return
-        client, world = self.rng.choice(self.clients), self.world
-        odd: list[Callable[[], object]] = [
-            lambda: world.pass_time(**dict(zip(("seconds", "slots"), self.storm(), strict=True))),
-            self.repeat,
-            lambda: clients.go(world, client),
-            lambda: clients.join(world, client),
-            lambda: clients.ready(world, client),
-            lambda: clients.commit(world, client),
-            lambda: clients.attest(world, client),
-            self.lie,
-            lambda: clients.seal(world, client),
-            lambda: clients.reveal(world, client),
-            lambda: clients.publish(world, client),
-            lambda: clients.confirm(world, client),
-            lambda: clients.set_weight(world, client),
-            lambda: clients.collect(world, client),
-            lambda: clients.close(world, client),
-            lambda: clients.name_payee(world, client),
-            lambda: world.try_tick(client.actor),
-            lambda: owner.act(world),
-            lambda: verifiers.guess(world, client),
-            lambda: missing.guess(world, client),
-        ]
-        weights = [4, 6, 1, 1, 2, 2, 2, 9, 1, 1, 1, 1, 1, 2, 1, 1, 3, 4, 3, 2]
-        self.rng.choices(odd, weights)[0]()
-
-    def lie(self) -> None:
-        """A witness lies about what it holds."""
-        target = self.world.now.target
-        elected = {slot for slot, _ in target.witnesses()} if target else set()
-        those = [one for one in self.clients if self.holds(one, elected)]
-        if those:
-            clients.attest(self.world, self.rng.choice(those), surely_lies=True)
-
-    def storm(self) -> tuple[int, int]:
-        """Bad weather."""
-        assert self.world.weather is not None
-        return self.world.weather.storm()
-
-    def repeat(self) -> None:
-        """Something that was sent before is sent again."""
-        if self.world.recent:
-            name, actor, args, more = self.rng.choice(self.world.recent)
-            self.world.met["repeated"] += 1
-            self.world.deliver(name, actor, args, **more)
+        if self.rng.random() < self.plan.wild:
+            odd.happen(self.world, self.clients, self.rng)
 
     def look_for_an_end(self) -> None:
         """Now and then: could the run get stuck from here?"""
