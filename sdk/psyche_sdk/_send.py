@@ -165,8 +165,6 @@ class Sender:
         for wait in waits(self._options.poll_seconds):
             await asyncio.sleep(wait)
             now = time.monotonic()
-            if now - started > self._options.timeout_seconds:
-                break
             try:
                 status = await self._status(signed.signature)
                 if status is not None and self._sure(status):
@@ -179,6 +177,8 @@ class Sender:
                     await self._rebroadcast(signed)
             except RpcError as error:
                 reason = str(error)
+            if now - started > self._options.timeout_seconds:
+                break
         raise OutcomeUnknown(signed.signature, reason)
 
     async def _status(self, signature: str, *, search: bool = False) -> dict[str, Any] | None:

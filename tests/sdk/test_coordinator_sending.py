@@ -23,6 +23,7 @@ from support.fake_cluster import (
     ALICE,
     BLOCKHASHES,
     BOB,
+    HASTY,
     LAST_BLOCK_HEIGHT,
     MEMBER,
     TOO_EARLY,
@@ -183,7 +184,7 @@ async def test_while_it_can_land_the_outcome_is_unknown_and_carries_the_signatur
     cluster.answers["getSignatureStatuses"] = no_status()
     cluster.answers["getBlockHeight"] = LAST_BLOCK_HEIGHT
     with pytest.raises(OutcomeUnknown) as caught:
-        await coordinator(cluster).tick()
+        await coordinator(cluster, options=HASTY).tick()
     assert caught.value.signature == str(cluster.sent()[0].signatures[0])
 
 
@@ -191,7 +192,7 @@ async def test_when_all_nodes_go_away_after_sending_the_outcome_is_unknown() -> 
     cluster = FakeCluster()
     cluster.answers["getSignatureStatuses"] = RpcUnreachable("gone", sent=True)
     with pytest.raises(OutcomeUnknown, match="gone"):
-        await coordinator(cluster).tick()
+        await coordinator(cluster, options=HASTY).tick()
 
 
 async def test_an_answer_lost_after_sending_is_looked_up() -> None:
@@ -238,4 +239,4 @@ async def test_a_hostile_status_answer_leaves_the_outcome_unknown(answer: object
     cluster = FakeCluster()
     cluster.answers["getSignatureStatuses"] = lambda _: answer
     with pytest.raises(OutcomeUnknown):
-        await coordinator(cluster).tick()
+        await coordinator(cluster, options=HASTY).tick()

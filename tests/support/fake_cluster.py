@@ -152,7 +152,9 @@ Handler = Callable[[Sequence[Any]], Any]
 ALICE = Keypair.from_seed(bytes([1]) * 32)
 BOB = Keypair.from_seed(bytes([2]) * 32)
 RUN = pda.run_address(ALICE.pubkey(), "tiny")
-QUICK = SendOptions(poll_seconds=0.001, rebroadcast_seconds=0.001, timeout_seconds=0.05)
+QUICK = SendOptions(poll_seconds=0.001, rebroadcast_seconds=0.001)
+#: For outcomes that never come.
+HASTY = SendOptions(poll_seconds=0.001, rebroadcast_seconds=0.001, timeout_seconds=0.05)
 MEMBER = MemberArgs(epoch=0, round=1, slot=2)
 TOO_EARLY = 6007
 
