@@ -106,8 +106,8 @@ class Manifest:
             "sequence_tokens": self.sequence_tokens,
             "sources": list(self.sources),
             "tokenizer_sha256": self.tokenizer_sha256.hex(),
-            "train": [_shard_to_json(shard) for shard in self.train.shards],
-            "val": [_shard_to_json(shard) for shard in self.val.shards],
+            "train": [shard_to_json(shard) for shard in self.train.shards],
+            "val": [shard_to_json(shard) for shard in self.val.shards],
             "version": VERSION,
             "vocab_size": self.vocab_size,
         }
@@ -179,7 +179,8 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     return level[0]
 
 
-def _shard_to_json(shard: Shard) -> dict[str, object]:
+def shard_to_json(shard: Shard) -> dict[str, object]:
+    """A shard as it stands in a manifest."""
     return {
         "blocks": [block.hex() for block in shard.blocks],
         "name": shard.name,
@@ -190,13 +191,14 @@ def _shard_to_json(shard: Shard) -> dict[str, object]:
 def _split(items: Any, item_bytes: int) -> Split:
     if not isinstance(items, list):
         raise DataError("its shards are not a list")
-    shards = tuple(_shard(item, item_bytes) for item in items)
+    shards = tuple(shard_from_json(item, item_bytes) for item in items)
     if len({shard.name for shard in shards}) != len(shards):
         raise DataError("it names a shard twice")
     return Split(shards)
 
 
-def _shard(item: Any, item_bytes: int) -> Shard:
+def shard_from_json(item: Any, item_bytes: int) -> Shard:
+    """The shard that stands in a manifest; DataError, or what a wrong type raises."""
     name, tokens = str(item["name"]), _whole(item["tokens"], 1)
     # A name is joined to the folder: nothing that could leave it.
     if not _SHARD_NAME.fullmatch(name):
