@@ -90,6 +90,21 @@ def prepare(
 
 
 @app.command()
+def mix(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="Where the mixture goes.")],
+    parts: Annotated[
+        list[str], typer.Argument(metavar="DATA=WEIGHT...", help="Prepared data, and its weight.")
+    ],
+    *,
+    json: Json = False,
+) -> None:
+    """Mix prepared data by weight: with 3 and 1, three sequences in four are of the first."""
+    from psyche_client.data.mix import mix as run  # noqa: PLC0415 - it imports numpy
+
+    _show(run([_weighted(part) for part in parts], out), out, json=json)
+
+
+@app.command()
 def inspect(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Prepared data.")],
     *,
@@ -150,7 +165,16 @@ def _prepare(names: list[str], out: Path, tokenizer: str, options: dict[str, Any
         return run(sources, out, progress=bar.report, **options)
 
 
-def _facts(manifest: Manifest) -> dict[str, object]:
+def _weighted(part: str) -> tuple[Path, int]:
+    name, found, weight = part.rpartition("=")
+    if not name or not found or not weight.isascii() or not weight.isdigit():
+        raise CommandError(f"`{part}` names no weight", hint="write DATA=WEIGHT, such as books=3")
+    return Path(name), int(weight)
+
+
+def _facts(manifest: Manifest) -> dict[str, Any]:
+    mixture = manifest.mixture(manifest.sequence_tokens)
+    parts = zip(mixture.weights, mixture.counts, strict=True)
     return {
         "sequences": manifest.sequences,
         "sequence_tokens": manifest.sequence_tokens,
@@ -160,6 +184,7 @@ def _facts(manifest: Manifest) -> dict[str, object]:
         "merkle_root": manifest.merkle_root().hex(),
         "tokenizer_sha256": manifest.tokenizer_sha256.hex(),
         "sources": len(manifest.sources),
+        "mixture": [{"weight": w, "sequences": n} for w, n in parts] if manifest.parts else [],
     }
 
 
@@ -170,8 +195,12 @@ def _show(manifest: Manifest, folder: Path, *, json: bool) -> None:
         return
     size = (manifest.train.tokens + manifest.val.tokens) * manifest.item_bytes
     say(f"{folder}: {count_bytes(size)} of tokens")
+    facts["mixture"] = ", ".join(
+        "weight {weight}: {sequences} sequences".format(**part) for part in facts["mixture"]
+    )
     for name, value in facts.items():
-        put(f"{name:<20} {value}")
+        if value != "":
+            put(f"{name:<20} {value}")
 
 
 def _check(folder: Path) -> None:
