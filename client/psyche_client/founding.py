@@ -132,7 +132,7 @@ def model_document(
 
 def sequences_of(config: files.Config, manifest: Manifest) -> int:
     """Training sequences in the data, each one token longer than it is said to be."""
-    return (manifest.train.tokens - 1) // config.training.sequence_tokens
+    return manifest.mixture(config.training.sequence_tokens).count
 
 
 def run_config(config: files.Config, manifest: Manifest, payload_bytes_max: int) -> RunConfig:

@@ -157,6 +157,8 @@ class Node:
         self._correct_history(sight)
         self._diary.look(sight, self._exchange.peers())
         self._publishing.look(sight)
+        if self._now.looks_ahead(sight):
+            self._spawn(asyncio.to_thread(self._workload.prefetch, sight.ahead))
         vote = sight.vote
         if vote is not None:
             await self._replica.vote_digest(vote.chain_hash, vote.step)
@@ -312,6 +314,7 @@ class Node:
         )
         try:
             sequences = await asyncio.to_thread(self._workload.sequences, record.positions)
+            self._now.read = record.key
             trained = await self._replica.train(sequences, key)
             commitment = self._fetcher.keep_own(key, trained.payload)
             self._keeper.hold_back(commitment)

@@ -24,6 +24,10 @@ class Progress:
 
     share: tuple[int, int] | None = None
     """(epoch, round) of the share that is trained or was."""
+    read: tuple[int, int] | None = None
+    """The same, once its sequences are read."""
+    ahead: tuple[tuple[int, int], bytes] | None = None
+    """In which round which share of the next was fetched in advance."""
     trained: Trained | None = None
     commitment: bytes = b""
     stopping: bool = False
@@ -35,6 +39,14 @@ class Progress:
     """Why the chain could not be seen lately: said once, not at every try."""
     failure: BaseException | None = None
     """What ended a task that nobody foresaw: it ends the client too."""
+
+    def looks_ahead(self, sight: Sight) -> bool:
+        """Whether the next round's share is new; what is trained now is read before it."""
+        current = sight.current
+        if current is None or (len(current.positions) and self.read != current.key):
+            return False
+        last, self.ahead = self.ahead, (current.key, sight.ahead.tobytes())
+        return len(sight.ahead) > 0 and self.ahead != last
 
     def lingers(self, sight: Sight) -> bool:
         """Whether the run was finished, and not long ago."""

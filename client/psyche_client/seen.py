@@ -195,6 +195,8 @@ class Sight:
     missing_late: bool = False
     checkpoint: CheckpointSeen | None = None
     kept: KeptCheckpoint | None = None
+    ahead: Positions = field(default_factory=lambda: np.empty(0, np.uint64), compare=False)
+    """Positions of the next round's share, as far as they are known."""
 
     @property
     def current(self) -> RoundSeen | None:

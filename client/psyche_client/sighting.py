@@ -131,6 +131,7 @@ def read_sight(snapshot: Snapshot, wallet: bytes, turns: Turns, *, now: float) -
         missing_late=_is_missing_late(run, moment.time),
         checkpoint=checkpoint_seen(run, roster, me, moment, Turn(order, turns.of)),
         kept=kept_checkpoint(run),
+        **({"ahead": views.batch_ahead(run, roster, records, me)} if me is not None else {}),
     )
 
 

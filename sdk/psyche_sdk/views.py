@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from psyche_sdk._rules import hashing
 from psyche_sdk._rules.account_errors import AccountInvalid
+from psyche_sdk._rules.ahead import parts, share_ahead
 from psyche_sdk._rules.auditing import committee_of, my_audit, my_seats, sealed_verdict
 from psyche_sdk._rules.audits import (
     Auditor,
@@ -103,6 +104,7 @@ __all__ = [
     "Window",
     "accepted",
     "attested_by",
+    "batch_ahead",
     "batch_of",
     "bloom_filter",
     "checkpoint_confirmed",
@@ -201,15 +203,23 @@ def my_role(record: RoundRecord | None, member: Member | None) -> Role:
 def batch_of(record: RoundRecord, slot: int) -> Positions:
     """The positions that a slot trains in a round, in order; empty if none."""
     start, end = share_of(record, slot) or (0, 0)
-    found = []
-    offset = 0
-    for segment in record.segments:
-        length = segment.end - segment.start
-        low, high = max(start - offset, 0), min(end - offset, length)
-        if low < high:
-            found.append(np.arange(segment.start + low, segment.start + high, dtype=np.uint64))
-        offset += length
-    return np.concatenate(found) if found else np.empty(0, np.uint64)
+    return _positions(parts(record.segments, start, end))
+
+
+def batch_ahead(
+    run: Run, roster: Roster, records: Sequence[RoundRecord], member: Member
+) -> Positions:
+    """The positions that a member trains in the next round, if nothing changes until then.
+
+    So its data can be fetched while this round is trained; `batch_of` says what it trains. Empty
+    while that is not drawn, and where no round of training follows.
+    """
+    return _positions(share_ahead(run, roster, records, member))
+
+
+def _positions(intervals: Sequence[Interval]) -> Positions:
+    rows = [np.arange(one.start, one.end, dtype=np.uint64) for one in intervals]
+    return np.concatenate(rows) if rows else np.empty(0, np.uint64)
 
 
 def sequence_ids(config: RunConfig, positions: Positions) -> Positions:

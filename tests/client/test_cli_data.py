@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -95,6 +96,48 @@ def test_a_run_s_file_gives_all_the_numbers(
 
     facts = json.loads(capsys.readouterr().out)
     assert (facts["vocabulary_tokens"], facts["sequence_tokens"]) == (280, 8)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "of another corpus"])
+def test_a_tokenizer_can_be_chosen(
+    data: Path, texts: Path, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "bytes" if kind == "bytes" else str(data / "tokenizer.json")
+    options = ["--tokenizer", name, "--sequence-tokens", "16", "--held-out-percent", "20"]
+    assert run(["data", "prepare", str(tmp_path), str(texts), *options, "--json"]) == Code.OK
+    assert json.loads(capsys.readouterr().out)["vocabulary_tokens"] == (
+        257 if kind == "bytes" else 300
+    )
+
+
+def test_json_lines_are_read_from_the_field_that_is_named(tmp_path: Path) -> None:
+    lines = [json.dumps({"body": f"text {i} " * 9}) for i in range(40)]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    options = ["--field", "body", "--tokenizer", "bytes", "--held-out-percent", "20"]
+    arguments = ["data", "prepare", str(tmp_path / "out"), str(tmp_path / "a.jsonl")]
+    assert run([*arguments, *options]) == Code.OK
+    assert Manifest.read(tmp_path / "out").sources == ("a.jsonl",)
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("kind", [Terminal, io.StringIO])
+def test_a_bar_is_drawn_on_a_terminal_alone_and_never_on_stdout(
+    texts: Path, tmp_path: Path, kind: type[io.StringIO], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr", shown := kind())
+    options = ["--tokenizer", "bytes", "--sequence-tokens", "16", "--held-out-percent", "20"]
+    assert run(["data", "prepare", str(tmp_path), str(texts), *options, "--json"]) == Code.OK
+    assert json.loads(capsys.readouterr().out)["vocabulary_tokens"] == 257
+    bars = [word for word in ("reading", "tokenizer", "shards") if word in shown.getvalue()]
+    assert bars == (["reading", "tokenizer", "shards"] if kind is Terminal else [])
 
 
 def test_a_corpus_that_is_missing_is_one_line_and_a_hint(

@@ -9,7 +9,7 @@ from psyche_client.data.errors import DataError
 from psyche_client.data.manifest import MANIFEST_NAME
 from psyche_client.data.prepare import prepare
 from psyche_client.data.shards import Shards
-from psyche_client.data.sources import file_sources, read_texts, stdlib_sources
+from psyche_client.data.sources import stdlib_sources
 from psyche_client.data.tokenizer import END_OF_TEXT, VOCAB_BYTES, Tokenizer
 
 
@@ -80,23 +80,6 @@ def test_no_more_text_is_read_than_asked_for(texts: Path, tmp_path: Path) -> Non
     assert manifest.train.tokens == 2_000 + len(manifest.sources)
 
 
-def test_a_cut_within_a_character_is_no_error(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("\u00e9" * 50, encoding="utf-8")
-    ((_, text),) = read_texts(file_sources([tmp_path]), 51)
-    assert text == "\u00e9" * 25
-
-
-def test_binary_repeated_and_hidden_files_are_skipped(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("hello")
-    (tmp_path / "b.txt").write_text("hello")
-    (tmp_path / "c.bin").write_bytes(b"\x00\x01\x02")
-    (tmp_path / "d.txt").write_bytes(b"caf\xe9 in another encoding")
-    (tmp_path / ".hidden").write_text("secret")
-    (tmp_path / "empty").write_text("")
-    found = [(source.name, text) for source, text in read_texts(file_sources([tmp_path]), 1000)]
-    assert found == [("a.txt", "hello")]
-
-
 def test_an_end_of_text_token_written_in_a_text_is_plain_text() -> None:
     tokenizer = Tokenizer.train([], VOCAB_BYTES)
     ids = tokenizer.encode(f"a{END_OF_TEXT}b")
@@ -134,24 +117,28 @@ def test_progress_reaches_its_end(texts: Path, tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     prepare([texts], tmp_path / "out", sequence_tokens=16, vocab_size=300,
             progress=lambda *step: seen.append(step))  # fmt: skip
-    assert seen[0] == ("tokenizer", 0, 1)
-    assert seen[-1][0] == "shards"
-    assert seen[-1][1] == seen[-1][2]
+    assert list(dict.fromkeys(step[0] for step in seen)) == ["reading", "tokenizer", "shards"]
+    last = {what: (done, total) for what, done, total in seen}
+    assert all(done == total > 0 for done, total in last.values())
 
 
-def test_a_corpus_prepared_again_replaces_the_old_one(texts: Path, tmp_path: Path) -> None:
-    prepare([texts], tmp_path / "out", sequence_tokens=16, vocab_size=300)
-    again = prepare([texts], tmp_path / "out", sequence_tokens=16, vocab_size=VOCAB_BYTES)
-    shards = Shards(tmp_path / "out")
-    shards.verify()
-    assert shards.manifest == again
-
-
-def test_a_preparation_that_fails_leaves_no_corpus(texts: Path, tmp_path: Path) -> None:
-    prepare([texts], tmp_path / "out", sequence_tokens=16, vocab_size=300)
-    with pytest.raises(DataError):
+def test_a_preparation_that_fails_leaves_room_for_another(texts: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="one sequence needs"):
         prepare([texts], tmp_path / "out", sequence_tokens=1_000_000, vocab_size=300)
     assert not (tmp_path / "out" / MANIFEST_NAME).exists()
+    prepare([texts], tmp_path / "out", sequence_tokens=16, vocab_size=300)
+
+
+@pytest.mark.parametrize(("parallel", "batches"), [("false", 1), ("true", 5)])
+def test_the_number_of_cores_changes_no_byte(
+    texts: Path, tmp_path: Path, parallel: str, batches: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"vocab_size": 300, "sequence_tokens": 16, "held_out_fraction": 0.2}
+    expected = prepare([texts], tmp_path / "a", **options)
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", parallel)
+    monkeypatch.setattr("psyche_client.data.prepare._AHEAD", batches)
+    monkeypatch.setattr("psyche_client.data.prepare._BATCH_CHARACTERS", 1)
+    assert prepare([texts], tmp_path / "b", **options) == expected
 
 
 @pytest.mark.parametrize(

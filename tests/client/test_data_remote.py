@@ -9,42 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from solders.keypair import Keypair
 
 from psyche_client.data.errors import DataError
 from psyche_client.data.http import HttpSource
-from psyche_client.data.manifest import BLOCK_BYTES, MANIFEST_NAME, Manifest
-from psyche_client.data.mirrors import Mirrors, Source, SourceError
-from psyche_client.data.remote import Remote
+from psyche_client.data.manifest import MANIFEST_NAME, Manifest
+from psyche_client.data.mirrors import Source, SourceError
 from psyche_client.data.serving import DataServer
 from psyche_client.data.shards import Shards
-from psyche_client.data.tcp import TcpSource
 from psyche_client.serving import signed_by
-from support.corpus import LENGTH, MANIFEST, TOKENIZER, TOKENS, write_corpus
-
-RUN = bytes(range(32))
-MEMBER = Keypair.from_seed(bytes(31) + b"m")
-
-
-class Ranges(http.server.SimpleHTTPRequestHandler):
-    """A web server of files that answers ranges."""
-
-    def do_GET(self) -> None:
-        path = Path(self.translate_path(self.path))
-        if not path.is_file():
-            self.send_error(404)
-            return
-        data, status = path.read_bytes(), 200
-        if span := self.headers.get("Range"):
-            start, end = span.removeprefix("bytes=").split("-")
-            data, status = data[int(start) : int(end) + 1], 206
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing: a test's output is its own."""
+from support.corpus import LENGTH, TOKENS, write_corpus
+from support.places import RUN, Misbehaving, Ranges, fetched, knows_member, tcp_source
 
 
 @pytest.fixture(scope="module")
@@ -76,48 +50,18 @@ def web(corpus: Path) -> Iterator[Source]:
         server.shutdown()
 
 
-async def knows_member(key: bytes) -> bool:
-    return key == bytes(MEMBER.pubkey())
-
-
 @pytest.fixture(scope="module")
-def data_server(corpus: Path, loop: asyncio.AbstractEventLoop) -> Iterator[tuple[DataServer, int]]:
+def tcp(corpus: Path, loop: asyncio.AbstractEventLoop) -> Iterator[Source]:
     server = DataServer(corpus, run=RUN, is_member=knows_member, verify=signed_by, seconds=5)
     listening = asyncio.run_coroutine_threadsafe(server.start("127.0.0.1", 0), loop).result()
-    yield server, listening.sockets[0].getsockname()[1]
+    yield tcp_source(listening.sockets[0].getsockname()[1])
     loop.call_soon_threadsafe(listening.close)
 
 
-def tcp_source(port: int, *, key: Keypair = MEMBER, run: bytes = RUN) -> TcpSource:
-    return TcpSource(
-        "127.0.0.1",
-        port,
-        run=run,
-        node_key=bytes(key.pubkey()),
-        sign=lambda text: bytes(key.sign_message(text)),
-        seconds=5,
-    )
-
-
-@pytest.fixture(params=["http", "tcp"])
+@pytest.fixture(params=["web", "tcp"])
 def source(request: pytest.FixtureRequest) -> Source:
-    if request.param == "http":
-        found: Source = request.getfixturevalue("web")
-        return found
-    return tcp_source(request.getfixturevalue("data_server")[1])
-
-
-async def no_pause(_seconds: float) -> None:
-    """Trying again need not wait here."""
-
-
-def fetched(folder: Path, *sources: Source) -> Shards:
-    return Shards(
-        folder,
-        tokenizer_sha256=TOKENIZER.sha256,
-        merkle_root=MANIFEST.merkle_root(),
-        remote=Remote([], mirrors=Mirrors(sources, pause=no_pause)),
-    )
+    found: Source = request.getfixturevalue(request.param)
+    return found
 
 
 class Place:
@@ -259,50 +203,17 @@ def test_a_manifest_with_other_names_or_lengths_has_another_root(corpus: Path) -
             Manifest.decode(text.replace(old, new).encode())
 
 
-# The server of data
-
-
-@pytest.mark.parametrize(
-    ("key", "run", "reason"),
-    [
-        (Keypair.from_seed(bytes(31) + b"x"), RUN, "not one of the run's members"),
-        (MEMBER, bytes(32), "signature is not"),
-    ],
-)
-def test_who_is_no_member_or_signs_for_another_run_gets_nothing(
-    data_server: tuple[DataServer, int], key: Keypair, run: bytes, reason: str
+@pytest.mark.parametrize("kind", ["http", "tcp"])
+@pytest.mark.parametrize("way", ["lies", "stalls", "truncates", "drips"])
+def test_a_mirror_that_misbehaves_on_the_wire_is_caught_and_left(
+    kind: str, way: str, web: Source, loop: asyncio.AbstractEventLoop, tmp_path: Path
 ) -> None:
-    server, port = data_server
-    before = server.served.sent_bytes
-    with pytest.raises(SourceError, match=reason):
-        asyncio.run(tcp_source(port, key=key, run=run).read("train-00000.bin", 0, 20))
-    assert server.served.sent_bytes == before
-
-
-@pytest.mark.parametrize("name", ["../manifest.json", "/etc/passwd", ".", "", "x" * 200])
-def test_only_files_of_the_manifest_are_served(
-    data_server: tuple[DataServer, int], name: str
-) -> None:
-    with pytest.raises(SourceError, match="no such file"):
-        asyncio.run(tcp_source(data_server[1]).read(name, 0, 20))
-
-
-def test_a_read_is_never_longer_than_a_block(data_server: tuple[DataServer, int]) -> None:
-    with pytest.raises(SourceError, match=f"1 to {BLOCK_BYTES} bytes"):
-        asyncio.run(tcp_source(data_server[1]).read("train-00000.bin", 0, BLOCK_BYTES + 1))
-
-
-def test_who_says_nothing_is_sent_away(corpus: Path) -> None:
-    async def wait() -> bytes:
-        server = DataServer(corpus, run=RUN, is_member=knows_member, verify=signed_by, seconds=0.01)
-        async with await server.start("127.0.0.1", 0) as listening:
-            port = listening.sockets[0].getsockname()[1]
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            said = await reader.read()
-            writer.close()
-            return said
-
-    assert len(asyncio.run(wait())) == 40  # the greeting, and nothing more
+    server = Misbehaving(kind, way)
+    bad = asyncio.run_coroutine_threadsafe(server.start(), loop).result()
+    fetched(tmp_path, bad, web).verify()
+    loop.call_soon_threadsafe(server.close)
+    Shards(tmp_path).verify()
+    assert server.connections == 1
 
 
 def test_a_place_that_sends_garbage_is_no_server_of_data() -> None:

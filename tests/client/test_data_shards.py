@@ -16,6 +16,7 @@ from psyche_client.data.manifest import (
     MANIFEST_NAME,
     TOKENIZER_NAME,
     Manifest,
+    Part,
     Shard,
     Split,
     merkle_root,
@@ -187,23 +188,25 @@ def test_bytes_that_are_no_manifest_are_refused(raw: bytes) -> None:
         Manifest.decode(raw)
 
 
+PARTS: tuple[tuple[Part, ...], ...] = ((), (Part(3, 1),))
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_damaged_manifest_never_crashes(data: st.DataObject) -> None:
     block = Shard("train-00000.bin", 9, (b"\x01" * 32,))
-    raw = bytearray(
-        Manifest(
-            dtype="uint16", sequence_tokens=2, vocab_size=300, tokenizer_sha256=bytes(32),
-            train=Split((block,)), val=Split(()), sources=(),
-        ).encode()
+    whole = Manifest(
+        dtype="uint16", sequence_tokens=2, vocab_size=300, tokenizer_sha256=bytes(32),
+        train=Split((block,)), val=Split(()), sources=(), parts=data.draw(st.sampled_from(PARTS)),
     )  # fmt: skip
+    raw = bytearray(whole.encode())
     for _ in range(data.draw(st.integers(1, 3))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     try:
         found = Manifest.decode(bytes(raw))
     except DataError:
         return
-    assert found.train.merkle_root() == Split((block,)).merkle_root()
+    assert found.merkle_root() == whole.merkle_root()
 
 
 def test_the_merkle_root_is_the_documented_tree() -> None:

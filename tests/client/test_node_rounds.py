@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from psyche_client import node as loop
@@ -106,6 +107,35 @@ async def test_nothing_is_applied_while_a_share_is_being_trained(
     await world.run()
     assert set(held) == {START}
     assert world.replica.chain_hash == of.chain_hash
+
+
+async def test_the_next_share_is_fetched_while_this_one_is_trained(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain, looks = world.chain, 0
+    training, go_on = asyncio.Event(), asyncio.Event()
+    train = world.replica.train
+
+    async def slow(*arguments: Any) -> Any:
+        assert world.work.prefetched == []  # what is trained now is read first
+        training.set()
+        await go_on.wait()
+        return await train(*arguments)
+
+    def look() -> None:
+        nonlocal looks
+        looks += training.is_set()
+        if looks == 3:  # what is known of the next round changes: the rest is fetched, too
+            chain.now = share(world, ahead=np.arange(20, 24, dtype=np.uint64))
+        if looks == 6:
+            go_on.set()
+
+    monkeypatch.setattr(world.replica, "train", slow)
+    chain.now = share(world, ahead=np.arange(10, 14, dtype=np.uint64))
+    chain.on("sight", look)
+    chain.on("commit", chain.to(world.finished()))
+    await world.run()
+    assert world.work.prefetched == [[10, 11, 12, 13], [20, 21, 22, 23]]
 
 
 async def test_a_client_that_lost_the_thread_says_so_and_catches_up_from_peers(

@@ -17,6 +17,7 @@ from psyche_sdk.coordinator import Snapshot
 from psyche_sdk.errors import AccountError
 from support.accounts import CAPACITY, Round, roster_bytes, rounds_bytes, run_bytes
 from support.sights import (
+    ALICE,
     BEHIND,
     BOB,
     COMMITMENTS,
@@ -79,6 +80,17 @@ def test_a_trainer_sees_its_positions_and_a_witness_its_place() -> None:
     assert alice.positions.tolist() == [100, 101, 102, 103]
     assert bob.positions.tolist() == [104, 105, 106, 107, 108, 109]
     assert (alice.witness, bob.witness) == (None, 0)
+
+
+def test_a_member_sees_its_next_share_once_that_is_drawn() -> None:
+    whole = {slot: one | {"weight": 1} for slot, one in MEMBERS.items()}
+    config = {"epoch_rounds": 9, "total_steps": 99, "batch_sequences_end": 10, "min_members": 1}
+    for stored, drawn in ((0, []), (1, list(range(500, 510)))):
+        before = Round({"round": 4, "entropy": b"e" * 32, "entropy_stored": stored})
+        shot = snapshot(before, a_round(), members=whole, config=config, fresh_cursor=500, active=2)
+        shares = [see(shot, wallet).ahead.tolist() for wallet in (ALICE, BOB)]
+        assert sorted(shares[0] + shares[1]) == drawn
+        assert all(len(share) == len(drawn) // 2 for share in shares)
 
 
 def test_a_new_holder_of_a_slot_has_no_part_in_its_predecessors_round() -> None:

@@ -108,6 +108,10 @@ class Work:
 
     def __init__(self) -> None:
         self.errors: list[Exception] = []
+        self.prefetched: list[list[int]] = []
+
+    def prefetch(self, positions: Any) -> None:
+        self.prefetched.append(positions.tolist())
 
     def sequences(self, positions: Any) -> Any:
         if self.errors:

@@ -22,34 +22,53 @@ app = typer.Typer(help="Turn text into training data.", no_args_is_help=True, ri
 PYTHON = "python"
 """The source that every installation has: the text of Python's own standard library."""
 
+BPE, BYTES = "bpe", "bytes"
+
 
 @app.command()
 def prepare(
     out: Annotated[Path, typer.Argument(metavar="DIR", help="Where the data goes.")],
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SOURCE]...", help=f"Text files, folders, or `{PYTHON}`."),
+        typer.Argument(metavar="[SOURCE]...", help=f"Files, folders, or `{PYTHON}`."),
     ] = None,
     *,
     config: Annotated[
         Path | None, typer.Option("--run", metavar="FILE", help="Take all numbers from a run.toml.")
     ] = None,
     vocabulary: Annotated[int, typer.Option(min=257, help="Tokens in the vocabulary.")] = 2_048,
+    tokenizer: Annotated[
+        str,
+        typer.Option(
+            metavar=f"{BPE}|{BYTES}|FILE",
+            help=f"`{BPE}` is learned from the text, `{BYTES}` is a token for each byte; "
+            "else a tokenizer.json.",
+        ),
+    ] = BPE,
+    field: Annotated[
+        str, typer.Option(metavar="NAME", help="Where JSON lines and parquet keep the text.")
+    ] = "text",
     bytes_max: Annotated[int, typer.Option(min=1, help="Bytes of text to take.")] = 4_000_000,
     held_out_percent: Annotated[
         int, typer.Option(min=1, max=50, help="Per cent of the text kept for validation.")
     ] = 5,
     sequence_tokens: Annotated[int, typer.Option(min=1, help="Tokens in a sequence.")] = 128,
-    seed: Annotated[int, typer.Option(min=0, help="Chooses the files that are held out.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses the texts that are held out.")] = 0,
     json: Json = False,
 ) -> None:
-    """Tokenise text files, with whole files held out, into a folder of shards."""
+    """Tokenise text into a folder of shards, with whole documents held out.
+
+    A text file is one document. Files named .jsonl, .jsonl.gz and .parquet hold one in each line
+    or row; parquet needs the package pyarrow. A command that was ended goes on where it was when
+    it is given again.
+    """
     options: dict[str, Any] = {
         "vocab_size": vocabulary,
         "bytes_max": bytes_max,
         "held_out_fraction": held_out_percent / 100,
         "sequence_tokens": sequence_tokens,
         "seed": seed,
+        "field": field,
     }
     names = sources or []
     if config is not None:
@@ -67,7 +86,22 @@ def prepare(
         raise CommandError(
             "no text to prepare", hint=f"name files, folders or `{PYTHON}` after {out}"
         )
-    _show(_prepare(names, out, options), out, json=json)
+    _show(_prepare(names, out, tokenizer, options), out, json=json)
+
+
+@app.command()
+def mix(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="Where the mixture goes.")],
+    parts: Annotated[
+        list[str], typer.Argument(metavar="DATA=WEIGHT...", help="Prepared data, and its weight.")
+    ],
+    *,
+    json: Json = False,
+) -> None:
+    """Mix prepared data by weight: with 3 and 1, three sequences in four are of the first."""
+    from psyche_client.data.mix import mix as run  # noqa: PLC0415 - it imports numpy
+
+    _show(run([_weighted(part) for part in parts], out), out, json=json)
 
 
 @app.command()
@@ -108,9 +142,10 @@ def serve(
     with_run(run, work, url=url)
 
 
-def _prepare(names: list[str], out: Path, options: dict[str, Any]) -> Manifest:
+def _prepare(names: list[str], out: Path, tokenizer: str, options: dict[str, Any]) -> Manifest:
     from psyche_client.data.prepare import prepare as run  # noqa: PLC0415 - it imports numpy
     from psyche_client.data.sources import stdlib_sources  # noqa: PLC0415 - as above
+    from psyche_client.data.tokenizer import VOCAB_BYTES, Tokenizer  # noqa: PLC0415 - as above
 
     for name in names:
         if name != PYTHON and not Path(name).exists():
@@ -122,11 +157,24 @@ def _prepare(names: list[str], out: Path, options: dict[str, Any]) -> Manifest:
     sources: list[Any] = []
     for name in names:
         sources += stdlib_sources() if name == PYTHON else [Path(name)]
+    if tokenizer == BYTES:
+        options["vocab_size"] = VOCAB_BYTES
+    elif tokenizer != BPE:
+        options["tokenizer"] = Tokenizer.load(Path(tokenizer))
     with Progress() as bar:
         return run(sources, out, progress=bar.report, **options)
 
 
-def _facts(manifest: Manifest) -> dict[str, object]:
+def _weighted(part: str) -> tuple[Path, int]:
+    name, found, weight = part.rpartition("=")
+    if not name or not found or not weight.isascii() or not weight.isdigit():
+        raise CommandError(f"`{part}` names no weight", hint="write DATA=WEIGHT, such as books=3")
+    return Path(name), int(weight)
+
+
+def _facts(manifest: Manifest) -> dict[str, Any]:
+    mixture = manifest.mixture(manifest.sequence_tokens)
+    parts = zip(mixture.weights, mixture.counts, strict=True)
     return {
         "sequences": manifest.sequences,
         "sequence_tokens": manifest.sequence_tokens,
@@ -136,6 +184,7 @@ def _facts(manifest: Manifest) -> dict[str, object]:
         "merkle_root": manifest.merkle_root().hex(),
         "tokenizer_sha256": manifest.tokenizer_sha256.hex(),
         "sources": len(manifest.sources),
+        "mixture": [{"weight": w, "sequences": n} for w, n in parts] if manifest.parts else [],
     }
 
 
@@ -146,8 +195,12 @@ def _show(manifest: Manifest, folder: Path, *, json: bool) -> None:
         return
     size = (manifest.train.tokens + manifest.val.tokens) * manifest.item_bytes
     say(f"{folder}: {count_bytes(size)} of tokens")
+    facts["mixture"] = ", ".join(
+        "weight {weight}: {sequences} sequences".format(**part) for part in facts["mixture"]
+    )
     for name, value in facts.items():
-        put(f"{name:<20} {value}")
+        if value != "":
+            put(f"{name:<20} {value}")
 
 
 def _check(folder: Path) -> None:

@@ -24,6 +24,8 @@ class HttpSource:
         # A URL may hold a password, which belongs into no message.
         self.name = urlsplit(url).hostname or "?"
         self._seconds = seconds
+        # Once: reading the certificates takes longer than a block does on a fast line.
+        self._tls = httpx2.create_ssl_context()
 
     async def read(self, file: str, start: int, size: int) -> bytes:
         """A range of a file."""
@@ -53,7 +55,10 @@ class HttpSource:
         data = bytearray()
         async with (
             httpx2.AsyncClient(
-                follow_redirects=True, max_redirects=_REDIRECTS_MAX, timeout=limits
+                follow_redirects=True,
+                max_redirects=_REDIRECTS_MAX,
+                timeout=limits,
+                verify=self._tls,
             ) as client,
             client.stream("GET", f"{self._url}/{quote(file)}", headers=headers) as answer,
         ):

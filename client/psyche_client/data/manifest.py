@@ -3,7 +3,8 @@
 The root binds the training tokens in order and the files that they lie in: leaves are
 sha256(0x00 | the shard's name in ASCII | 0x00 | bytes of the block as u32 | sha256 of the block),
 a block being 1 MiB or a shard's last; inner nodes are sha256(0x01 | left | right), and an odd last
-node goes up unchanged.
+node goes up unchanged. In a mixture a leaf sha256(0x00 | "mixture" | 0x00 | for each part its
+weight and its number of shards as u32) goes before all others; no shard has that name.
 """
 
 import hashlib
@@ -12,12 +13,14 @@ import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
 
 from .errors import DataError
+from .mixture import WEIGHT_MAX, Mixture
 
 VERSION: Final = 1
 BLOCK_BYTES: Final = 1 << 20
@@ -62,14 +65,22 @@ class Split:
         """Tokens in all shards."""
         return sum(shard.tokens for shard in self.shards)
 
-    def merkle_root(self, item_bytes: int) -> bytes:
-        """The root over all blocks in order (32 zero bytes if there is none)."""
-        return merkle_root([leaf for shard in self.shards for leaf in shard.leaves(item_bytes)])
+    def leaves(self, item_bytes: int) -> list[bytes]:
+        """Those of all shards in order."""
+        return [leaf for shard in self.shards for leaf in shard.leaves(item_bytes)]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A data set of a mixture: its weight, and how many of the training shards are its own."""
+
+    weight: int
+    shards: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """All that is known of a prepared corpus."""
+    """All that is known of a prepared corpus; `parts` is empty unless it is a mixture."""
 
     dtype: str
     sequence_tokens: int
@@ -78,6 +89,7 @@ class Manifest:
     train: Split
     val: Split
     sources: tuple[str, ...]
+    parts: tuple[Part, ...] = ()
 
     @property
     def item_bytes(self) -> int:
@@ -92,25 +104,47 @@ class Manifest:
     @property
     def sequences(self) -> int:
         """How many training sequences there are."""
-        return max(0, self.train.tokens - 1) // self.sequence_tokens
+        return self.mixture(self.sequence_tokens).count
+
+    def mixture(self, sequence_tokens: int) -> Mixture:
+        """Weights and sequences of each part; data that is no mixture is one part."""
+        counts = (max(0, tokens - 1) // sequence_tokens for tokens in self.part_tokens)
+        return Mixture(tuple(part.weight for part in self.parts) or (1,), tuple(counts))
+
+    @property
+    def part_tokens(self) -> tuple[int, ...]:
+        """Training tokens of each part, which follow one another."""
+        if not self.parts:
+            return (self.train.tokens,)
+        shards = iter(self.train.shards)
+        return tuple(sum(s.tokens for s in islice(shards, part.shards)) for part in self.parts)
 
     def merkle_root(self) -> bytes:
-        """The root that a run names: that of the training tokens."""
-        return self.train.merkle_root(self.item_bytes)
+        """The root that a run names: over the training tokens, and how they are mixed.
+
+        32 zero bytes if there are no tokens.
+        """
+        leaves = self.train.leaves(self.item_bytes)
+        if self.parts:
+            packed = b"".join(struct.pack("<II", part.weight, part.shards) for part in self.parts)
+            leaves.insert(0, b"mixture\x00" + packed)
+        return merkle_root(leaves)
 
     def encode(self) -> bytes:
         """The bytes of `manifest.json`."""
-        body = {
+        body: dict[str, object] = {
             "dtype": self.dtype,
             "merkle_root": self.merkle_root().hex(),
             "sequence_tokens": self.sequence_tokens,
             "sources": list(self.sources),
             "tokenizer_sha256": self.tokenizer_sha256.hex(),
-            "train": [_shard_to_json(shard) for shard in self.train.shards],
-            "val": [_shard_to_json(shard) for shard in self.val.shards],
+            "train": [shard_to_json(shard) for shard in self.train.shards],
+            "val": [shard_to_json(shard) for shard in self.val.shards],
             "version": VERSION,
             "vocab_size": self.vocab_size,
         }
+        if self.parts:
+            body["parts"] = [{"shards": p.shards, "weight": p.weight} for p in self.parts]
         return (json.dumps(body, sort_keys=True, indent=1) + "\n").encode("ascii")
 
     @classmethod
@@ -151,14 +185,16 @@ class Manifest:
             raise DataError(f"tokens of type {dtype!r} are unknown")
         item_bytes = np.dtype(_DTYPES[dtype]).itemsize
         sources = tuple(str(source) for source in body["sources"])
+        train = _split(body["train"], item_bytes)
         return cls(
             dtype=dtype,
             sequence_tokens=_whole(body["sequence_tokens"], 1),
             vocab_size=_whole(body["vocab_size"], 1),
             tokenizer_sha256=_hash(body["tokenizer_sha256"]),
-            train=_split(body["train"], item_bytes),
+            train=train,
             val=_split(body["val"], item_bytes),
             sources=sources,
+            parts=_parts(body.get("parts", []), len(train.shards)),
         )
 
 
@@ -179,7 +215,8 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     return level[0]
 
 
-def _shard_to_json(shard: Shard) -> dict[str, object]:
+def shard_to_json(shard: Shard) -> dict[str, object]:
+    """A shard as it stands in a manifest."""
     return {
         "blocks": [block.hex() for block in shard.blocks],
         "name": shard.name,
@@ -190,13 +227,14 @@ def _shard_to_json(shard: Shard) -> dict[str, object]:
 def _split(items: Any, item_bytes: int) -> Split:
     if not isinstance(items, list):
         raise DataError("its shards are not a list")
-    shards = tuple(_shard(item, item_bytes) for item in items)
+    shards = tuple(shard_from_json(item, item_bytes) for item in items)
     if len({shard.name for shard in shards}) != len(shards):
         raise DataError("it names a shard twice")
     return Split(shards)
 
 
-def _shard(item: Any, item_bytes: int) -> Shard:
+def shard_from_json(item: Any, item_bytes: int) -> Shard:
+    """The shard that stands in a manifest; DataError, or what a wrong type raises."""
     name, tokens = str(item["name"]), _whole(item["tokens"], 1)
     # A name is joined to the folder: nothing that could leave it.
     if not _SHARD_NAME.fullmatch(name):
@@ -205,6 +243,15 @@ def _shard(item: Any, item_bytes: int) -> Shard:
     if len(blocks) != -(-tokens * item_bytes // BLOCK_BYTES):
         raise DataError(f"shard {name} has {len(blocks)} block hashes for {tokens} tokens")
     return Shard(name, tokens, blocks)
+
+
+def _parts(items: Any, shards: int) -> tuple[Part, ...]:
+    parts = tuple(Part(_whole(item["weight"], 1), _whole(item["shards"], 1)) for item in items)
+    if any(part.weight > WEIGHT_MAX for part in parts):
+        raise DataError(f"a weight is above {WEIGHT_MAX}", hint=_REPAIR)
+    if parts and sum(part.shards for part in parts) != shards:
+        raise DataError("its parts are not all of its shards", hint=_REPAIR)
+    return parts
 
 
 def _whole(value: Any, low: int) -> int:

@@ -1,35 +1,37 @@
-"""Text files -> tokenizer -> shards, with whole files held out."""
+"""Documents -> tokenizer -> shards, with whole documents held out.
 
-import hashlib
+Two readings: the first counts, chooses what is held out and takes a sample for the tokenizer; the
+second makes tokens. Texts are never held all at once, and which core makes which tokens changes no
+byte.
+"""
+
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from .errors import DataError
-from .manifest import BLOCK_BYTES, MANIFEST_NAME, TOKENIZER_NAME, Manifest, Shard, Split, token_type
-from .sources import Source, file_sources, read_texts
-from .tokenizer import Tokenizer
+from psyche_client.store import write_durably
 
-#: A tokenizer learns little more from further text, and this takes a third of a second.
-_SAMPLE_BYTES: Final = 1_500_000
-#: No single file dominates the sample.
-_SAMPLE_FILE_CHARACTERS: Final = 1 << 16
+from .documents import FIELD, Document, read_documents
+from .errors import DataError
+from .journal import JOURNAL_NAME, Arguments, Journal, fingerprint
+from .manifest import MANIFEST_NAME, TOKENIZER_NAME, Manifest, Split, token_type
+from .sources import Source, file_sources
+from .survey import Surveyor, order
+from .tokenizer import Tokenizer
+from .writing import SHARD_TOKENS, SplitWriter, Tokens
+
 _BATCH_CHARACTERS: Final = 1 << 20
-#: 128 MiB of uint16; a multiple of a block.
-_SHARD_TOKENS: Final = 64 << 20
+#: Batches that become tokens while the next is read and the one before is written.
+_AHEAD: Final = 2
 
 #: Called with what is done, how much of it, and of how much.
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
-    name: str
-    order: bytes
-    text: str
 
 
 def prepare(
@@ -41,99 +43,166 @@ def prepare(
     held_out_fraction: float = 0.05,
     seed: int = 0,
     sequence_tokens: int = 128,
+    field: str = FIELD,
     tokenizer: Tokenizer | None = None,
+    shard_tokens: int = SHARD_TOKENS,
     progress: Progress | None = None,
 ) -> Manifest:
-    """Make a corpus in `out_dir` from the first `bytes_max` bytes of `sources`.
+    """Make a corpus in `out_dir` from the first `bytes_max` bytes of text in `sources`.
 
-    `seed` chooses which whole files are held out, at least `held_out_fraction` of the bytes
-    (0 holds out none). `tokenizer` None trains one of `vocab_size` on the training text alone.
-    A corpus is there only once its manifest is, which is written last. DataError says what is
-    missing.
+    `seed` chooses which whole documents are held out, at least `held_out_fraction` of the text
+    (0 holds out none). `field` is where JSON lines and parquet keep the text. `tokenizer` None
+    trains one of `vocab_size` on the training text alone.
+
+    A corpus is there only once its manifest is, which is written last. A preparation that was
+    ended before goes on behind its last whole shard, and gives the same bytes; it needs the same
+    arguments and files. DataError says what is missing, wrong, or differs.
     """
     _check_options(bytes_max, held_out_fraction, sequence_tokens)
-    report = progress or _silent
-    texts = _read(sources, bytes_max, seed)
-    train, held_out = _hold_out(texts, held_out_fraction)
-    report("tokenizer", 0, 1)
-    if tokenizer is None:
-        tokenizer = Tokenizer.train(_sample(train), vocab_size)
-    report("tokenizer", 1, 1)
-    dtype = token_type(tokenizer.vocab_size)
+    listed = _listed(sources)
+    arguments: Arguments = {
+        "bytes_max": bytes_max,
+        "field": field,
+        "held_out_fraction": held_out_fraction,
+        "seed": seed,
+        "sequence_tokens": sequence_tokens,
+        "shard_tokens": shard_tokens,
+        "sources": fingerprint(listed),
+        "tokenizer": tokenizer.sha256.hex() if tokenizer else None,
+        "vocab_size": vocab_size,
+    }
+    work = _Preparation(listed, out_dir, arguments, bytes_max, field, seed, progress or _silent)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        (out_dir / MANIFEST_NAME).unlink(missing_ok=True)
-        (out_dir / TOKENIZER_NAME).write_text(tokenizer.text, encoding="utf-8", newline="")
-        total = sum(len(item.text) for item in texts)
-        writer = _Writer(out_dir, np.dtype(dtype).newbyteorder("<"), tokenizer, report, total)
+        journal = Journal.read(out_dir, arguments)
+        if journal is None or not journal.is_right(out_dir):
+            journal = work.begin(tokenizer, vocab_size, held_out_fraction)
+        elif (out_dir / MANIFEST_NAME).exists():
+            return Manifest.read(out_dir)
+        tokenizer = Tokenizer.load(out_dir / TOKENIZER_NAME)
+        work.write(journal, tokenizer, shard_tokens)
         manifest = Manifest(
-            dtype=dtype,
+            dtype=journal.dtype,
             sequence_tokens=sequence_tokens,
             vocab_size=tokenizer.vocab_size,
             tokenizer_sha256=tokenizer.sha256,
-            train=writer.write("train", train),
-            val=writer.write("val", held_out),
-            sources=tuple(item.name for item in texts[:_SOURCES_NAMED]),
+            train=Split(tuple(journal.train.shards)),
+            val=Split(tuple(journal.val.shards)),
+            sources=journal.survey.sources,
         )
-        _check_length(manifest, held_out_fraction)
-        temporary = out_dir / f".{MANIFEST_NAME}.new"
-        temporary.write_bytes(manifest.encode())
-        temporary.replace(out_dir / MANIFEST_NAME)
+        _check_length(manifest, held_out_fraction, out_dir)
+        write_durably(out_dir / MANIFEST_NAME, manifest.encode())
     except OSError as error:
         raise DataError(
-            f"{out_dir}: cannot write the corpus ({error.strerror})",
+            f"{out_dir}: cannot write the corpus ({error.strerror or error})",
             hint="check the folder's rights and the free space of its disk",
         ) from error
     return manifest
 
 
-#: The manifest names the first of them, for people; hashes bind the content.
-_SOURCES_NAMED: Final = 1000
+@dataclass(slots=True)
+class _Batch:
+    """Documents that lie in no shard yet, and what was read to find them."""
+
+    texts: list[str] = field(default_factory=list)
+    indices: list[int] = field(default_factory=list)
+    held_out: list[bool] = field(default_factory=list)
+    characters: int = 0
+    documents: int = 0
 
 
-class _Writer:
-    """Encodes texts into shards, hashing blocks on the way."""
+@dataclass(frozen=True, slots=True)
+class _Preparation:
+    sources: Sequence[Source]
+    folder: Path
+    arguments: Arguments
+    bytes_max: int
+    field: str
+    seed: int
+    report: Progress
 
-    def __init__(
-        self,
-        folder: Path,
-        dtype: "np.dtype[Any]",
-        tokenizer: Tokenizer,
-        report: Progress,
-        total: int,
-    ) -> None:
-        self._folder, self._dtype, self._tokenizer = folder, dtype, tokenizer
-        self._report, self._done, self._total = report, 0, total
+    def begin(
+        self, tokenizer: Tokenizer | None, vocab_size: int, held_out_fraction: float
+    ) -> Journal:
+        """The first reading; the folder gets a journal once all documents could be read."""
+        total = min(self.bytes_max, sum(source.path.stat().st_size for source in self.sources))
+        surveyor = Surveyor(self.seed)
+        for document in self._documents():
+            surveyor.add(document)
+            self.report("reading", min(surveyor.bytes_read, total), total)
+        self.report("reading", total, total)
+        survey = surveyor.survey(held_out_fraction)
+        self.report("tokenizer", 0, 1)
+        if tokenizer is None:
+            tokenizer = Tokenizer.train(surveyor.sample(survey), vocab_size)
+        self.report("tokenizer", 1, 1)
+        (self.folder / MANIFEST_NAME).unlink(missing_ok=True)
+        write_durably(self.folder / TOKENIZER_NAME, tokenizer.text.encode())
+        dtype = token_type(tokenizer.vocab_size)
+        journal = Journal(self.arguments, survey, tokenizer.sha256, dtype)
+        journal.write(self.folder)
+        return journal
 
-    def write(self, split: str, texts: Sequence[_Text]) -> Split:
-        """Write all shards of one split: each text, then the end-of-text token."""
-        shards: list[Shard] = []
-        buffered: list[np.ndarray[Any, np.dtype[Any]]] = []
-        size = 0
-        for tokens in self._encoded(texts):
-            buffered.append(tokens)
-            size += len(tokens)
-            while size >= _SHARD_TOKENS:
-                flat = np.concatenate(buffered)
-                shards.append(self._shard(f"{split}-{len(shards):05}.bin", flat[:_SHARD_TOKENS]))
-                buffered, size = [flat[_SHARD_TOKENS:]], size - _SHARD_TOKENS
-        if size:
-            name = f"{split}-{len(shards):05}.bin" if split == "train" or shards else f"{split}.bin"
-            shards.append(self._shard(name, np.concatenate(buffered)))
-        return Split(tuple(shards))
+    def write(self, journal: Journal, tokenizer: Tokenizer, shard_tokens: int) -> None:
+        """The second reading: documents that the shards lack become tokens, on all cores."""
+        keep = partial(journal.write, self.folder)
+        train, val = (
+            SplitWriter(self.folder, split, written, keep, shard_tokens=shard_tokens)
+            for split, written in (("train", journal.train), ("val", journal.val))
+        )
+        dtype = np.dtype(journal.dtype).newbyteorder("<")
 
-    def _encoded(self, texts: Sequence[_Text]) -> Iterator["np.ndarray[Any, np.dtype[Any]]"]:
-        for batch in _batches(texts):
-            for ids in self._tokenizer.encode_batch([item.text for item in batch]):
-                yield np.array([*ids, 0], dtype=self._dtype)
-            self._done += sum(len(item.text) for item in batch)
-            self._report("shards", self._done, self._total)
+        def encode(batch: _Batch) -> list[Tokens]:
+            return [np.array([*ids, 0], dtype) for ids in tokenizer.encode_batch(batch.texts)]
 
-    def _shard(self, name: str, tokens: "np.ndarray[Any, np.dtype[Any]]") -> Shard:
-        raw = tokens.tobytes()
-        blocks = [raw[at : at + BLOCK_BYTES] for at in range(0, len(raw), BLOCK_BYTES)]
-        (self._folder / name).write_bytes(raw)
-        return Shard(name, len(tokens), tuple(hashlib.sha256(b).digest() for b in blocks))
+        documents = characters = 0
+        for batch, found in _in_order(encode, self._batches(journal)):
+            for index, held_out, tokens in zip(batch.indices, batch.held_out, found, strict=True):
+                (val if held_out else train).add(index, tokens)
+            documents, characters = batch.documents, characters + batch.characters
+            self.report("shards", characters, journal.survey.characters)
+        if characters != journal.survey.characters:
+            raise DataError(
+                "the sources changed while they were read",
+                hint=f"delete {self.folder} and begin again",
+            )
+        train.finish(documents)
+        val.finish(documents)
+
+    def _batches(self, journal: Journal) -> Iterator[_Batch]:
+        first = {False: journal.train.document, True: journal.val.document}
+        batch = _Batch()
+        for index, document in enumerate(self._documents()):
+            held_out = journal.survey.holds_out(order(self.seed, document.name), index)
+            if index >= first[held_out]:
+                batch.texts.append(document.text)
+                batch.indices.append(index)
+                batch.held_out.append(held_out)
+            batch.characters += len(document.text)
+            batch.documents = index + 1
+            if batch.characters >= _BATCH_CHARACTERS:
+                yield batch
+                batch = _Batch()
+        if batch.documents:
+            yield batch
+
+    def _documents(self) -> Iterator[Document]:
+        return read_documents(self.sources, self.bytes_max, field=self.field)
+
+
+def _in_order(
+    work: Callable[[_Batch], list[Tokens]], batches: Iterable[_Batch]
+) -> Iterator[tuple[_Batch, list[Tokens]]]:
+    """Works on a few batches at once; what comes of them comes in their order."""
+    waiting: deque[tuple[_Batch, Future[list[Tokens]]]] = deque()
+    with ThreadPoolExecutor(_AHEAD) as pool:
+        for batch in batches:
+            waiting.append((batch, pool.submit(work, batch)))
+            if len(waiting) > _AHEAD:
+                first, found = waiting.popleft()
+                yield first, found.result()
+        for first, found in waiting:
+            yield first, found.result()
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:
@@ -149,72 +218,23 @@ def _check_options(bytes_max: int, held_out_fraction: float, sequence_tokens: in
         raise DataError(f"held_out_fraction must be from 0 to below 1, not {held_out_fraction}")
 
 
-def _read(sources: Sequence[Path | Source], bytes_max: int, seed: int) -> list[_Text]:
+def _listed(sources: Sequence[Path | Source]) -> list[Source]:
     listed: list[Source] = []
     for source in sources:
         listed.extend([source] if isinstance(source, Source) else file_sources([source]))
-    texts = []
-    for source, text in read_texts(listed, bytes_max):
-        order = hashlib.sha256(f"psyche-held-out:{seed}:{source.name}".encode()).digest()
-        texts.append(_Text(source.name, order, text))
-    if not texts:
-        raise DataError(
-            "the sources hold no text", hint="name text files in UTF-8, or folders of them"
-        )
-    return texts
+    return listed
 
 
-def _hold_out(texts: Sequence[_Text], fraction: float) -> tuple[list[_Text], list[_Text]]:
-    """Whole files, the lowest by a hash of seed and name, until they are `fraction` of all."""
-    target = fraction * sum(len(item.text) for item in texts)
-    chosen, size = set[int](), 0
-    for index in sorted(range(len(texts)), key=lambda i: (texts[i].order, i)):
-        if size >= target:
-            break
-        chosen.add(index)
-        size += len(texts[index].text)
-    if len(chosen) == len(texts):
-        raise DataError(
-            f"whole files are held out, and of {len(texts)} none would be left to train on",
-            hint="name more files, or hold out less",
-        )
-    train = [item for index, item in enumerate(texts) if index not in chosen]
-    return train, [texts[index] for index in sorted(chosen)]
-
-
-def _sample(texts: Iterable[_Text]) -> Iterator[str]:
-    """Files in the order of their hashes, from all over the corpus, up to the sample's size."""
-    left = _SAMPLE_BYTES
-    for item in sorted(texts, key=lambda item: item.order, reverse=True):
-        if left <= 0:
-            return
-        part = item.text[: min(_SAMPLE_FILE_CHARACTERS, left)]
-        left -= len(part)
-        yield part
-
-
-def _batches(texts: Sequence[_Text]) -> Iterator[list[_Text]]:
-    batch: list[_Text] = []
-    size = 0
-    for item in texts:
-        batch.append(item)
-        size += len(item.text)
-        if size >= _BATCH_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _check_length(manifest: Manifest, held_out_fraction: float) -> None:
+def _check_length(manifest: Manifest, held_out_fraction: float, folder: Path) -> None:
     needed = manifest.sequence_tokens + 1
-    if manifest.train.tokens < needed:
+    for tokens, what, remedy in (
+        (manifest.train.tokens, "text", "name more text"),
+        (manifest.val.tokens, "held-out text", "hold out a larger fraction"),
+    ):
+        if tokens >= needed or (what != "text" and not held_out_fraction):
+            continue
+        (folder / JOURNAL_NAME).unlink()  # other arguments must be possible now
         raise DataError(
-            f"the text makes {manifest.train.tokens} tokens, one sequence needs {needed}",
-            hint="name more text, or make sequences shorter",
-        )
-    if held_out_fraction and manifest.val.tokens < needed:
-        raise DataError(
-            f"the held-out files make {manifest.val.tokens} tokens, one sequence needs {needed}",
-            hint="hold out a larger fraction, or make sequences shorter",
+            f"the {what} makes {tokens} tokens, one sequence needs {needed}",
+            hint=f"{remedy}, or make sequences shorter",
         )

@@ -1,8 +1,10 @@
 """`psyche data serve`: hands the blocks of a prepared corpus to the members of a run."""
 
 import asyncio
+import contextlib
 import secrets
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,11 +22,15 @@ from .tcp import (
     signed_text,
 )
 
-#: Each holds one block at most, so this many MiB in memory.
+#: Of members: each holds one block at most, so this many MiB in memory.
 CONNECTIONS_MAX: Final = 64
 #: Of one member: its blocks come side by side, but no member takes all room.
 MEMBER_CONNECTIONS_MAX: Final = 8
-#: For the greeting, for one request, and for taking one answer.
+#: Who did not prove yet that it is a member. One more cuts off who has waited longest, so nobody
+#: keeps members out by waiting: they need a moment, and only so many in a moment push them out.
+STRANGERS_MAX: Final = 256
+GREETING_SECONDS_MAX: Final = 5.0
+#: For one request, and for taking one answer.
 SECONDS_MAX: Final = 30.0
 _NAME_BYTES_MAX: Final = 128
 
@@ -69,7 +75,8 @@ class DataServer:
         self._files = {name: folder / name for name in names}
         self._run, self._is_member, self._verify = run, is_member, verify
         self._seconds = seconds
-        self._open, self._of_member = 0, dict[bytes, int]()
+        self._strangers = dict[asyncio.StreamWriter, None]()
+        self._of_member = Counter[bytes]()
         self.served = Served()
 
     async def start(self, host: str, port: int) -> asyncio.Server:
@@ -82,17 +89,17 @@ class DataServer:
             ) from error
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
-        key = b""
+        self._strangers[writer] = None
+        if len(self._strangers) > STRANGERS_MAX:
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]
+            oldest.transport.abort()
         try:
-            if self._open > CONNECTIONS_MAX:
-                raise _RefusedError("too many connections; try again later")
             key = await self._admitted(reader, writer)
-            self._of_member[key] = self._of_member.get(key, 0) + 1
-            if self._of_member[key] > MEMBER_CONNECTIONS_MAX:
-                raise _RefusedError("too many connections of this member")
-            while True:
-                await self._answer(reader, writer)
+            self._strangers.pop(writer, None)
+            with self._place_of(key):
+                while True:
+                    await self._answer(reader, writer)
         except _RefusedError as reason:
             self.served.refused += 1
             text = str(reason).encode()
@@ -100,17 +107,27 @@ class DataServer:
         except (OSError, asyncio.IncompleteReadError, TimeoutError):
             pass  # it went away, or is too slow to be waited for
         finally:
-            self._open -= 1
-            if key and (left := self._of_member[key] - 1):
-                self._of_member[key] = left
-            elif key:
-                del self._of_member[key]
+            self._strangers.pop(writer, None)
             writer.close()
+
+    @contextlib.contextmanager
+    def _place_of(self, key: bytes) -> Iterator[None]:
+        if self._of_member[key] >= MEMBER_CONNECTIONS_MAX:
+            raise _RefusedError("too many connections of this member")
+        if self._of_member.total() >= CONNECTIONS_MAX:
+            raise _RefusedError("too many connections; try again later")
+        self._of_member[key] += 1
+        try:
+            yield
+        finally:
+            self._of_member[key] -= 1
+            if not self._of_member[key]:
+                del self._of_member[key]
 
     async def _admitted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)
         writer.write(MAGIC + nonce)
-        async with asyncio.timeout(self._seconds):
+        async with asyncio.timeout(min(GREETING_SECONDS_MAX, self._seconds)):
             key = await reader.readexactly(KEY_BYTES)
             signature = await reader.readexactly(SIGNATURE_BYTES)
         # The signature first: only who holds the key makes the chain be asked.

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from .errors import DataError
 from .manifest import BLOCK_BYTES, TOKENIZER_NAME, Manifest, Shard
+from .mixture import Mixture
 from .remote import Remote
 from .tokenizer import Tokenizer
 
@@ -58,6 +59,11 @@ class Shards:
         ]
         counts = [file.shard.tokens for file in self._files]
         self._starts = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
+        # What is held out is not mixed: its parts follow one another.
+        held_out = max(0, self.tokens - 1) // self.sequence_tokens
+        mixed, tokens = self.manifest.mixture(self.sequence_tokens), self.manifest.part_tokens
+        self._mixture = mixed if split == "train" else Mixture((1,), (held_out,))
+        self._part_starts = np.cumsum((0, *tokens[:-1]), dtype=np.int64)
 
     @property
     def tokens(self) -> int:
@@ -67,12 +73,13 @@ class Shards:
     @property
     def count(self) -> int:
         """How many sequences there are; ids run from 0 to count - 1."""
-        return max(0, self.tokens - 1) // self.sequence_tokens
+        return self._mixture.count
 
     def sequences(self, ids: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
         """Tokens [n, sequence_tokens + 1] of sequences `ids` [n]; i begins at token i * length.
 
-        Neighbours share one token: the last target of one is the first input of the next.
+        Neighbours share one token: the last target of one is the first input of the next. In a
+        mixture i is a sequence of one of the data sets (see `mixture`), and begins in that.
         DataError for an id out of range, a block that is not what the manifest says, or one
         that nobody has.
         """
@@ -96,7 +103,9 @@ class Shards:
         if wanted.size and (wanted.min() < 0 or wanted.max() >= self.count):
             raise DataError(f"sequence ids must be from 0 to {self.count - 1}")
         offsets = np.arange(self.sequence_tokens + 1, dtype=np.int64)
-        positions: npt.NDArray[np.int64] = wanted[:, None] * self.sequence_tokens + offsets
+        which, inside = self._mixture.locate(wanted)
+        starts = self._part_starts[which] + inside * self.sequence_tokens
+        positions: npt.NDArray[np.int64] = starts[:, None] + offsets
         return positions
 
     def _parts(

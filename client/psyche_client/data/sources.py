@@ -1,9 +1,8 @@
 """Where text comes from: files, folders, and Python's own standard library."""
 
-import hashlib
 import os
 import sysconfig
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -62,32 +61,6 @@ def file_sources(paths: Sequence[Path]) -> list[Source]:
     if not found:
         raise DataError("the sources hold no file", hint="name text files or folders of them")
     return sorted(found, key=lambda source: (source.name, str(source.path)))
-
-
-def read_texts(sources: Iterable[Source], bytes_max: int) -> Iterator[tuple[Source, str]]:
-    """Texts in order until `bytes_max` are read; skips binary, empty and repeated files.
-
-    The last text is cut, so the total never exceeds `bytes_max`.
-    """
-    left, seen = bytes_max, set[bytes]()
-    for source in sources:
-        if left <= 0:
-            return
-        try:
-            with source.path.open("rb") as file:
-                raw = file.read(left)
-        except OSError as error:
-            raise DataError(f"{source.path}: cannot read it ({error.strerror})") from error
-        key = hashlib.sha256(raw).digest()
-        if not raw or b"\x00" in raw or key in seen:
-            continue
-        seen.add(key)
-        # The cut may fall within a character; a file in another encoding is no text of ours.
-        text = raw.decode(errors="ignore" if len(raw) == left else "replace")
-        if "\ufffd" in text:
-            continue
-        left -= len(raw)
-        yield source, text
 
 
 def _hidden(file: Path, root: Path) -> bool:
