@@ -28,8 +28,8 @@ SCRATCH_BYTES = 64 << 20
 """Most that the transform takes besides, a tile at a time."""
 FLIGHT_BYTES = 8 + 4
 """Of a sent coefficient until its round settles: position and value."""
-VOTE_BYTES = 2 + 1 + 8 + 4
-"""Of a received coefficient while a round is applied: index and sign, position and vote."""
+VOTE_BYTES = 2 + 2 + 8 + 4
+"""Of a received coefficient while a round is applied: index and value, position and vote."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def _alone(replica: DisTrO, position: int, sign: int) -> Selection:
     counts = np.zeros(replica.form.groups, np.uint16)
     counts[position // 4096] = 1
     index = np.array([position % 4096], np.uint16)
-    return Selection(counts, index, np.array([sign], np.int8))
+    return Selection(counts, index, np.array([sign], np.int16))
 
 
 def test_copies_of_a_payload_weigh_no_more_than_the_cap() -> None:

@@ -63,7 +63,7 @@ def test_training_needs_parameters_momentum_and_gradients_at_once() -> None:
     always, train, _, apply, save = phases.values()
     assert DEMO.parameter_count() // 4_096 + 1 == 288
     assert (always, train, save) == (2 * size, 3 * size + 1_000, 4 * size)
-    assert apply == 2 * size + 16 * sent * 15 + (64 << 20)
+    assert apply == 2 * size + 16 * sent * 16 + (64 << 20)
 
 
 def test_forty_billion_parameters_fit_a_card_at_four_bits_and_not_at_eight() -> None:
@@ -85,7 +85,7 @@ def test_a_payload_lies_between_the_least_and_the_most() -> None:
         for size, limit in zip(form.sizes, form.limits, strict=True)
     ]
     indices = np.concatenate(chosen).astype(np.uint16)
-    signs = rng.choice(np.array([-1, 1], np.int8), len(indices))
+    signs = rng.choice(np.array([-1, 1], np.int16), len(indices))
     header = PayloadHeader(
         instance=bytes(32), epoch=0, round=0, slot=0, member_id=0, layout_digest=layout.digest()
     )

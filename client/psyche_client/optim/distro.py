@@ -98,7 +98,7 @@ class DisTrO:
         return Selection(
             counts.cpu().numpy().astype("u2"),
             (positions % GROUP_SIZE).cpu().numpy().astype("u2"),
-            values.sign().cpu().numpy().astype("i1"),
+            values.sign().cpu().numpy().astype("i2"),
         )
 
     def settled(self, round_key: RoundKey, *, accepted: bool) -> None:
@@ -180,9 +180,9 @@ class DisTrO:
         for tile in self._tiles:
             tally = self._scratch[0, : tile.end - tile.start].zero_()
             for selection, begins in zip(selections, before, strict=True):
-                where, signs = votes_of(selection, begins, tile)
+                where, values = votes_of(selection, begins, tile)
                 index = torch.from_numpy(where).to(self._device)
-                tally.index_add_(0, index, torch.from_numpy(signs).to(self._device, torch.float32))
+                tally.index_add_(0, index, torch.from_numpy(values).to(self._device, torch.float32))
             if cap and len(selections) > cap:
                 tally.clamp_(-cap, cap)
             transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]

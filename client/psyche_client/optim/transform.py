@@ -88,17 +88,17 @@ def matrix(tensor: Tensor, place: Placement) -> Tensor:
 
 def votes_of(
     selection: Selection, begins: NDArray[np.int64], tile: Tile
-) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    """Where in a tile a selection votes, and how; `begins` says where each group's votes begin."""
+) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
+    """Where in a tile a selection votes, and what; `begins` says where each group's votes begin."""
     first, last = tile.start // GROUP_SIZE, -(-tile.end // GROUP_SIZE)
     part = slice(begins[first], begins[last])
     starts = np.arange(first, last, dtype=np.int64) * GROUP_SIZE - tile.start
     where = np.repeat(starts, selection.counts[first:last]) + selection.indices[part]
-    signs = selection.signs[part]
+    values = selection.values[part]
     if tile.start % GROUP_SIZE or tile.end % GROUP_SIZE:
         inside = (where >= 0) & (where < tile.end - tile.start)
-        where, signs = where[inside], signs[inside]
-    return where, signs
+        where, values = where[inside], values[inside]
+    return where, values
 
 
 def gather(tile_row: Tensor, matrices: dict[str, Tensor], tile: Tile) -> None:

@@ -66,6 +66,8 @@ class _Expectations:
             layout_digest=self._digest,
             coefficients=self._coefficients,
             topk=self._rule.topk,
+            most=self._rule.topk,
+            value_bits=1,
             bytes_max=self._bytes_max,
         )
 
