@@ -96,12 +96,26 @@ def model_config(config: Config, *, source: str = "run.toml") -> ModelConfig:
 
 
 def _check_budget(config: Config, *, source: str) -> None:
-    topk, capacity = config.training.update.topk, config.run.capacity
+    update, capacity = config.training.update, config.run.capacity
+    name = "topk_end" if update.topk_end > update.topk else "topk"
+    topk = getattr(update, name)
     if topk * capacity > COEFFICIENTS_MAX:
         raise ConfigError(
-            f"{source}: `training.update.topk` ({topk}) * `run.capacity` ({capacity}) is above "
+            f"{source}: `training.update.{name}` ({topk}) * `run.capacity` ({capacity}) is above "
             f"{COEFFICIENTS_MAX}: so many coefficients of each 4,096 would come in every round",
-            f"write a `training.update.topk` of at most {COEFFICIENTS_MAX // capacity}",
+            f"write a `training.update.{name}` of at most {COEFFICIENTS_MAX // capacity}",
+        )
+    if (update.topk_end > 0) != (update.topk_ramp_steps > 0):
+        raise ConfigError(
+            f"{source}: `training.update.topk_end` is {update.topk_end} with `topk_ramp_steps` "
+            f"{update.topk_ramp_steps}",
+            "write both, or neither",
+        )
+    if 0 < update.group_topk_max < topk:
+        raise ConfigError(
+            f"{source}: `training.update.group_topk_max` ({update.group_topk_max}) is below "
+            f"`{name}` ({topk})",
+            "raise it, or write 0",
         )
 
 

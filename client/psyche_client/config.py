@@ -131,6 +131,10 @@ class Update:
     """How gradients become payloads, and payloads an update."""
 
     topk: int = whole(1, 4_096, "coefficients sent of each 4,096", 32)
+    topk_end: int = whole(0, 4_096, "the same after the ramp, 0 for no change", 0)
+    topk_ramp_steps: int = whole(0, STEPS_MAX, "steps from the first to the last", 0)
+    group_topk_max: int = whole(0, 4_096, "sent of one 4,096 at most, 0 for all alike", 0)
+    energy_target: float = real(1e-6, 1.0, "share of its energy that is enough for a group", 1.0)
     beta: float = real(0.0, 0.999999, "momentum kept from round to round", 0.95)
     vote_cap: int = whole(0, 1 << 15, "votes that count for one coefficient, 0 for all", 1)
     weight_decay: float = real(0.0, 1.0, "weight decay", 0.0)
@@ -281,6 +285,10 @@ def update_fields(config: Config) -> dict[str, object]:
     return {
         "beta_micro": _micro(update.beta),
         "topk": update.topk,
+        "topk_end": update.topk_end,
+        "topk_ramp_steps": update.topk_ramp_steps,
+        "group_topk_max": update.group_topk_max,
+        "energy_micro": _micro(update.energy_target),
         "vote_cap": update.vote_cap,
         "clip_micro": _micro(update.gradient_norm_max),
         "weight_decay_micro": _micro(update.weight_decay),

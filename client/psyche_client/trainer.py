@@ -61,7 +61,6 @@ class Trainer:
         shapes = document.architecture.parameter_shapes()
         layout = Layout.from_shapes(shapes, embeddings=self.rule.embeddings)
         self.optimizer = DisTrO(layout, self.rule, members_max=members_max)
-        self.form = self.optimizer.form
         self.layout_digest = layout.digest()
         self._sent: dict[tuple[int, int], bytes] = {}
         self.instance, self.payload_bytes_max = instance, payload_bytes_max
@@ -142,7 +141,7 @@ class Trainer:
         started = time.perf_counter()
         loss, gradients = self._gradients(sequences)
         self.optimizer.give_back(key.round_key)  # a share that is trained again after a restart
-        selection = self.optimizer.generate(gradients, key.round_key)
+        selection = self.optimizer.generate(gradients, key.round_key, step=key.step)
         del gradients
         self.model.zero_grad(set_to_none=True)  # their memory is free while the round settles
         payload = encode(
@@ -155,7 +154,7 @@ class Trainer:
                 layout_digest=self.layout_digest,
             ),
             selection,
-            self.form,
+            self.optimizer.form_at(key.step),
         )
         self._sent[key.round_key] = sha256(payload).digest()
         return Trained(
@@ -209,7 +208,7 @@ class Trainer:
             slot=key.slot,
             member_id=key.member_id,
             layout_digest=self.layout_digest,
-            form=self.form,
+            form=self.optimizer.form_at(key.step),
             bytes_max=self.payload_bytes_max,
         )
         try:

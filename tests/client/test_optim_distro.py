@@ -28,7 +28,7 @@ def test_each_group_sends_its_largest_coefficients_with_their_signs() -> None:
     trainer, observer = optimizer(clip_micro=0), optimizer(clip_micro=0)
     accumulate(observer, random_tensors(1))
     selection = trainer.generate(random_tensors(1), (0, 0))
-    assert (selection.counts == trainer.form.limits).all()
+    assert (selection.counts == trainer.form_at(0).limits).all()
     momentum, start = observer.momentum.numpy(), 0
     for group, count in enumerate(selection.counts):
         part = momentum[group * 4096 : (group + 1) * 4096]
@@ -82,7 +82,7 @@ def test_a_momentum_that_overflowed_is_not_sent_and_heals() -> None:
     trainer.momentum[6] = float("nan")
     selection = trainer.generate(random_tensors(1), (0, 0))
     assert not np.isin([5, 6], selection.positions()).any()
-    assert selection.counts[0] == trainer.form.limits[0] - 2
+    assert selection.counts[0] == trainer.form_at(0).limits[0] - 2
     assert trainer.momentum.isfinite().all()
 
 

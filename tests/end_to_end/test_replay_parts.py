@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from psyche_client.model.digest import digest_of
 from psyche_client.optim.table import TABLE_SHA256
 from support.coders import any_counts, form_of
 from support.optim import SHAPES, expectation_for, header_for, random_selection
-from support.replay import Expected, Layout, RefusedError, decode, digest, learning_rate
+from support.replay import Expected, Layout, RefusedError, Rule, decode, digest, learning_rate
 from support.replay.update import inverse_signs, table_digest, votes
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SCHEDULES = json.loads((GOLDEN / "schedule.json").read_text())
+TOPK = json.loads((GOLDEN / "topk.json").read_text())
 PAYLOADS = json.loads((GOLDEN / "payload.json").read_text())
 FORMS = [
     *(optim.Form(coefficients=n, topk=k) for n, k in ((9000, 8), (4096, 64), (5000, 4096))),
@@ -120,6 +121,14 @@ def test_the_table_is_the_clients() -> None:
 def test_rates_are_those_of_the_vectors(case: dict[str, Any]) -> None:
     assert case["rates"]
     assert all(learning_rate(case["schedule"], step) == rate for step, rate in case["rates"])
+
+
+@pytest.mark.parametrize("case", TOPK)
+def test_what_is_sent_is_that_of_the_vectors(case: dict[str, Any]) -> None:
+    names = dict.fromkeys((item.name for item in fields(Rule)), 0)
+    rule = Rule(**names | {name: value for name, value in case.items() if name != "sent"})
+    assert case["sent"]
+    assert all(rule.topk_at(step) == sent for step, sent in case["sent"])
 
 
 @pytest.mark.parametrize("embeddings", ["block", "row"])

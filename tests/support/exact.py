@@ -31,7 +31,7 @@ def digest(count: int, *, device: str = "cpu", reverse: bool = False) -> str:
     for cap in (0, 1):
         rule = small_rule(vote_cap=cap, topk=64, weight_decay_micro=100_000)
         replica = DisTrO(Layout.from_shapes(WIDE), rule, device=torch.device(device))
-        selections = [random_selection(seed, replica.form) for seed in range(count)]
+        selections = [random_selection(seed, replica.form_at(0)) for seed in range(count)]
         given = {n: rng.standard_normal(s, np.float32) for n, s in sorted(WIDE.items())}
         parameters = {name: torch.from_numpy(one).to(device) for name, one in given.items()}
         ordered = selections[::-1] if reverse else selections

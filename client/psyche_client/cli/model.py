@@ -170,7 +170,8 @@ def _planned(model: str) -> tuple[ModelConfig, int]:
             f"`{model}` is neither a preset nor a file", hint=f"a preset is {', '.join(PRESETS)}"
         )
     found = _document(Path(model))
-    return found.architecture, int(found.update_rule.get("topk", TOPK))
+    sizes = [int(found.update_rule.get(name, 0)) for name in ("topk", "topk_end")]
+    return found.architecture, max(sizes) or TOPK
 
 
 def _document(path: Path) -> ModelDocument:

@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from psyche_client.optim.codec import GROUP_SIZE, Selection
+from psyche_client.optim.codec import GROUP_SIZE, Form, Selection
 from psyche_client.optim.errors import LayoutError
 from psyche_client.optim.layout import Layout, check_exactness
 from psyche_client.optim.momentum import InFlight, RoundKey, pack_state, unpack_state
 from psyche_client.optim.rule import MICRO, UpdateRule
 from psyche_client.optim.schedule import RATE_MAX, rate_float32
-from psyche_client.optim.select import largest
+from psyche_client.optim.select import take_even, take_uneven
 from psyche_client.optim.transform import Tile, Transform, gather, matrix, move, tiles, votes_of
 
 
@@ -52,7 +52,7 @@ class DisTrO:
             raise LayoutError(f"the layout has embeddings by {layout.embeddings}")
         check_exactness(members_max, layout, rule)
         self.layout, self.rule, self.members_max = layout, rule, members_max
-        self.form = layout.form(rule.topk)
+        self._most = rule.form_max(layout.coefficients).most
         self._device = device or torch.device("cpu")
         self._tiles = tiles(layout)
         self._transforms = {
@@ -75,11 +75,19 @@ class DisTrO:
         """Rounds whose selections are neither accepted nor given back, oldest first."""
         return tuple(self._in_flight)
 
+    def form_at(self, step: int) -> Form:
+        """The form of the payloads of a round that begins at this step of the run."""
+        return self.rule.form_at(step, self.layout.coefficients)
+
     # One round of a trainer
 
     @torch.no_grad()
-    def generate(self, gradients: Mapping[str, Tensor], round_key: RoundKey) -> Selection:
+    def generate(
+        self, gradients: Mapping[str, Tensor], round_key: RoundKey, *, step: int = 0
+    ) -> Selection:
         """M <- beta M + DCT(gradients); takes the largest of each group out of M.
+
+        How many is the rule's to say; `step` matters where that changes with the run's steps.
 
         Gradients (or pseudo-gradients) are scaled down to the rule's norm first. Gradients that
         hold a NaN or an infinity count as zero as a whole: one bad batch must not poison the
@@ -91,7 +99,17 @@ class DisTrO:
         """
         if round_key in self._in_flight:
             raise ValueError(f"round {round_key} is already in flight")
-        counts, positions, values = self._take(self._matrices(gradients))
+        form = self.form_at(step)
+        ends = self._accumulate(self._matrices(gradients))
+        row, spare = self._momentum, self._scratch.view(-1)
+        if self.rule.is_even:
+            positions, values = take_even(row, ends, form, spare)
+        else:
+            energy = self.rule.energy_micro / MICRO
+            positions, values = take_uneven(row, ends, form, spare, energy)
+        sendable = values.isfinite() & (values != 0)
+        positions, values = positions[sendable], values[sendable]
+        counts = torch.bincount(positions // GROUP_SIZE, minlength=form.groups)
         for flight in self._in_flight.values():
             flight.decays += 1
         self._in_flight[round_key] = InFlight(positions, values)
@@ -175,7 +193,7 @@ class DisTrO:
         cap = self.rule.vote_cap
         peak = min(cap, len(selections)) if cap else len(selections)
         # A block of up to 4,096 coefficients meets two groups at most.
-        mass = 2 * self.rule.topk * len(selections)
+        mass = 2 * self._most * len(selections)
         before = [np.insert(np.cumsum(s.counts, dtype=np.int64), 0, 0) for s in selections]
         for tile in self._tiles:
             tally = self._scratch[0, : tile.end - tile.start].zero_()
@@ -223,44 +241,6 @@ class DisTrO:
             odd = sorted(tensors.keys() ^ places.keys())
             raise LayoutError(f"tensors missing or not in the layout: {', '.join(odd[:5])}")
         return {name: matrix(tensors[name], place) for name, place in places.items()}
-
-    def _take(self, matrices: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """counts [groups], rising positions and their values [sum of counts]; M is zeroed there.
-
-        Groups are searched as soon as their tiles are done, while they are in the cache.
-        """
-        found, taken, limits = [], [], []
-        for start, end, size in self._whole_groups(self._accumulate(matrices)):
-            limit = -(-size * self.rule.topk // GROUP_SIZE)
-            sizes = self._scratch.view(-1)[: end - start]
-            torch.abs(self._momentum[start:end], out=sizes)
-            where = largest(sizes.view(-1, size), limit)
-            where += torch.arange(start, end, size, device=self._device)[:, None]
-            found.append(where.view(-1))
-            taken.append(self._momentum[found[-1]])
-            limits += [limit] * len(where)
-            # Whatever is not finite leaves the momentum and is not sent.
-            self._momentum[found[-1]] = 0.0
-        positions, values = torch.cat(found), torch.cat(taken)
-        counts = torch.tensor(limits, device=self._device)
-        sendable = values.isfinite() & (values != 0)
-        if not sendable.all():
-            group = torch.arange(len(counts), device=self._device).repeat_interleave(counts)
-            counts = torch.bincount(group[sendable], minlength=len(counts))
-            positions, values = positions[sendable], values[sendable]
-        return counts, positions, values
-
-    def _whole_groups(self, ends: Iterable[int]) -> Iterator[tuple[int, int, int]]:
-        """Start, end and group size of what lies before each of these ends, in whole groups."""
-        start, all_of_it = 0, self.layout.coefficients
-        full = all_of_it - all_of_it % GROUP_SIZE
-        for done in ends:
-            end = min(done - done % GROUP_SIZE, full)
-            if end > start:
-                yield start, end, GROUP_SIZE
-                start = end
-        if full < all_of_it:
-            yield full, all_of_it, all_of_it - full
 
     def _accumulate(self, matrices: dict[str, Tensor]) -> Iterator[int]:
         """M <- beta M + DCT(gradients), a tile at a time; yields the ends of what is done."""

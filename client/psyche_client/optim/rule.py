@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass, field, fields
 
 from psyche_client.optim.errors import RuleError
-from psyche_client.optim.schedule import RATE_MAX, Schedule, check_whole, exact_fields
+from psyche_client.optim.form import GROUP_SIZE, Form
+from psyche_client.optim.schedule import RATE_MAX, STEPS_MAX, Schedule, check_whole, exact_fields
 
 MICRO = 1_000_000
 #: A group's indices never outnumber its coefficients.
-TOPK_MAX = 4_096
+TOPK_MAX = GROUP_SIZE
 #: A share has no more parts than that.
 LOCAL_STEPS_MAX = 1 << 16
 EMBEDDINGS = ("block", "row")
@@ -28,8 +29,15 @@ class UpdateRule:
 
     #: Momentum kept from one round to the next: 950_000 is .95.
     beta_micro: int = 950_000
-    #: Most coefficients sent by a selection group of 4,096.
+    #: Coefficients that a selection group of 4,096 sends, if all send alike; in the first step.
     topk: int = 32
+    #: The same from `topk_ramp_steps` on, between which it changes in equal parts; 0: no change.
+    topk_end: int = 0
+    topk_ramp_steps: int = 0
+    #: Most coefficients of one group: what others do not need is there to take; 0: `topk`.
+    group_topk_max: int = 0
+    #: Share of its energy with which a group has enough; 1_000_000: it takes what there is.
+    energy_micro: int = MICRO
     #: Largest sum of votes a coefficient, either way; 0 leaves sums as they are.
     vote_cap: int = 1
     #: Gradients with a larger global norm are scaled down to it; 0 never scales.
@@ -52,6 +60,14 @@ class UpdateRule:
         """
         check_whole("beta_micro", self.beta_micro, MICRO - 1)
         check_whole("topk", self.topk, TOPK_MAX, 1)
+        check_whole("topk_end", self.topk_end, TOPK_MAX)
+        check_whole("topk_ramp_steps", self.topk_ramp_steps, STEPS_MAX)
+        if (self.topk_end > 0) != (self.topk_ramp_steps > 0):
+            raise RuleError("topk_end and topk_ramp_steps need one another: write both, or neither")
+        check_whole("group_topk_max", self.group_topk_max, TOPK_MAX)
+        if 0 < self.group_topk_max < self.topk_max:
+            raise RuleError(f"group_topk_max ({self.group_topk_max}) is below topk")
+        check_whole("energy_micro", self.energy_micro, MICRO, 1)
         check_whole("vote_cap", self.vote_cap, 1 << 15)
         check_whole("clip_micro", self.clip_micro, MICRO * MICRO)
         check_whole("weight_decay_micro", self.weight_decay_micro, MICRO)
@@ -59,6 +75,34 @@ class UpdateRule:
         check_whole("local_rate", self.local_rate, RATE_MAX, 1)
         if self.embeddings not in EMBEDDINGS:
             raise RuleError(f"embeddings ({self.embeddings!r}) must be block or row")
+
+    @property
+    def topk_max(self) -> int:
+        """The largest k of the run."""
+        return max(self.topk, self.topk_end)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether every group sends its k, whatever is in it."""
+        return not self.group_topk_max and self.energy_micro == MICRO
+
+    def topk_at(self, step: int) -> int:
+        """k of a step: topk + floor((topk_end - topk) * min(step, ramp) / ramp)."""
+        if not self.topk_ramp_steps:
+            return self.topk
+        done = min(step, self.topk_ramp_steps)
+        return self.topk + (self.topk_end - self.topk) * done // self.topk_ramp_steps
+
+    def form_at(self, step: int, coefficients: int) -> Form:
+        """The form of all payloads of a round that begins at this step."""
+        return self._form(self.topk_at(step), coefficients)
+
+    def form_max(self, coefficients: int) -> Form:
+        """The form of the longest payloads of the run."""
+        return self._form(self.topk_max, coefficients)
+
+    def _form(self, topk: int, coefficients: int) -> Form:
+        return Form(coefficients=coefficients, topk=topk, most=self.group_topk_max)
 
     def to_value(self) -> dict[str, object]:
         """The rule as a JSON value, all fields written out."""

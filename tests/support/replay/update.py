@@ -30,6 +30,9 @@ class Rule:
     """What model.json says of the update."""
 
     topk: int
+    topk_end: int
+    topk_ramp_steps: int
+    group_topk_max: int
     vote_cap: int
     weight_decay_micro: int
     embeddings: str
@@ -41,11 +44,21 @@ class Rule:
         rule = document["update_rule"]
         return cls(
             topk=rule["topk"],
+            topk_end=rule["topk_end"],
+            topk_ramp_steps=rule["topk_ramp_steps"],
+            group_topk_max=rule["group_topk_max"],
             vote_cap=rule["vote_cap"],
             weight_decay_micro=rule["weight_decay_micro"],
             embeddings=rule["embeddings"],
             schedule=document["schedule"],
         )
+
+    def topk_at(self, step: int) -> int:
+        """How many coefficients a full group sends in a round that begins at this step."""
+        if self.topk_ramp_steps == 0:
+            return self.topk
+        change = (self.topk_end - self.topk) * min(step, self.topk_ramp_steps)
+        return self.topk + change // self.topk_ramp_steps
 
 
 @cache
