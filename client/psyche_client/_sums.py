@@ -58,6 +58,7 @@ def check(config: Config, *, source: str = "run.toml") -> None:
             "write 0 for none, or at least 2",
         )
     _check_budget(config, source=source)
+    _check_values(config, source=source)
     _check_filter(config, source=source)
     _check_schedule(config, source=source)
     check_vocabulary(config, source=source)
@@ -116,6 +117,22 @@ def _check_budget(config: Config, *, source: str) -> None:
             f"{source}: `training.update.group_topk_max` ({update.group_topk_max}) is below "
             f"`{name}` ({topk})",
             "raise it, or write 0",
+        )
+
+
+def _check_values(config: Config, *, source: str) -> None:
+    update, path = config.training.update, "training.update"
+    if update.value_bits == 1 and update.value_exponent:
+        raise ConfigError(
+            f"{source}: `{path}.value_exponent` is {update.value_exponent} with `value_bits` 1",
+            "signs have no unit: write 0, or more bits",
+        )
+    least = 1 << (update.value_bits - 1)
+    if 0 < update.vote_cap < least:
+        raise ConfigError(
+            f"{source}: `{path}.vote_cap` ({update.vote_cap}) would cut single values of "
+            f"`value_bits` ({update.value_bits})",
+            f"write 0, or {least} at least",
         )
 
 

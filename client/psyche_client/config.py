@@ -136,6 +136,8 @@ class Update:
     group_topk_max: int = whole(0, 4_096, "sent of one 4,096 at most, 0 for all alike", 0)
     energy_target: float = real(1e-6, 1.0, "share of its energy that is enough for a group", 1.0)
     beta: float = real(0.0, 0.999999, "momentum kept from round to round", 0.95)
+    value_bits: int = whole(1, 12, "bits of a value sent, 1 for signs", 1)
+    value_exponent: int = whole(-100, 100, "a value counts in 2 to this power; 0 for signs", 0)
     vote_cap: int = whole(0, 1 << 15, "votes that count for one coefficient, 0 for all", 1)
     weight_decay: float = real(0.0, 1.0, "weight decay", 0.0)
     gradient_norm_max: float = real(0.0, 1e6, "largest gradient norm, 0 for any", 1.0)
@@ -289,6 +291,8 @@ def update_fields(config: Config) -> dict[str, object]:
         "topk_ramp_steps": update.topk_ramp_steps,
         "group_topk_max": update.group_topk_max,
         "energy_micro": _micro(update.energy_target),
+        "value_bits": update.value_bits,
+        "value_exponent": update.value_exponent,
         "vote_cap": update.vote_cap,
         "clip_micro": _micro(update.gradient_norm_max),
         "weight_decay_micro": _micro(update.weight_decay),

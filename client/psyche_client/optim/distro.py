@@ -52,7 +52,7 @@ class DisTrO:
             raise LayoutError(f"the layout has embeddings by {layout.embeddings}")
         check_exactness(members_max, layout, rule)
         self.layout, self.rule, self.members_max = layout, rule, members_max
-        self._most = rule.form_max(layout.coefficients).most
+        self._largest = rule.form_max(layout.coefficients)
         self._device = device or torch.device("cpu")
         self._tiles = tiles(layout)
         self._transforms = {
@@ -87,6 +87,8 @@ class DisTrO:
     ) -> Selection:
         """M <- beta M + DCT(gradients); takes the largest of each group out of M.
 
+        Where values have several bits, it takes what they say: a whole number of units each.
+
         How many is the rule's to say; `step` matters where that changes with the run's steps.
 
         Gradients (or pseudo-gradients) are scaled down to the rule's norm first. Gradients that
@@ -107,8 +109,7 @@ class DisTrO:
         else:
             energy = self.rule.energy_micro / MICRO
             positions, values = take_uneven(row, ends, form, spare, energy)
-        sendable = values.isfinite() & (values != 0)
-        positions, values = positions[sendable], values[sendable]
+        positions, values, whole = self._sendable(positions, values)
         counts = torch.bincount(positions // GROUP_SIZE, minlength=form.groups)
         for flight in self._in_flight.values():
             flight.decays += 1
@@ -116,7 +117,7 @@ class DisTrO:
         return Selection(
             counts.cpu().numpy().astype("u2"),
             (positions % GROUP_SIZE).cpu().numpy().astype("u2"),
-            values.sign().cpu().numpy().astype("i2"),
+            whole.cpu().numpy().astype("i2"),
         )
 
     def settled(self, round_key: RoundKey, *, accepted: bool) -> None:
@@ -191,9 +192,10 @@ class DisTrO:
         if len(selections) > self.members_max:
             raise ValueError(f"{len(selections)} payloads of at most {self.members_max} members")
         cap = self.rule.vote_cap
-        peak = min(cap, len(selections)) if cap else len(selections)
+        whole = len(selections) * self._largest.value_max
+        peak = min(cap, whole) if cap else whole
         # A block of up to 4,096 coefficients meets two groups at most.
-        mass = 2 * self._most * len(selections)
+        mass = 2 * self._largest.most * whole
         before = [np.insert(np.cumsum(s.counts, dtype=np.int64), 0, 0) for s in selections]
         for tile in self._tiles:
             tally = self._scratch[0, : tile.end - tile.start].zero_()
@@ -201,7 +203,7 @@ class DisTrO:
                 where, values = votes_of(selection, begins, tile)
                 index = torch.from_numpy(where).to(self._device)
                 tally.index_add_(0, index, torch.from_numpy(values).to(self._device, torch.float32))
-            if cap and len(selections) > cap:
+            if cap and whole > cap:
                 tally.clamp_(-cap, cap)
             transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
             yield tile, transform.inverse_signs(tally, peak, mass, self._scratch[1:])
@@ -234,6 +236,25 @@ class DisTrO:
         self._in_flight = flights
 
     # Parts of generate
+
+    def _sendable(self, positions: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Positions, what of the momentum goes there, and the whole numbers that say it.
+
+        With signs all of a coefficient goes. Whole numbers leave what they do not say.
+        """
+        finite = values.isfinite()
+        if self.rule.value_bits == 1:
+            whole = values.sign()
+        else:
+            unit, most = 2.0**self.rule.value_exponent, 1 << (self.rule.value_bits - 1)
+            whole = (values / unit).round_().clamp_(-most, most)
+            rest = values - whole * unit
+            self._momentum[positions[finite]] = rest[finite]
+            values = whole * unit
+        sendable = finite & (whole != 0)
+        if sendable.all():
+            return positions, values, whole
+        return positions[sendable], values[sendable], whole[sendable]
 
     def _matrices(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         places = self.layout.placements

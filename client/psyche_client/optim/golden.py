@@ -4,6 +4,7 @@
     python -m psyche_client.optim.golden schedule PATH   # writes schedule.json
     python -m psyche_client.optim.golden topk PATH       # writes topk.json
     python -m psyche_client.optim.golden payload PATH    # writes payload.json
+    python -m psyche_client.optim.golden aggregate PATH  # writes aggregate.json
 
 Everything here is decimal or whole-number arithmetic, so any machine makes the same bytes.
 """
@@ -123,8 +124,12 @@ def main(arguments: list[str]) -> int:
             from psyche_client.optim import golden_payload  # noqa: PLC0415 - needs the table
 
             Path(path).write_text(golden_payload.text())
+        case ["aggregate", path]:
+            from psyche_client.optim import golden_aggregate  # noqa: PLC0415 - needs the table
+
+            Path(path).write_text(golden_aggregate.text())
         case _:
-            sys.stderr.write("usage: golden table|schedule|topk|payload PATH\n")
+            sys.stderr.write("usage: golden table|schedule|topk|payload|aggregate PATH\n")
             return 2
     return 0
 

@@ -35,20 +35,25 @@ _SELECTIONS: dict[str, tuple[Form, Sequence[int]]] = {
 }
 
 
-def chosen(form: Form, counts: Sequence[int]) -> Selection:
-    """Indices and signs by their hashes: the same on every machine."""
+def chosen(form: Form, counts: Sequence[int], member: int = 0) -> Selection:
+    """Indices and values by their hashes: the same on every machine."""
+    whose = f" {member}" if member else ""
     indices: list[int] = []
     for group, (size, count) in enumerate(zip(form.sizes.tolist(), counts, strict=True)):
-        ranked = sorted(range(size), key=lambda index, g=group: _hash("index", g, index))  # type: ignore[misc]
+        ranked = sorted(range(size), key=lambda index, g=group: _hash(f"index{whose}", g, index))  # type: ignore[misc]
         indices += sorted(ranked[:count])
-    values = [_value(form, place) for place in range(len(indices))]
+    values = [_value(form, place, whose) for place in range(len(indices))]
     return Selection(np.array(counts, "u2"), np.array(indices, "u2"), np.array(values, "i2"))
 
 
-def _value(form: Form, place: int) -> int:
+def _value(form: Form, place: int, whose: str) -> int:
     """The largest magnitude first, then any."""
-    less = int.from_bytes(_hash("size", 0, place)[:2], "little") % form.value_max if place else 0
-    return (form.value_max - less) * (1 - 2 * (_hash("sign", 0, place)[0] & 1))
+    less = (
+        int.from_bytes(_hash(f"size{whose}", 0, place)[:2], "little") % form.value_max
+        if place
+        else 0
+    )
+    return (form.value_max - less) * (1 - 2 * (_hash(f"sign{whose}", 0, place)[0] & 1))
 
 
 def _hash(what: str, group: int, number: int) -> bytes:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field, fields
 
 from psyche_client.optim.errors import RuleError
-from psyche_client.optim.form import GROUP_SIZE, Form
+from psyche_client.optim.form import GROUP_SIZE, VALUE_BITS_MAX, Form
 from psyche_client.optim.schedule import RATE_MAX, STEPS_MAX, Schedule, check_whole, exact_fields
 
 MICRO = 1_000_000
@@ -14,6 +14,8 @@ MICRO = 1_000_000
 TOPK_MAX = GROUP_SIZE
 #: A share has no more parts than that.
 LOCAL_STEPS_MAX = 1 << 16
+#: Far from where float32 ends, with any value.
+EXPONENT_MAX = 100
 EMBEDDINGS = ("block", "row")
 
 
@@ -38,7 +40,11 @@ class UpdateRule:
     group_topk_max: int = 0
     #: Share of its energy with which a group has enough; 1_000_000: it takes what there is.
     energy_micro: int = MICRO
-    #: Largest sum of votes a coefficient, either way; 0 leaves sums as they are.
+    #: Bits of a value: 1 is a sign; b is a whole number of magnitude 2^(b - 1) at most.
+    value_bits: int = 1
+    #: What 1 stands for in the transformed gradient: 2 to this power. Signs have no such unit.
+    value_exponent: int = 0
+    #: Largest sum of values a coefficient, either way; 0 leaves sums as they are.
     vote_cap: int = 1
     #: Gradients with a larger global norm are scaled down to it; 0 never scales.
     clip_micro: int = 1_000_000
@@ -68,13 +74,25 @@ class UpdateRule:
         if 0 < self.group_topk_max < self.topk_max:
             raise RuleError(f"group_topk_max ({self.group_topk_max}) is below topk")
         check_whole("energy_micro", self.energy_micro, MICRO, 1)
-        check_whole("vote_cap", self.vote_cap, 1 << 15)
+        self._check_values()
         check_whole("clip_micro", self.clip_micro, MICRO * MICRO)
         check_whole("weight_decay_micro", self.weight_decay_micro, MICRO)
         check_whole("local_steps", self.local_steps, LOCAL_STEPS_MAX, 1)
         check_whole("local_rate", self.local_rate, RATE_MAX, 1)
         if self.embeddings not in EMBEDDINGS:
             raise RuleError(f"embeddings ({self.embeddings!r}) must be block or row")
+
+    def _check_values(self) -> None:
+        check_whole("value_bits", self.value_bits, VALUE_BITS_MAX, 1)
+        check_whole("value_exponent", self.value_exponent, EXPONENT_MAX, -EXPONENT_MAX)
+        if self.value_bits == 1 and self.value_exponent:
+            raise RuleError("value_exponent belongs to values of several bits: signs have none")
+        check_whole("vote_cap", self.vote_cap, 1 << 15)
+        if 0 < self.vote_cap < 1 << (self.value_bits - 1):
+            raise RuleError(
+                f"vote_cap ({self.vote_cap}) would cut single values of {self.value_bits} bits: "
+                f"write 0, or {1 << (self.value_bits - 1)} at least"
+            )
 
     @property
     def topk_max(self) -> int:
@@ -102,7 +120,12 @@ class UpdateRule:
         return self._form(self.topk_max, coefficients)
 
     def _form(self, topk: int, coefficients: int) -> Form:
-        return Form(coefficients=coefficients, topk=topk, most=self.group_topk_max)
+        return Form(
+            coefficients=coefficients,
+            topk=topk,
+            most=self.group_topk_max,
+            value_bits=self.value_bits,
+        )
 
     def to_value(self) -> dict[str, object]:
         """The rule as a JSON value, all fields written out."""

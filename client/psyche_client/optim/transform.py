@@ -15,13 +15,11 @@ from torch import Tensor
 
 from psyche_client.optim.codec import GROUP_SIZE, Selection
 from psyche_client.optim.errors import LayoutError
-from psyche_client.optim.layout import Buffer, Layout, Placement
+from psyche_client.optim.layout import EXACT_FLOAT32_BELOW, Buffer, Layout, Placement
 from psyche_client.optim.table import BASIS, SCALE_BITS
 
 #: Coefficients a tile: 6 MiB of scratch. Smaller tiles fit a cache but cost more by their calls.
 TILE = 1 << 19
-#: float32 adds whole numbers below this without rounding, in any order.
-EXACT_FLOAT32_BELOW = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)

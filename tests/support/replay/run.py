@@ -68,7 +68,7 @@ class _Expectations:
             coefficients=self._coefficients,
             topk=topk,
             most=self._rule.group_topk_max or topk,
-            value_bits=1,
+            value_bits=self._rule.value_bits,
             bytes_max=self._bytes_max,
         )
 

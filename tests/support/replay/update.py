@@ -33,6 +33,7 @@ class Rule:
     topk_end: int
     topk_ramp_steps: int
     group_topk_max: int
+    value_bits: int
     vote_cap: int
     weight_decay_micro: int
     embeddings: str
@@ -47,6 +48,7 @@ class Rule:
             topk_end=rule["topk_end"],
             topk_ramp_steps=rule["topk_ramp_steps"],
             group_topk_max=rule["group_topk_max"],
+            value_bits=rule["value_bits"],
             vote_cap=rule["vote_cap"],
             weight_decay_micro=rule["weight_decay_micro"],
             embeddings=rule["embeddings"],
@@ -182,10 +184,10 @@ def _half_cosine(done: int, span: int) -> int:
 
 
 def votes(selections: Sequence[Selection], coefficients: int, cap: int) -> NDArray[np.int64]:
-    """For every coefficient the clamped sum of the members' signs."""
+    """For every coefficient the clamped sum of the members' values."""
     sums = np.zeros(coefficients, np.int64)
-    for positions, signs in selections:
-        sums[positions] += signs  # positions are distinct within a payload
+    for positions, values in selections:
+        sums[positions] += values  # positions are distinct within a payload
     return np.clip(sums, -cap, cap) if cap else sums
 
 
