@@ -15,7 +15,7 @@ from psyche_client.cli.errors import Code
 from psyche_client.model.activations import kept_bytes
 from psyche_client.model.lm import CausalLM
 from psyche_client.model.presets import preset
-from psyche_client.optim.codec import PayloadHeader, Selection, encode
+from psyche_client.optim.codec import Form, PayloadHeader, Selection, encode
 from psyche_client.optim.layout import Layout
 from psyche_client.planning import inference, lines, training_memory
 from support.client import tiny_document
@@ -128,6 +128,23 @@ def test_a_plan_of_a_runs_own_file_takes_its_update_rule(
     plan = json.loads(capsys.readouterr().out)
     assert (plan["topk"], plan["tokens"]) == (16, 16)
     assert plan["parameters"] == tiny_document().architecture.parameter_count()
+
+
+def test_a_plan_counts_the_largest_k_and_the_bits_of_values(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, document = tmp_path / "model.json", tiny_document()
+    rule = {**document.update_rule, "topk_end": 40, "topk_ramp_steps": 9, "value_bits": 4}
+    path.write_bytes(replace(document, update_rule=rule).encode())
+
+    assert run(["model", "plan", str(path), "--tokens", "16", "--json"]) == Code.OK
+
+    coefficients = Layout.from_shapes(document.architecture.parameter_shapes()).coefficients
+    form = Form(coefficients=coefficients, topk=40, value_bits=4)
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["topk"], plan["value_bits"]) == (40, 4)
+    assert plan["rounds"][0]["payload_max"] == form.bytes_max
+    assert form.bytes_max / 2 < plan["rounds"][0]["payload_least"] < form.bytes_max
 
 
 @pytest.mark.parametrize(

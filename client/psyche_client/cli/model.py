@@ -73,10 +73,11 @@ def plan(
     """Say what a model needs: memory to train and to run it, bytes and seconds a round."""
     from psyche_client.cli import plan as pages  # noqa: PLC0415 - it imports torch
 
-    config, own_topk = _planned(model)
+    config, own_topk, value_bits = _planned(model)
     found = pages.make(
         config,
         topk=topk or own_topk,
+        value_bits=value_bits,
         members=members,
         sequences=sequences,
         tokens=tokens or config.max_position_embeddings,
@@ -159,19 +160,19 @@ def restamp(
     put(save(out, found.parameters, step=step, chain_hash=found.chain_hash).hex())
 
 
-def _planned(model: str) -> tuple[ModelConfig, int]:
-    """The configuration that a preset's name or a model.json gives, and what is sent of 4,096."""
+def _planned(model: str) -> tuple[ModelConfig, int, int]:
+    """The configuration that a name or a file gives, what is sent of 4,096, and bits of each."""
     from psyche_client.model.presets import PRESETS, preset  # noqa: PLC0415 - a page of help is light
 
     if model in PRESETS:
-        return preset(model), TOPK
+        return preset(model), TOPK, 1
     if not Path(model).is_file():
         raise CommandError(
             f"`{model}` is neither a preset nor a file", hint=f"a preset is {', '.join(PRESETS)}"
         )
     found = _document(Path(model))
     sizes = [int(found.update_rule.get(name, 0)) for name in ("topk", "topk_end")]
-    return found.architecture, max(sizes) or TOPK
+    return found.architecture, max(sizes) or TOPK, int(found.update_rule.get("value_bits", 1))
 
 
 def _document(path: Path) -> ModelDocument:
