@@ -95,6 +95,13 @@ def test_gradients_are_clipped_to_the_rules_norm() -> None:
     assert torch.allclose(clipped.momentum, small.momentum, atol=1e-7)
 
 
+def test_gradients_below_the_rules_norm_are_taken_as_they_are() -> None:
+    clipped, plain = optimizer(clip_micro=10**9), optimizer(clip_micro=0)
+    for trainer in (clipped, plain):
+        trainer.generate(random_tensors(1), (0, 0))
+    assert torch.equal(clipped.momentum, plain.momentum)
+
+
 def test_bf16_gradients_are_taken_as_they_are() -> None:
     gradients = {name: g.bfloat16() for name, g in random_tensors(1).items()}
     same = {name: g.float() for name, g in gradients.items()}
@@ -192,6 +199,18 @@ def test_saved_state_does_not_change_with_further_training() -> None:
     trainer.give_back((0, 0))
     trainer.generate(random_tensors(2), (0, 1))
     assert all(torch.equal(state[name], kept[name]) for name in kept)
+
+
+def test_a_loaded_state_does_not_change_with_the_tensors_that_it_came_from() -> None:
+    first, second = optimizer(), optimizer()
+    first.generate(random_tensors(1), (0, 0))
+    state = first.state_dict()
+    second.load_state_dict(state)
+    for tensor in state.values():
+        tensor.zero_()
+    for trainer in (first, second):
+        trainer.give_back((0, 0))
+    assert torch.equal(first.momentum, second.momentum)
 
 
 @pytest.mark.parametrize(
