@@ -101,7 +101,7 @@ def _speed_rows(where: str, shapes: Shapes, topk: int) -> Iterator[Row]:
     calls: dict[str, Callable[[], object]] = {
         "peer": peer.step,
         "generate": generate,
-        "encode": lambda: encode(header, selections[0], optimizer.form),
+        "encode": lambda: encode(header, selections[0], optimizer.form_at(0)),
         "update": lambda: optimizer.update(parameters, selections, 1 << 20),
         "alone": alone.step,
     }

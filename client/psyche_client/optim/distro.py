@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from psyche_client.optim.codec import GROUP_SIZE, Selection
+from psyche_client.optim.codec import GROUP_SIZE, Form, Selection
 from psyche_client.optim.errors import LayoutError
 from psyche_client.optim.layout import Layout, check_exactness
 from psyche_client.optim.momentum import InFlight, RoundKey, pack_state, unpack_state
 from psyche_client.optim.rule import MICRO, UpdateRule
 from psyche_client.optim.schedule import RATE_MAX, rate_float32
-from psyche_client.optim.select import largest
+from psyche_client.optim.select import take_even, take_uneven
 from psyche_client.optim.transform import Tile, Transform, gather, matrix, move, tiles, votes_of
 
 
@@ -52,7 +52,7 @@ class DisTrO:
             raise LayoutError(f"the layout has embeddings by {layout.embeddings}")
         check_exactness(members_max, layout, rule)
         self.layout, self.rule, self.members_max = layout, rule, members_max
-        self.form = layout.form(rule.topk)
+        self._largest = rule.form_max(layout.coefficients)
         self._device = device or torch.device("cpu")
         self._tiles = tiles(layout)
         self._transforms = {
@@ -75,11 +75,21 @@ class DisTrO:
         """Rounds whose selections are neither accepted nor given back, oldest first."""
         return tuple(self._in_flight)
 
+    def form_at(self, step: int) -> Form:
+        """The form of the payloads of a round that begins at this step of the run."""
+        return self.rule.form_at(step, self.layout.coefficients)
+
     # One round of a trainer
 
     @torch.no_grad()
-    def generate(self, gradients: Mapping[str, Tensor], round_key: RoundKey) -> Selection:
+    def generate(
+        self, gradients: Mapping[str, Tensor], round_key: RoundKey, *, step: int = 0
+    ) -> Selection:
         """M <- beta M + DCT(gradients); takes the largest of each group out of M.
+
+        Where values have several bits, it takes what they say: a whole number of units each.
+
+        How many is the rule's to say; `step` matters where that changes with the run's steps.
 
         Gradients (or pseudo-gradients) are scaled down to the rule's norm first. Gradients that
         hold a NaN or an infinity count as zero as a whole: one bad batch must not poison the
@@ -91,14 +101,23 @@ class DisTrO:
         """
         if round_key in self._in_flight:
             raise ValueError(f"round {round_key} is already in flight")
-        counts, positions, values = self._take(self._matrices(gradients))
+        form = self.form_at(step)
+        ends = self._accumulate(self._matrices(gradients))
+        row, spare = self._momentum, self._scratch.view(-1)
+        if self.rule.is_even:
+            positions, values = take_even(row, ends, form, spare)
+        else:
+            energy = self.rule.energy_micro / MICRO
+            positions, values = take_uneven(row, ends, form, spare, energy)
+        positions, values, whole = self._sendable(positions, values)
+        counts = torch.bincount(positions // GROUP_SIZE, minlength=form.groups)
         for flight in self._in_flight.values():
             flight.decays += 1
         self._in_flight[round_key] = InFlight(positions, values)
         return Selection(
             counts.cpu().numpy().astype("u2"),
             (positions % GROUP_SIZE).cpu().numpy().astype("u2"),
-            values.sign().cpu().numpy().astype("i1"),
+            whole.cpu().numpy().astype("i2"),
         )
 
     def settled(self, round_key: RoundKey, *, accepted: bool) -> None:
@@ -173,17 +192,18 @@ class DisTrO:
         if len(selections) > self.members_max:
             raise ValueError(f"{len(selections)} payloads of at most {self.members_max} members")
         cap = self.rule.vote_cap
-        peak = min(cap, len(selections)) if cap else len(selections)
+        whole = len(selections) * self._largest.value_max
+        peak = min(cap, whole) if cap else whole
         # A block of up to 4,096 coefficients meets two groups at most.
-        mass = 2 * self.rule.topk * len(selections)
+        mass = 2 * self._largest.most * whole
         before = [np.insert(np.cumsum(s.counts, dtype=np.int64), 0, 0) for s in selections]
         for tile in self._tiles:
             tally = self._scratch[0, : tile.end - tile.start].zero_()
             for selection, begins in zip(selections, before, strict=True):
-                where, signs = votes_of(selection, begins, tile)
+                where, values = votes_of(selection, begins, tile)
                 index = torch.from_numpy(where).to(self._device)
-                tally.index_add_(0, index, torch.from_numpy(signs).to(self._device, torch.float32))
-            if cap and len(selections) > cap:
+                tally.index_add_(0, index, torch.from_numpy(values).to(self._device, torch.float32))
+            if cap and whole > cap:
                 tally.clamp_(-cap, cap)
             transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
             yield tile, transform.inverse_signs(tally, peak, mass, self._scratch[1:])
@@ -217,50 +237,31 @@ class DisTrO:
 
     # Parts of generate
 
+    def _sendable(self, positions: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Positions, what of the momentum goes there, and the whole numbers that say it.
+
+        With signs all of a coefficient goes. Whole numbers leave what they do not say.
+        """
+        finite = values.isfinite()
+        if self.rule.value_bits == 1:
+            whole = values.sign()
+        else:
+            unit, most = 2.0**self.rule.value_exponent, 1 << (self.rule.value_bits - 1)
+            whole = (values / unit).round_().clamp_(-most, most)
+            rest = values - whole * unit
+            self._momentum[positions[finite]] = rest[finite]
+            values = whole * unit
+        sendable = finite & (whole != 0)
+        if sendable.all():
+            return positions, values, whole
+        return positions[sendable], values[sendable], whole[sendable]
+
     def _matrices(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         places = self.layout.placements
         if tensors.keys() != places.keys():
             odd = sorted(tensors.keys() ^ places.keys())
             raise LayoutError(f"tensors missing or not in the layout: {', '.join(odd[:5])}")
         return {name: matrix(tensors[name], place) for name, place in places.items()}
-
-    def _take(self, matrices: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """counts [groups], rising positions and their values [sum of counts]; M is zeroed there.
-
-        Groups are searched as soon as their tiles are done, while they are in the cache.
-        """
-        found, taken, limits = [], [], []
-        for start, end, size in self._whole_groups(self._accumulate(matrices)):
-            limit = -(-size * self.rule.topk // GROUP_SIZE)
-            sizes = self._scratch.view(-1)[: end - start]
-            torch.abs(self._momentum[start:end], out=sizes)
-            where = largest(sizes.view(-1, size), limit)
-            where += torch.arange(start, end, size, device=self._device)[:, None]
-            found.append(where.view(-1))
-            taken.append(self._momentum[found[-1]])
-            limits += [limit] * len(where)
-            # Whatever is not finite leaves the momentum and is not sent.
-            self._momentum[found[-1]] = 0.0
-        positions, values = torch.cat(found), torch.cat(taken)
-        counts = torch.tensor(limits, device=self._device)
-        sendable = values.isfinite() & (values != 0)
-        if not sendable.all():
-            group = torch.arange(len(counts), device=self._device).repeat_interleave(counts)
-            counts = torch.bincount(group[sendable], minlength=len(counts))
-            positions, values = positions[sendable], values[sendable]
-        return counts, positions, values
-
-    def _whole_groups(self, ends: Iterable[int]) -> Iterator[tuple[int, int, int]]:
-        """Start, end and group size of what lies before each of these ends, in whole groups."""
-        start, all_of_it = 0, self.layout.coefficients
-        full = all_of_it - all_of_it % GROUP_SIZE
-        for done in ends:
-            end = min(done - done % GROUP_SIZE, full)
-            if end > start:
-                yield start, end, GROUP_SIZE
-                start = end
-        if full < all_of_it:
-            yield full, all_of_it, all_of_it - full
 
     def _accumulate(self, matrices: dict[str, Tensor]) -> Iterator[int]:
         """M <- beta M + DCT(gradients), a tile at a time; yields the ends of what is done."""
