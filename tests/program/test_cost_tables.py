@@ -10,6 +10,7 @@ import pytest
 from benchmarks import costs, costs_page
 from benchmarks.cost_drive import Metered
 from benchmarks.costs_page import Limit
+from psyche_sdk._budget import filter_units, units_for
 
 IDL = Path(__file__).resolve().parents[2] / "idl/coordinator.json"
 TICK_UNITS = 60_000
@@ -55,12 +56,13 @@ def test_a_tick_costs_at_most_60000_units_with_256_members() -> None:
     assert not dear
 
 
-def test_every_instruction_is_measured() -> None:
+def test_every_instruction_and_every_account_is_measured() -> None:
     idl = json.loads(IDL.read_text(encoding="utf-8"))
 
-    unmeasured = {one["name"] for one in idl["instructions"]} - set(costs.as_json([32]))
+    found = costs.as_json([32])
 
-    assert unmeasured == ONCE
+    assert {one["name"] for one in idl["instructions"]} - set(found) == ONCE
+    assert set(found["accounts"]) == {one["name"] for one in idl["accounts"]}
 
 
 def test_a_round_that_is_audited_takes_one_more_tick_in_a_large_run() -> None:
@@ -81,6 +83,20 @@ def test_an_instruction_that_makes_what_is_due_is_measured_apart(name: str) -> N
     units, _ = costs.measured(32)
 
     assert units[name] > units[name.partition(",")[0]]
+
+
+@pytest.mark.parametrize("count", [32, 256])
+def test_the_sdk_asks_for_enough_units_for_every_call(count: int) -> None:
+    short = {}
+    for name, used in costs.measured(count)[0].items():
+        call, _, kind = name.partition(", ")
+        due = kind in ("closes train", "settles and advances")
+        asked = units_for(call.partition(":")[0], capacity=count, transition=due)
+        asked = filter_units(count) if "Bloom" in kind else asked
+        if used > asked:
+            short[name] = (used, asked)
+
+    assert not short
 
 
 def test_a_good_round_of_a_large_run_takes_four_ticks() -> None:
