@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from psyche_client import node as loop
+from psyche_client import lookout, node
 from psyche_client.chain import ChainError
 from psyche_client.data.errors import DataError
 from psyche_client.decide import Phase, Standing
@@ -27,8 +27,9 @@ from support.node_world import World, share
 async def world(
     tmp_path: Path, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[World]:
-    monkeypatch.setattr(loop, "LOOK_SECONDS", 0.002)
-    monkeypatch.setattr(loop, "RETRY_SECONDS", 0.002)
+    for module in (node, lookout):
+        monkeypatch.setattr(module, "LOOK_SECONDS", 0.002)
+        monkeypatch.setattr(module, "RETRY_SECONDS", 0.002)
     trainer.load_initial()
     made = World(tmp_path, trainer, keep_all=False)
     yield made
