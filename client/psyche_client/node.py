@@ -210,8 +210,11 @@ class Node:
             self.wake()
 
     async def _join(self) -> None:
-        slot, member_id = await self._chain.join(self.sight)
-        self._log.write("joined", slot=slot, member_id=member_id)
+        taken = await self._chain.join(self.sight)
+        if taken is None:
+            await self._pause(LOOK_SECONDS)
+        else:
+            self._log.write("joined", slot=taken[0], member_id=taken[1])
 
     async def _say_ready(self) -> None:
         state = max(self.sight.states, key=lambda s: s.step)
