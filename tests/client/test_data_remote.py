@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from solders.keypair import Keypair
 
-from psyche_client.data.errors import DataError
+from psyche_client.data.errors import DataError, ListenError
 from psyche_client.data.http import HttpSource
 from psyche_client.data.manifest import BLOCK_BYTES, MANIFEST_NAME, Manifest
 from psyche_client.data.mirrors import Mirrors, Source, SourceError
@@ -290,6 +290,20 @@ def test_only_files_of_the_manifest_are_served(
 def test_a_read_is_never_longer_than_a_block(data_server: tuple[DataServer, int]) -> None:
     with pytest.raises(SourceError, match=f"1 to {BLOCK_BYTES} bytes"):
         asyncio.run(tcp_source(data_server[1]).read("train-00000.bin", 0, BLOCK_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    ("host", "words"), [("127.0.0.1", "port {} is in use"), ("203.0.113.1", "Cannot assign")]
+)
+def test_where_nobody_can_listen_is_told_in_a_few_words(
+    data_server: tuple[DataServer, int], host: str, words: str
+) -> None:
+    server, port = data_server
+    with pytest.raises(ListenError) as caught:
+        asyncio.run(server.start(host, port))
+    assert words.format(port) in str(caught.value)
+    assert "Errno" not in str(caught.value)
+    assert "--bind" in caught.value.hint
 
 
 def test_who_says_nothing_is_sent_away(corpus: Path) -> None:

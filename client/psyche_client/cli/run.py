@@ -183,7 +183,17 @@ def abort(run: RunName, *, url: Url = None, wallet: WalletFile = None) -> None:
 @app.command()
 def close(run: RunName, *, url: Url = None, wallet: WalletFile = None) -> None:
     """Close a run's accounts; their rent goes back to who paid it."""
-    _act(run, "is closed", lambda one: one.close_run(), url=url, wallet=wallet)
+    _act(run, "is closed", _close, url=url, wallet=wallet)
+
+
+async def _close(coordinator: Coordinator) -> None:
+    """Whoever paid the rent gets it back, also after the run was handed over."""
+    from solders.pubkey import Pubkey  # noqa: PLC0415 - a page of help needs no keys
+
+    from psyche_sdk.views import decode_run  # noqa: PLC0415 - it imports numpy
+
+    paid = decode_run((await coordinator.run()).data).rent_payer
+    await coordinator.close_run(Pubkey(paid))
 
 
 def _act(
