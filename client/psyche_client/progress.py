@@ -72,7 +72,7 @@ def what_i_know(
         resyncing=now.resyncing,
         training=now.share is not None and now.trained is None,
         payload_ready=now.trained is not None and now.share == (sight.epoch, sight.round),
-        held=frozenset(slot for slot, c in committed.items() if fetcher.good(c.digest)),
+        held=frozenset(slot for slot, c in committed.items() if fetcher.good(c.digest, c.key)),
         vote_ready=vote is not None and vote.chain_hash in replica.candidates,
         serves_agreed=sight.checkpoint is not None
         and replica.keeper.serves(sight.checkpoint.digest),

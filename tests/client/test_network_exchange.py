@@ -52,6 +52,14 @@ async def test_a_payload_is_fetched_from_the_peer_that_announced_it() -> None:
         assert await take(bob, commitment, len(PAYLOAD)) == PAYLOAD
 
 
+async def test_a_false_size_is_the_fault_of_who_said_it_and_of_no_peer() -> None:
+    async with peers(2) as (alice, bob):
+        commitment = give(alice, PAYLOAD)
+        for size in (len(PAYLOAD) + 1, 1, 1 << 40):
+            assert await take(bob, commitment, size, alice) == PAYLOAD
+        assert [peer.banned for peer in bob.exchange.peers()] == [False]
+
+
 async def test_a_payload_is_fetched_from_a_hinted_peer_that_announced_nothing() -> None:
     async with peers(3) as (alice, bob, carol):
         commitment = alice.shelf.put(PAYLOAD)

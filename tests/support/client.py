@@ -207,13 +207,11 @@ class Peers:
         self, commitment: bytes, size: int, hints: Iterable[bytes] = (), *, timeout: float
     ) -> bytes:
         """As `Exchange.fetch`."""
-        del timeout
+        del size, timeout
         self.hints.extend(hints)
-
-        def right(data: bytes) -> bool:
-            return len(data) == size and sha256(data).digest() == commitment
-
-        return self._answer(Kind.PAYLOAD, commitment, right)
+        return self._answer(
+            Kind.PAYLOAD, commitment, lambda data: sha256(data).digest() == commitment
+        )
 
     async def fetch_blob(
         self,

@@ -105,10 +105,11 @@ class Exchange:
     async def fetch(
         self, commitment: bytes, size: int, hints: Iterable[bytes] = (), *, timeout: float
     ) -> bytes:
-        """The payload with this sha256 and size, from whoever has it, within `timeout` seconds.
+        """The payload with this sha256, from whoever has it, within `timeout` seconds.
 
-        `hints` are node keys that should have it (its trainer, witnesses that attested).
-        Several calls for one payload share one transfer. FetchFailed at the deadline.
+        `size` is what its trainer says: it helps to choose whom to ask, and is no peer's fault if
+        it is wrong. `hints` are node keys that should have it (its trainer, witnesses that
+        attested). Several calls for one payload share one transfer. FetchFailed at the deadline.
         """
         wanted = Wanted(
             Kind.PAYLOAD,
@@ -118,8 +119,6 @@ class Exchange:
             size,
             unique(hints),
         )
-        if size > self._settings.max_payload_bytes:
-            raise FetchFailed(f"{wanted.name()}: {size} bytes are over the limit", {})
         end = self._mesh.now() + timeout
         while (flight := self._flights.get(commitment)) is not None and not flight.done():
             try:
