@@ -135,7 +135,11 @@ class Fetcher:
         hints = [wanted.trainer] if wanted.trainer else []
         if wanted.size is not None:
             return await self._exchange.fetch(
-                wanted.commitment, wanted.size, hints, timeout=FETCH_SECONDS
+                wanted.commitment,
+                wanted.size,
+                hints,
+                timeout=FETCH_SECONDS,
+                max_size=self._bytes_max,
             )
         return await self._exchange.fetch_blob(
             Kind.PAYLOAD,

@@ -144,8 +144,9 @@ async def test_bytes_of_another_payload_or_over_the_limit_are_refused(world: Wor
     world.peers.give(Kind.PAYLOAD, GOOD_HASH, BAD)
     world.peers.give_payload(long)
     for payload in (GOOD, long):
-        with pytest.raises(FetchFailed):
-            await bring(world, payload)
+        for size in (None, len(payload)):
+            with pytest.raises(FetchFailed):
+                await bring(world, payload, size=size)
     assert not list(world.store.payloads.iterdir())
 
 

@@ -204,14 +204,22 @@ class Peers:
         return commitment
 
     async def fetch(
-        self, commitment: bytes, size: int, hints: Iterable[bytes] = (), *, timeout: float
+        self,
+        commitment: bytes,
+        size: int,
+        hints: Iterable[bytes] = (),
+        *,
+        timeout: float,
+        max_size: int,
     ) -> bytes:
         """As `Exchange.fetch`."""
         del size, timeout
         self.hints.extend(hints)
-        return self._answer(
-            Kind.PAYLOAD, commitment, lambda data: sha256(data).digest() == commitment
-        )
+
+        def right(data: bytes) -> bool:
+            return len(data) <= max_size and sha256(data).digest() == commitment
+
+        return self._answer(Kind.PAYLOAD, commitment, right)
 
     async def fetch_blob(
         self,
