@@ -207,7 +207,7 @@ def _value(member: Field[Any], value: object, *, source: str, path: str) -> Any:
     if accepted is None:
         raise ConfigError(
             f"{source}: `{path}` must be {kind}; it is {_shown(value)}",
-            _unit_hint(path, value, kind) or _default_hint(member, path),
+            _unit_hint(path, value, kind) or _word_hint(value, kind) or _default_hint(member, path),
         )
     return accepted
 
@@ -228,6 +228,13 @@ def _unit_hint(path: str, value: object, kind: Kind) -> str:
     if factor is None or not name.endswith("_seconds"):
         return f"the unit is in the name: write a bare number ({kind.unit})"
     return f"the unit is in the name: write `{name} = {round(float(found[1]) * factor)}`"
+
+
+def _word_hint(value: object, kind: Kind) -> str:
+    """For a word that is nearly one of those that are known."""
+    words = kind.words if isinstance(kind, Choice) and isinstance(value, str) else ()
+    close = difflib.get_close_matches(str(value), words, n=1)
+    return f'did you mean "{close[0]}"?' if close else ""
 
 
 def _default_hint(member: Field[Any], path: str) -> str:

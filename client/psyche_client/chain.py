@@ -37,6 +37,7 @@ from psyche_sdk.program_errors import (
     ComplaintSpent,
     NotAccepted,
     PublicationsFull,
+    SlotTaken,
     TooEarly,
     WrongPhase,
     WrongRound,
@@ -164,8 +165,11 @@ class Chain:
             since = (await self._try(self._coordinator.set_endpoint(args))).chain_slot
         self._announced = seat.member_id, since
 
-    async def join(self, sight: Sight) -> tuple[int, int]:
-        """Takes a free slot; returns it and the number of the member that will be known there."""
+    async def join(self, sight: Sight) -> tuple[int, int] | None:
+        """Takes a free slot; returns it and the number of the member that will be known there.
+
+        None if another newcomer took that slot at the same time: the next look finds a free one.
+        """
         del sight
         assert self._snapshot is not None
         free = free_slots(self._snapshot) or await self._free_one()
@@ -179,7 +183,8 @@ class Chain:
             address=self._endpoint[1],
             bond_lamports_max=self._bond_lamports_max,
         )
-        await self._try(self._coordinator.join(args))
+        if await self._try(_unless_taken(self._coordinator.join(args))) is None:
+            return None
         seat = (await self.sight()).seat
         return slot, seat.member_id if seat is not None else 0
 
@@ -297,6 +302,12 @@ class Chain:
             raise  # nothing that this client does will mend it
         except PsycheError as error:
             raise ChainError(str(error)) from error
+
+
+async def _unless_taken(call: Awaitable[Result]) -> Result | None:
+    with contextlib.suppress(SlotTaken):
+        return await call
+    return None
 
 
 async def _unless_over(call: Awaitable[object]) -> None:

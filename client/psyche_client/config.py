@@ -236,7 +236,7 @@ def parse(content: str, *, source: str = "run.toml") -> Config:
     """
     try:
         table = tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # beside its own: numbers and nests too long
         raise ConfigError(
             f"{source} is no TOML: {error}", "write [section] and key = value, text in quotes"
         ) from error

@@ -21,8 +21,15 @@ KNOWN_MAX = 65_536
 """Verdicts of the form check that are remembered."""
 
 
+Claim = tuple[bytes, PayloadKey]
+"""A commitment and whose it is said to be: what a trainer committed to may be another's payload."""
+
+
 class Fetcher:
     """Fetches what is wanted, in the background, and remembers which payloads have the right form.
+
+    All is known by claim, not by commitment alone: whoever copies another's commitment changes
+    nothing about the other's, and the copy is of the wrong form.
 
     Args:
         check: whether bytes are a payload of the right form; called in a worker thread.
@@ -43,20 +50,21 @@ class Fetcher:
         self._bytes_max = bytes_max
         self._exchange, self._store, self._log = exchange, store, log
         self._check, self._changed = check, changed
-        self._tasks: dict[bytes, asyncio.Task[None]] = {}
-        self._good: dict[bytes, bool] = {}
+        self._tasks: dict[Claim, asyncio.Task[None]] = {}
+        self._good: dict[Claim, bool] = {}
         self.received_bytes = 0
 
     def want(self, payloads: Iterable[WantedPayload]) -> None:
         """Starts what is not here and not on its way."""
         for wanted in payloads:
-            if wanted.commitment not in self._good and wanted.commitment not in self._tasks:
+            claim = wanted.commitment, wanted.key
+            if claim not in self._good and claim not in self._tasks:
                 task = asyncio.create_task(self._bring(wanted))
-                self._tasks[wanted.commitment] = task
-                task.add_done_callback(partial(self._done, wanted.commitment))
+                self._tasks[claim] = task
+                task.add_done_callback(partial(self._done, claim))
 
-    def _done(self, commitment: bytes, _: asyncio.Task[None]) -> None:
-        self._tasks.pop(commitment, None)
+    def _done(self, claim: Claim, _: asyncio.Task[None]) -> None:
+        self._tasks.pop(claim, None)
 
     def keep_own(self, key: PayloadKey, payload: bytes) -> bytes:
         """Puts this client's own payload on disk and returns its commitment.
@@ -65,16 +73,16 @@ class Fetcher:
             StoreError: the disk refuses it.
         """
         commitment = self._store.put_payload(key.epoch, key.round, key.slot, payload)
-        self._good[commitment] = True
+        self._good[commitment, key] = True
         return commitment
 
     def holds(self, commitment: bytes) -> bool:
         """Whether the payload is on disk, of whatever form."""
-        return commitment in self._good
+        return self._store.holds(commitment)
 
-    def good(self, commitment: bytes) -> bool:
-        """Whether the payload is here and of the right form."""
-        return self._good.get(commitment, False)
+    def good(self, commitment: bytes, key: PayloadKey) -> bool:
+        """Whether the payload is here, is that of this trainer and has the right form."""
+        return self._good.get((commitment, key), False) and self.holds(commitment)
 
     def custody(
         self, wallet: bytes, target: RoundSeen, slots: frozenset[int]
@@ -97,7 +105,7 @@ class Fetcher:
             FetchFailed: nobody gave it in time.
         """
         self.want([wanted])
-        task = self._tasks.get(wanted.commitment)
+        task = self._tasks.get((wanted.commitment, wanted.key))
         if task is not None:
             await asyncio.wait([task], timeout=timeout)
         if not self.holds(wanted.commitment):
@@ -127,7 +135,11 @@ class Fetcher:
         hints = [wanted.trainer] if wanted.trainer else []
         if wanted.size is not None:
             return await self._exchange.fetch(
-                wanted.commitment, wanted.size, hints, timeout=FETCH_SECONDS
+                wanted.commitment,
+                wanted.size,
+                hints,
+                timeout=FETCH_SECONDS,
+                max_size=self._bytes_max,
             )
         return await self._exchange.fetch_blob(
             Kind.PAYLOAD,
@@ -139,8 +151,8 @@ class Fetcher:
         )
 
     async def _keep(self, wanted: WantedPayload, data: bytes) -> None:
-        good = await asyncio.to_thread(self._check, data, wanted.key)
         key = wanted.key
+        good = wanted.size in (None, len(data)) and await asyncio.to_thread(self._check, data, key)
         try:
             self._store.put_payload(key.epoch, key.round, key.slot, data)
         except StoreError as error:
@@ -148,6 +160,6 @@ class Fetcher:
             return
         while len(self._good) >= KNOWN_MAX:
             del self._good[next(iter(self._good))]
-        self._good[wanted.commitment] = good
+        self._good[wanted.commitment, key] = good
         self._exchange.announce([wanted.commitment])
         self._changed()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from hashlib import sha256
 from typing import Any
 
 from psyche_client.chain import Chain, ChainError
-from psyche_client.decide import Me, Phase, Step, decide
+from psyche_client.decide import Me, Step, decide
 from psyche_client.diary import Diary
 from psyche_client.events import EventLog
 from psyche_client.fetching import Fetcher
 from psyche_client.keeper import Keeper
+from psyche_client.lookout import LOOK_SECONDS, RETRY_SECONDS, Lookout
 from psyche_client.model.errors import ModelError
 from psyche_client.network import Exchange, NetworkError
 from psyche_client.payloads import PayloadKey
@@ -22,13 +22,10 @@ from psyche_client.progress import Progress, what_i_know
 from psyche_client.publishing import Publishing
 from psyche_client.replica import LostHistoryError, Replica
 from psyche_client.resync import Resync
-from psyche_client.seen import Sight, view, wanted_payloads
+from psyche_client.seen import Sight, view
 from psyche_client.store import StoreError
 from psyche_client.work import Workload
 
-LOOK_SECONDS = 0.4
-"""Longest time between two looks at the chain, however quiet it is."""
-RETRY_SECONDS = 2.0
 LEAVE_SECONDS = 1.5
 """How long handing the slot back may take, the chain being what it is."""
 
@@ -50,15 +47,23 @@ class Node:
         changed: asyncio.Event,
         keep_all: bool,
     ) -> None:
-        self._chain, self._exchange, self._fetcher = chain, exchange, fetcher
-        self._replica, self._resync, self._keeper = replica, resync, keeper
-        self._workload, self._log, self._keep_all = workload, log, keep_all
+        self._chain, self._fetcher, self._replica = chain, fetcher, replica
+        self._resync, self._keeper, self._workload = resync, keeper, workload
+        self._log, self._changed = log, changed
         self._now, self._diary = Progress(), Diary(log)
-        self._changed = changed
         self._publishing = Publishing(chain, exchange, log, self.wake)
-        self._sight: Sight | None = None
-        self._looked = 0.0
-        self._opened = False
+        self._lookout = Lookout(
+            chain=chain,
+            exchange=exchange,
+            fetcher=fetcher,
+            replica=replica,
+            keeper=keeper,
+            publishing=self._publishing,
+            diary=self._diary,
+            log=log,
+            now=self._now,
+            keep_all=keep_all,
+        )
         self._gone = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
 
@@ -83,17 +88,17 @@ class Node:
     @property
     def sight(self) -> Sight:
         """What was seen last."""
-        assert self._sight is not None
-        return self._sight
+        assert self._lookout.sight is not None
+        return self._lookout.sight
 
     async def run(self) -> Sight | None:
         """Takes part until the run is finished, or `stop`; what was seen last, None: nothing."""
-        self._watching = asyncio.create_task(self._watch())
+        self._watching = asyncio.create_task(self._lookout.watch(self.wake))
         taking_part = asyncio.create_task(self._take_part())
         leaving = asyncio.create_task(self._gone.wait())  # whatever it waits for then
         try:
             await asyncio.wait({taking_part, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            return taking_part.result() if taking_part.done() else self._sight
+            return taking_part.result() if taking_part.done() else self._lookout.sight
         finally:
             tasks = [self._watching, taking_part, leaving, *self._now.tasks]
             for task in tasks:
@@ -105,100 +110,18 @@ class Node:
         while True:
             if self._now.failure is not None:
                 raise self._now.failure
-            if not await self._look():
+            if not await self._lookout.look():
+                await self._pause(RETRY_SECONDS)
                 continue
+            if self._now.looks_ahead(self.sight):
+                self._spawn(asyncio.to_thread(self._workload.prefetch, self.sight.ahead))
             step = decide(view(self.sight), self._me())
             if step is Step.FINISH:
                 return self.sight
             await self._act(step)
 
-    # Seeing
-
-    async def _watch(self) -> None:
-        while True:
-            with contextlib.suppress(ChainError):  # the looks say so; it may come back
-                async for _ in self._chain.changes():
-                    self._looked = 0.0
-                    self.wake()
-            await asyncio.sleep(RETRY_SECONDS)
-
-    async def _look(self) -> bool:
-        """Reads the chain if what is known may be old; False if it could not be read."""
-        if self._sight is not None and time.monotonic() - self._looked < LOOK_SECONDS:
-            return True
-        try:
-            self._sight = await self._chain.sight()
-            if not self._opened:
-                await self._replica.open(self.sight)
-                self._opened = True
-        except (ChainError, StoreError, ModelError) as error:
-            if str(error) != self._now.trouble:
-                self._now.trouble = str(error)
-                self._log.write("error", message=self._now.trouble)
-            await self._pause(RETRY_SECONDS)
-            return False
-        if self._now.trouble:
-            self._log.write("recovered")
-        self._looked, self._now.trouble = time.monotonic(), ""
-        await self._follow()
-        return True
-
-    async def _follow(self) -> None:
-        """Tells the network, the fetcher and the log what is new on chain."""
-        sight = self.sight
-        silent = frozenset(peer.node_key for peer in self._exchange.peers() if not peer.alive)
-        self._exchange.set_members(await self._chain.members(sight, silent))
-        with contextlib.suppress(ChainError):  # the next look tries again
-            await self._chain.announce(sight)
-        self._exchange.set_epoch(sight.epoch)
-        if self._now.share != (sight.epoch, sight.round) or sight.phase is not Phase.TRAIN:
-            self._keeper.release()
-        self._fetcher.want(wanted_payloads(sight))
-        self._correct_history(sight)
-        self._diary.look(sight, self._exchange.peers())
-        self._publishing.look(sight)
-        if self._now.looks_ahead(sight):
-            self._spawn(asyncio.to_thread(self._workload.prefetch, sight.ahead))
-        vote = sight.vote
-        if vote is not None:
-            await self._replica.vote_digest(vote.chain_hash, vote.step)
-        await self._keep_states(sight)
-
-    def _correct_history(self, sight: Sight) -> None:
-        try:
-            self._replica.correct(sight)
-        except StoreError as error:  # the next look tries again
-            self._log.write("error", message=str(error))
-
-    async def _keep_states(self, sight: Sight) -> None:
-        try:
-            new = await asyncio.to_thread(self._keeper.keep, sight.states)
-        except ModelError as error:  # the disk refuses it; the next look tries again
-            self._log.write("error", message=str(error))
-            return
-        for state in new:
-            self._log.write("snapshot", epoch=state.epoch, round=state.round, digest=state.digest)
-            self._exchange.announce([state.digest])
-        if new:
-            await self._keep_momenta()
-        if self._replica.give_up_if_outvoted(sight.states):
-            self._log.write("error", message="the members agreed on other parameters than these")
-        in_step = self._replica.chain_hash == sight.chain_hash  # else it still needs older ones
-        if not self._keep_all and in_step and sight.states:
-            oldest = min(sight.states, key=lambda s: s.step)
-            # Two rounds may be in flight when a state is agreed.
-            self._replica.store.forget_payloads((oldest.epoch, max(0, oldest.round - 2)))
-
-    async def _keep_momenta(self) -> None:
-        try:
-            await asyncio.to_thread(self._keeper.keep_momenta)
-        except ModelError as error:
-            self._log.write("error", message=f"a restart will begin without momentum: {error}")
-
     def _me(self) -> Me:
         return what_i_know(self.sight, self._now, self._replica, self._fetcher, self._publishing)
-
-    # Acting
 
     async def _act(self, step: Step) -> None:
         actions: dict[Step, Callable[[], Awaitable[None]]] = {
@@ -226,7 +149,7 @@ class Node:
             self._log.write("error", message=f"{step.value}: {error}")
             await self._pause(LOOK_SECONDS)
         if step is not Step.WAIT:
-            self._looked = 0.0
+            self._lookout.expire()
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -289,8 +212,11 @@ class Node:
             self.wake()
 
     async def _join(self) -> None:
-        slot, member_id = await self._chain.join(self.sight)
-        self._log.write("joined", slot=slot, member_id=member_id)
+        taken = await self._chain.join(self.sight)
+        if taken is None:
+            await self._pause(LOOK_SECONDS)
+        else:
+            self._log.write("joined", slot=taken[0], member_id=taken[1])
 
     async def _say_ready(self) -> None:
         state = max(self.sight.states, key=lambda s: s.step)

@@ -84,7 +84,7 @@ def what_i_know(
         resyncing=now.resyncing,
         training=now.share is not None and now.trained is None,
         payload_ready=now.trained is not None and now.share == (sight.epoch, sight.round),
-        held=frozenset(slot for slot, c in committed.items() if fetcher.good(c.digest)),
+        held=frozenset(slot for slot, c in committed.items() if fetcher.good(c.digest, c.key)),
         vote_ready=vote is not None and vote.chain_hash in replica.candidates,
         serves_agreed=sight.checkpoint is not None
         and replica.keeper.serves(sight.checkpoint.digest),
@@ -97,18 +97,19 @@ def what_i_know(
 
 
 def _is_needed(sight: Sight, exchange: Exchange) -> bool:
-    """Whether a connected member may need what is here.
+    """Whether a member may need what is here.
 
     A member that holds the last agreed state says so to all; of any other it isn't known that it
-    came to the end: its slot may be active and its last payloads still on the way.
+    came to the end: its slot may be active and its last payloads still on the way. A newcomer may
+    not be connected yet.
     """
     last = max(sight.states, key=lambda state: state.step, default=None)
     done: set[bytes] = set()
     if last is not None and last.chain_hash == sight.chain_hash:
         done.update(exchange.holders(last.digest))
-    following = {
-        seat.node_key
+    here = {peer.node_key for peer in exchange.peers() if peer.alive}
+    return any(
+        (seat.newcomer or seat.node_key in here) and seat.node_key not in done
         for seat in sight.seats
-        if seat.state is not Standing.EJECTED and seat.node_key not in done
-    }
-    return any(peer.alive and peer.node_key in following for peer in exchange.peers())
+        if seat != sight.seat and seat.state is not Standing.EJECTED
+    )

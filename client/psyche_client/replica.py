@@ -47,6 +47,8 @@ class Replica:
         self._order = asyncio.Lock()
         self.chain_hash = b""
         self.step = 0
+        self._base = (0, 0)
+        """(epoch, step of its round 0) of the place in the history."""
         self.training = False
         self._doubts = False
         """The rounds on this disk led nowhere: one of them may have lost a payload meanwhile."""
@@ -68,7 +70,7 @@ class Replica:
             state, parameters = found
             await self.run(lambda: self.trainer.load(parameters))
             await self._recall(state)
-            self.chain_hash, self.step = state.chain_hash, state.step
+            self._stand_at(state)
         elif sight.states:
             # A fresh client takes the newest state; only the first needs no download.
             await self._take_initial(max(sight.states, key=lambda s: s.step))
@@ -76,6 +78,10 @@ class Replica:
             if not all(self.store.holds(commitment) for _, _, commitment in settled.members):
                 break
             await self.apply(settled, loss=None)
+
+    def _stand_at(self, state: AgreedState) -> None:
+        self.chain_hash, self.step = state.chain_hash, state.step
+        self._base = state.epoch, state.step - state.round
 
     async def _recall(self, state: AgreedState) -> None:
         """This client's own momentum as of the state that was loaded, if it lies beside it.
@@ -104,7 +110,7 @@ class Replica:
         await self.run(self.trainer.load_initial)
         if await self.run(lambda: self.trainer.digest(0)) != state.digest:
             return False
-        self.chain_hash, self.step = state.chain_hash, 0
+        self._stand_at(state)
         self.keeper.adopt(state, self.trainer.parameters())
         return True
 
@@ -148,6 +154,7 @@ class Replica:
         """On the worker thread: parameters and place move together, even if nobody waits."""
         self.trainer.settle(settled.key, settled.step, payloads)
         self.chain_hash, self.step = settled.chain_hash, settled.step + 1
+        self._base = settled.epoch, settled.step - settled.round
 
     def _payload(
         self, settled: SettledRound, slot: int, member: int, commitment: bytes
@@ -226,7 +233,7 @@ class Replica:
                 continue
             await self.run(lambda p=parameters: self.trainer.load(p))  # type: ignore[misc]
             self.keeper.adopt(state, parameters)
-            self.chain_hash, self.step = state.chain_hash, state.step
+            self._stand_at(state)
             return
         raise LostHistoryError("no peer has an agreed state")
 
@@ -235,12 +242,29 @@ class Replica:
         while self.chain_hash != look().chain_hash:
             if look().next_settled(self.chain_hash) is not None:
                 return True  # the records on chain lead on
-            settled = await resync.next_round(self.chain_hash, doubts=self._doubts)
+            settled = await resync.next_round(
+                self.chain_hash,
+                lambda record: self._has_its_step(record, look()),
+                doubts=self._doubts,
+            )
             if settled is None:
                 return False
             await self.apply(settled, loss=None)
         self._doubts = False
         return True
+
+    def _has_its_step(self, settled: SettledRound, sight: Sight) -> bool | None:
+        """Whether a peer's record names the step of its round, which no hash binds.
+
+        Rounds of an epoch have successive steps. Of an epoch that neither the chain shows nor this
+        history is in, the first may have a higher one, after an abort: that cannot be known (None),
+        and a newer agreed state leads on.
+        """
+        bases = dict([self._base, *((seen.epoch, seen.step - seen.round) for seen in sight.rounds)])
+        base = bases.get(settled.epoch)
+        if base is None:
+            return True if settled.step == self.step else None
+        return settled.step == base + settled.round
 
     def close(self) -> None:
         """Ends the worker thread after what it does now."""

@@ -2,13 +2,15 @@
 
 Nothing that a peer says is believed: the manifest must have the digest on chain, each piece the
 hash in the manifest, each settled round must continue the chain hash, each payload must have its
-commitment.
+commitment. What the chain hash does not bind is found elsewhere: a round's step follows from its
+number, and whose a payload is stands in its header.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -30,11 +32,15 @@ from psyche_client.model.digest import (
 from psyche_client.model.errors import ModelError
 from psyche_client.momentum_file import momentum_path
 from psyche_client.network import Exchange, FetchFailed, Kind
+from psyche_client.optim.codec import read_header
+from psyche_client.optim.errors import PayloadError
 from psyche_client.payloads import PayloadKey, WantedPayload
 from psyche_client.seen import AgreedState
 from psyche_client.store import SettledRound, Store
 from psyche_sdk.views import node_of
 
+Judge = Callable[[SettledRound], bool | None]
+"""Whether a record names the right step; None where that cannot be known."""
 Parameters = dict[str, npt.NDArray[np.float32]]
 
 MANIFEST_SECONDS = 10.0
@@ -163,25 +169,29 @@ class Resync:
         self.fetched_bytes += len(data)
         self._log.write("fetched", what="piece", bytes=len(data), seconds=0.0)
 
-    async def next_round(self, chain_hash: bytes, *, doubts: bool = False) -> SettledRound | None:
+    async def next_round(
+        self, chain_hash: bytes, judge: Judge, *, doubts: bool = False
+    ) -> SettledRound | None:
         """The settled round after this history, from this disk or from a peer; with doubts in
-        what lies on this disk, from a peer first.
+        what lies on this disk, from a peer first. `judge` is asked about what a peer says.
 
         Its payloads are on this disk when it comes back. None: nobody has it, or not all of its
         payloads any more; only a newer agreed state leads on then.
         """
-        settled = await self._ask(chain_hash) if doubts else None
-        settled = settled or self._store.round_after(chain_hash)
-        if settled is None and not doubts:
-            settled = await self._ask(chain_hash)
+        known = self._store.round_after(chain_hash)
+        asked = await self._ask(chain_hash, judge) if doubts or known is None else None
+        settled = asked or known
         if settled is None:
             return None
         payloads = (self._payload(settled, *member) for member in settled.members)
-        return settled if all(await asyncio.gather(*payloads)) else None
+        if not all(await asyncio.gather(*payloads)):
+            return None
+        return settled if asked is None else self._with_owners(asked)
 
-    async def _ask(self, chain_hash: bytes) -> SettledRound | None:
+    async def _ask(self, chain_hash: bytes, judge: Judge) -> SettledRound | None:
         def continues(data: bytes) -> bool:
-            return SettledRound.from_json(data).follows(chain_hash)
+            record = SettledRound.from_json(data)
+            return record.follows(chain_hash) and judge(record) is not False
 
         try:
             data = await self._exchange.fetch_blob(
@@ -194,7 +204,25 @@ class Resync:
         except FetchFailed:
             return None
         self._log.write("fetched", what="record", bytes=len(data), seconds=0.0)
-        return SettledRound.from_json(data)
+        record = SettledRound.from_json(data)
+        return record if judge(record) else None
+
+    def _with_owners(self, settled: SettledRound) -> SettledRound:
+        """The record with the member ids that its payloads name."""
+        members = tuple(
+            (slot, self._owner(settled, slot, commitment) or said, commitment)
+            for slot, said, commitment in settled.members
+        )
+        return replace(settled, members=members)
+
+    def _owner(self, settled: SettledRound, slot: int, commitment: bytes) -> int | None:
+        """Whose the payload is; None if it is none of this slot and round."""
+        try:
+            header = read_header(self._store.payload(commitment) or b"")
+        except PayloadError:
+            return None
+        place = header.epoch, header.round, header.slot
+        return header.member_id if place == (*settled.key, slot) else None
 
     async def _payload(
         self, settled: SettledRound, slot: int, member: int, commitment: bytes

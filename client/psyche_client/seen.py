@@ -31,6 +31,8 @@ class Seat:
     node_key: bytes
     state: Standing
     misses: int = 0
+    newcomer: bool = False
+    """It joined a moment ago: its node may not have found the others yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from psyche_client.data.errors import DataError
 from psyche_client.data.serving import DataServer
 from psyche_sdk._rules.roster import decode_roster
 from psyche_sdk.coordinator import Coordinator
@@ -20,6 +19,12 @@ from psyche_sdk.errors import PsycheError
 PORT_MAX = 65_535
 FRESH_SECONDS = 5.0
 """How old the list of members may be: the chain is not asked for every connection."""
+
+
+class BindError(ValueError):
+    """What shall be an address to listen on is none."""
+
+    hint = "write HOST:PORT, with a port of at most 65535"
 
 
 class Members:
@@ -56,7 +61,8 @@ async def serve_members(
     """Serves a folder to the run's members until Ctrl-C or SIGTERM.
 
     Raises:
-        DataError: the folder holds no data, or `bind` is no address to listen on.
+        BindError: `bind` is no address to listen on.
+        DataError: the folder holds no data, or (ListenError) nobody can listen there.
     """
     host, port = parse_bind(bind)
 
@@ -87,8 +93,8 @@ def signed_by(key: bytes, text: bytes, signature: bytes) -> bool:
 
 
 def parse_bind(bind: str) -> tuple[str, int]:
-    """HOST:PORT in two; DataError if it is not that."""
+    """HOST:PORT in two; BindError if it is not that."""
     host, _, port = bind.rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or int(port) > PORT_MAX:
-        raise DataError(f"`{bind}` is no address to listen on", hint="write HOST:PORT")
+        raise BindError(f"`{bind}` is no address to listen on")
     return host.strip("[]"), int(port)

@@ -25,6 +25,8 @@ from psyche_sdk.errors import AccountInvalid
 MICRO = 1_000_000
 TURN_SECONDS = 0.5
 """How long each member, in drawn order, leaves a due tick to those before it."""
+NEWCOMER_SECONDS = 10
+"""How long after joining a node may still be on its way to the others."""
 STANDINGS = {
     MemberState.JOINED: Standing.JOINED,
     MemberState.READY: Standing.READY,
@@ -120,8 +122,8 @@ def read_sight(snapshot: Snapshot, wallet: bytes, turns: Turns, *, now: float) -
         deadline=run.phase_deadline,
         chain_hash=run.chain_hash,
         standing=_standing(roster, me, wallet),
-        seat=_seat(me) if me is not None else None,
-        seats=tuple(_seat(member) for member in roster.members()),
+        seat=_seat(me, moment) if me is not None else None,
+        seats=tuple(_seat(member, moment) for member in roster.members()),
         rounds=tuple(_round(record, me, run) for record in records),
         states=_states(run),
         vote=_vote(run, me, moment),
@@ -167,7 +169,7 @@ def _standing(roster: Roster, me: Member | None, wallet: bytes) -> Standing:
     return Standing.EJECTED if thrown_out else Standing.NONE
 
 
-def _seat(member: Member) -> Seat:
+def _seat(member: Member, moment: Moment) -> Seat:
     return Seat(
         slot=member.slot,
         member_id=member.member_id,
@@ -175,6 +177,7 @@ def _seat(member: Member) -> Seat:
         node_key=member.node_key,
         state=STANDINGS[member.state],
         misses=member.misses,
+        newcomer=moment.time - member.joined_at < NEWCOMER_SECONDS,
     )
 
 

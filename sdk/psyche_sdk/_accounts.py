@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,6 +27,8 @@ from psyche_sdk.errors import (
 VERSIONS: Final = (2,)
 CLOCK_ADDRESS: Final = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
 _HEAD_BYTES = 8
+#: Where a participant and a pass name their run.
+_RUN_OFFSET: Final = 24
 _CLOCK_BYTES = 40
 _CLOCK_UNIX_OFFSET = 32
 
@@ -83,18 +86,59 @@ async def fetch(
         case {"context": {"slot": int(slot)}, "value": list(values)}:
             if len(values) == len(addresses):
                 pairs = zip(addresses, values, strict=True)
-                return slot, [_account(a, v, slot, transport.url) for a, v in pairs]
+                return slot, [
+                    None if value is None else _account(address, value, slot, transport.url)
+                    for address, value in pairs
+                ]
         case _:
             pass
     raise RpcAnswerInvalid("no accounts in the answer", url=transport.url)
 
 
-def _account(address: Pubkey, value: Any, chain_slot: int, url: str) -> AccountData | None:
+async def search(
+    transport: Transport, kind: Kind, *, commitment: str, run: Pubkey | None = None
+) -> list[AccountData]:
+    """Return the program's accounts of a kind, by address: all, or those that name `run`.
+
+    Raises:
+        RpcError: the node did not answer, or not as it should.
+    """
+    parts = [(0, kind.discriminator)]
+    if run is not None:
+        parts.append((_RUN_OFFSET, bytes(run)))
+    filters = [
+        {"memcmp": {"offset": at, "bytes": base64.b64encode(part).decode(), "encoding": "base64"}}
+        for at, part in parts
+    ]
+    config = {
+        "encoding": "base64",
+        "commitment": commitment,
+        "filters": filters,
+        "withContext": True,
+    }
+    answer = await transport.call("getProgramAccounts", [str(PROGRAM_ID), config])
+    match answer:
+        case {"context": {"slot": int(slot)}, "value": list(values)}:
+            found = [_listed(value, slot, transport.url) for value in values]
+            return sorted(found, key=lambda account: bytes(account.address))
+        case _:
+            raise RpcAnswerInvalid("no accounts in the answer", url=transport.url)
+
+
+def _listed(value: Any, chain_slot: int, url: str) -> AccountData:
     match value:
-        case None:
-            return None
+        case {"pubkey": str(text), "account": fields}:
+            with contextlib.suppress(ValueError):
+                return _account(Pubkey.from_string(text), fields, chain_slot, url)
+        case _:
+            pass
+    raise RpcAnswerInvalid("an account without an address in the answer", url=url)
+
+
+def _account(address: Pubkey, value: Any, chain_slot: int, url: str) -> AccountData:
+    match value:
         case {"owner": str(owner), "lamports": int(lamports), "data": [str(data), "base64"]}:
-            try:
+            with contextlib.suppress(ValueError, binascii.Error):
                 return AccountData(
                     address=address,
                     owner=Pubkey.from_string(owner),
@@ -102,8 +146,6 @@ def _account(address: Pubkey, value: Any, chain_slot: int, url: str) -> AccountD
                     data=base64.b64decode(data, validate=True),
                     chain_slot=chain_slot,
                 )
-            except (ValueError, binascii.Error):
-                pass
         case _:
             pass
     raise RpcAnswerInvalid(f"account {address} cannot be read from the answer", url=url)

@@ -141,6 +141,18 @@ class Coordinator(CheckpointActions, VerifyActions):
         """Return a wallet's pass, by default the signer's; raises as `run`."""
         return await self._one(self.pass_address(wallet), _accounts.PASS)
 
+    async def participants(self) -> list[AccountData]:
+        """Return what the run keeps about everybody who ever joined it, by address.
+
+        Raises:
+            RpcError: the cluster did not answer.
+        """
+        return await self._all(_accounts.PARTICIPANT)
+
+    async def passes(self) -> list[AccountData]:
+        """Return the run's passes, by address; raises as `participants`."""
+        return await self._all(_accounts.PASS)
+
     async def snapshot(self, *, min_slot: int = 0) -> Snapshot:
         """Return run, roster and rounds by one read, so that they belong together.
 
@@ -247,6 +259,10 @@ class Coordinator(CheckpointActions, VerifyActions):
             self.transport, [address], commitment=self.options.commitment
         )
         return _accounts.checked(found[0], kind, address)
+
+    async def _all(self, kind: _accounts.Kind) -> list[AccountData]:
+        commitment = self.options.commitment
+        return await _accounts.search(self.transport, kind, commitment=commitment, run=self.address)
 
     def _learn(self, run: AccountData) -> None:
         self.capacity = int.from_bytes(run.data[_CAPACITY_OFFSET : _CAPACITY_OFFSET + 2], "little")

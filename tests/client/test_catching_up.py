@@ -1,5 +1,6 @@
 """A client that lost its history, or never had it, comes back into step with its peers' help."""
 
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -8,12 +9,13 @@ from psyche_client.model.digest import parse_manifest, read_piece
 from psyche_client.network import Kind
 from psyche_client.replica import LostHistoryError
 from psyche_client.seen import AgreedState
-from psyche_client.store import Store
+from psyche_client.store import Store, next_chain_hash
 from support.client import (
     START,
     agreed,
     key,
     record,
+    settled,
     sight,
 )
 from support.replica import World, opened
@@ -47,6 +49,46 @@ async def test_a_client_that_is_behind_replays_rounds_from_its_peers(
     assert world.replica.chain_hash == world.rounds[2].chain_hash
     assert world.trainer.digest(3) == digests[3]
     assert [of.round for of in Store(world.home).history()] == [0, 1, 2]
+
+
+async def test_a_false_step_in_a_peers_record_does_not_reach_the_parameters(
+    world: World, digests: list[bytes]
+) -> None:
+    await opened(world)
+    for number, of in enumerate(world.rounds[:3]):
+        lie = replace(of, step=of.step + 5)
+        world.peers.give(Kind.HISTORY, of.previous, lie.to_json().encode(), of.to_json().encode())
+        world.peers.give_payload(world.payloads[number])
+    now = sight(states=(world.initial,), chain_hash=world.rounds[2].chain_hash)
+    await world.replica.rebuild(world.resync, lambda: now)
+    assert world.trainer.digest(3) == digests[3]
+    assert Store(world.home).history() == world.rounds[:3]
+
+
+@pytest.mark.parametrize(
+    ("step", "shown", "taken"),
+    [(6, False, True), (7, False, False), (7, True, True), (6, True, False)],
+)
+async def test_the_first_step_of_an_epoch_is_what_the_chain_shows_or_what_follows_at_once(
+    world: World, step: int, shown: bool, taken: bool
+) -> None:
+    """After an abort it is higher; then a record is believed only if the chain shows its epoch."""
+    payload = world.payloads[0]
+    first = replace(settled(0, {1: payload}), epoch=1, step=step)
+    first = replace(first, chain_hash=next_chain_hash(first))
+    world.peers.give(Kind.HISTORY, START, first.to_json().encode())
+    world.peers.give_payload(payload)
+    await opened(world)
+    world.replica.step = 6
+    later = replace(first, round=4, step=11, previous=bytes(32))
+    rounds = (record(later, {1: payload}),) if shown else ()
+    now = sight(states=(), rounds=rounds, chain_hash=first.chain_hash, epoch=1)
+    if taken:
+        await world.replica.rebuild(world.resync, lambda: now)
+    else:
+        with pytest.raises(LostHistoryError):
+            await world.replica.rebuild(world.resync, lambda: now)
+    assert (world.replica.chain_hash == first.chain_hash) is taken
 
 
 async def test_a_client_without_history_loads_a_state_from_its_peers_and_replays(

@@ -20,7 +20,13 @@ from psyche_sdk._generated.accounts import PARTICIPANT_DISCRIMINATOR
 from psyche_sdk._send import Receipt
 from psyche_sdk.coordinator import Snapshot
 from psyche_sdk.errors import AccountMissing, InsufficientFunds, RpcUnreachable
-from psyche_sdk.program_errors import ComplaintClosed, ComplaintSpent, NotAccepted, TooEarly
+from psyche_sdk.program_errors import (
+    ComplaintClosed,
+    ComplaintSpent,
+    NotAccepted,
+    SlotTaken,
+    TooEarly,
+)
 from support.accounts import CAPACITY
 from support.client import START, agreed, record, seat, settled, sight
 from support.sights import ACTIVE, JOINED, account, snapshot
@@ -133,6 +139,13 @@ async def test_a_newcomer_takes_a_free_slot_with_its_node_and_address() -> None:
     ((name, (args,), _),) = coordinator.sent
     assert name == "join"
     assert (args.slot, args.node_key, args.address) == (3, b"n" * 32, "127.0.0.1:7000")
+
+
+async def test_a_newcomer_whose_slot_was_taken_meanwhile_looks_for_another() -> None:
+    chain, coordinator = chain_of(snapshot())
+    await chain.sight()
+    coordinator.error = SlotTaken()
+    assert await chain.join(sight()) is None
 
 
 async def test_a_newcomer_frees_a_slot_whose_holder_is_gone_if_no_other_is_free() -> None:

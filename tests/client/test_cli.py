@@ -14,7 +14,7 @@ import pytest
 
 from psyche_client.cli.app import commands, run
 from psyche_client.cli.errors import CODES, Code, CommandError, code_of, show
-from psyche_client.cli.output import count_bytes, sol
+from psyche_client.cli.output import count_bytes, put_text, sol
 
 HEAVY = ("torch", "solana", "numpy", "iroh", "transformers", "tokenizers")
 
@@ -264,3 +264,15 @@ def test_bytes_are_written_in_the_unit_that_fits() -> None:
         "5.4 MB",
         "2.5 GB",
     ]
+
+
+@pytest.mark.parametrize(("terminal", "shown"), [(False, "a\x1b[2Jb\n"), (True, "a\ufffd[2Jb\n")])
+def test_text_of_others_is_written_as_it_is_but_for_a_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    terminal: bool,
+    shown: str,
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    put_text("a\x1b[2Jb")
+    assert capsys.readouterr().out == shown

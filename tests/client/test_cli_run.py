@@ -230,6 +230,49 @@ def test_only_the_owner_steers_a_run(
     assert "sign with the key that the run names" in capsys.readouterr().err
 
 
+def test_a_run_that_was_handed_over_is_closed_and_its_rent_is_who_paid_its(
+    chain: str,
+    owner: list[str],
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    capsys.readouterr()
+    create("handed", owner, data, tmp_path)
+    address = capsys.readouterr().out.strip()
+    bob = ["--wallet", str(tmp_path / "bob.json"), "--url", chain]
+    run(["wallet", "new", "--out", bob[1]])
+    bobs = capsys.readouterr().out.strip()
+    run(["wallet", "airdrop", "1", *bob])
+    assert run(["run", "authority", address, bobs, *owner]) == Code.OK
+    assert run(["run", "authority", address, "--accept", *bob]) == Code.OK
+
+    assert run(["run", "close", address, *bob]) == Code.OK
+
+    assert run(["run", "show", address, "--url", chain]) == Code.CHAIN
+    capsys.readouterr()
+    run(["wallet", "show", "--json", *bob])
+    assert json.loads(capsys.readouterr().out)["lamports"] < 1_000_000_000
+
+
+def test_what_a_phase_does_not_allow_is_told_with_the_phase_and_a_way_out(
+    owner: list[str], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    create("idle", owner, data, tmp_path)
+    address = capsys.readouterr().out.strip()
+
+    assert run(["run", "pause", address, *owner]) == Code.REFUSED
+    words = capsys.readouterr().err
+    assert "the run's phase is `paused`\n\nhint: `psyche run resume`" in words
+
+    assert run(["run", "resume", address, *owner]) == Code.OK
+    capsys.readouterr()
+    assert run(["run", "close", address, *owner]) == Code.REFUSED
+    words = capsys.readouterr().err
+    assert "the run's phase is `waiting for members`\n\nhint: `psyche run pause`" in words
+
+
 def test_a_name_that_is_no_run_is_a_usage_error(
     chain: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

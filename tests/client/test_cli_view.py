@@ -249,6 +249,23 @@ def test_who_watches_a_run_sees_what_the_chain_knows_and_no_zero_for_what_it_doe
     assert not [word for word in ("fetched", "transactions", "fees") if word in shown]
 
 
+def test_the_last_page_needs_no_more_than_ascii() -> None:
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    page = summary(RESULT | {"sample": "d\u00e9f"}, folded(), width=80, plain=True)
+    console.print(page)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
+    inside = "".join(line[1:-1] for line in lines if line[:1] == "\u2502")
+    assert inside.replace("\u2502", "").isascii()
+    assert "d?f" in inside
+
+
+def test_what_the_model_writes_does_not_steer_the_terminal() -> None:
+    shown = last_page(RESULT | {"sample": "a\x1b[2Jb\x1a\x9bc\n\tok"})
+    assert "a\ufffd[2Jb\ufffd\ufffdc" in shown
+    assert not set(shown) & {"\x1b", "\x1a", "\x9b"}
+    assert "ok" in shown
+
+
 def test_a_state_of_nothing_can_be_shown() -> None:
     assert "no loss yet" in picture(new_state())
 

@@ -123,6 +123,13 @@ def test_a_value_that_is_not_allowed_is_refused_with_what_is(
     assert message in str(refusal(with_line(section, line)))
 
 
+def test_a_word_that_is_nearly_right_is_answered_with_the_right_one() -> None:
+    error = refusal(with_line("training.model", 'preset = "llama-demmo"'))
+    assert error.hint == 'did you mean "llama-demo"?'
+    error = refusal(with_line("training.model", 'preset = "xyzzy"'))
+    assert error.hint == 'leave `training.model.preset` out for its default, "demo"'
+
+
 def test_a_number_with_its_unit_is_answered_with_how_to_write_it() -> None:
     error = refusal(with_line("phases", 'train_seconds = "30s"'))
 
@@ -257,6 +264,11 @@ def test_a_file_that_is_no_toml_says_where(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="line 1"):
         load(path)
+
+
+@pytest.mark.parametrize("value", ["9" * 5_000, "[" * 5_000], ids=["number", "nest"])
+def test_a_value_that_no_machine_reads_is_no_toml(value: str) -> None:
+    assert str(refusal(f"a = {value}")).startswith("run.toml is no TOML: ")
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:

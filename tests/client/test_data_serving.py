@@ -11,6 +11,7 @@ import pytest
 from solders.keypair import Keypair
 
 from psyche_client.data import serving
+from psyche_client.data.errors import ListenError
 from psyche_client.data.manifest import BLOCK_BYTES
 from psyche_client.data.mirrors import SourceError
 from psyche_client.data.serving import DataServer
@@ -123,3 +124,17 @@ async def test_a_member_has_only_so_many_connections_and_gets_them_back(
         while server._of_member:  # it has yet to see that the first has gone
             await asyncio.sleep(0)
         assert len(await source.read(FILE, 0, 20)) == 20
+
+
+@pytest.mark.parametrize(
+    ("host", "words"), [("127.0.0.1", "port {} is in use"), ("203.0.113.1", "Cannot assign")]
+)
+async def test_where_nobody_can_listen_is_told_in_a_few_words(
+    corpus: Path, host: str, words: str
+) -> None:
+    async with served(corpus) as (server, port):
+        with pytest.raises(ListenError) as caught:
+            await server.start(host, port)
+    assert words.format(port) in str(caught.value)
+    assert "Errno" not in str(caught.value)
+    assert "--bind" in caught.value.hint

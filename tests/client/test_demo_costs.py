@@ -4,32 +4,21 @@ import base64
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from solders.pubkey import Pubkey
 
 from psyche_client.demo.costs import (
     CostReader,
     Costs,
     Transaction,
-    b58decode,
     label,
     parse_transaction,
 )
+from psyche_sdk import _base58
 from psyche_sdk._generated import instructions
 from psyche_sdk._generated._program import PROGRAM_ID
 from psyche_sdk._generated.events import CODECS
 
 RUN = Pubkey.from_bytes(bytes([5]) * 32)
-ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-
-
-def b58encode(data: bytes) -> str:
-    number, text = int.from_bytes(data, "big"), ""
-    while number:
-        number, digit = divmod(number, 58)
-        text = ALPHABET[digit] + text
-    return "1" * (len(data) - len(data.lstrip(b"\0"))) + text
 
 
 def transaction(*names: str, events: tuple[str, ...] = (), **changes: Any) -> Transaction:
@@ -40,8 +29,8 @@ def transaction(*names: str, events: tuple[str, ...] = (), **changes: Any) -> Tr
 def answer(*names: str, logs: list[str] | None = None, **meta: Any) -> dict[str, Any]:
     """A `getTransaction` answer: a compute budget instruction, then the coordinator's."""
     heads = [getattr(instructions, f"{name.upper()}_DISCRIMINATOR") for name in names]
-    own = [{"programIdIndex": 1, "data": b58encode(head + b"\1\2")} for head in heads]
-    budget = {"programIdIndex": 2, "data": b58encode(b"\2\0\0\0\1")}
+    own = [{"programIdIndex": 1, "data": _base58.encode(head + b"\1\2")} for head in heads]
+    budget = {"programIdIndex": 2, "data": _base58.encode(b"\2\0\0\0\1")}
     values: dict[str, Any] = {"fee": 5000, "err": None, "computeUnitsConsumed": 4321}
     return {
         "meta": values | {"logMessages": logs} | meta,
@@ -92,7 +81,7 @@ def test_an_answer_is_read_for_the_programs_own_instructions() -> None:
 
 def test_an_instruction_that_this_release_does_not_know_is_unknown() -> None:
     found = answer("commit")
-    found["transaction"]["message"]["instructions"][1]["data"] = b58encode(b"\xff" * 9)
+    found["transaction"]["message"]["instructions"][1]["data"] = _base58.encode(b"\xff" * 9)
     assert parse_transaction(found).instructions == ("unknown",)
 
 
@@ -132,15 +121,6 @@ def _named(codec: Any, size: int) -> str:
 
 def _size(codec: Any) -> int:
     return next(size for size in range(400) if _named(codec, size))
-
-
-@given(st.binary(max_size=40))
-def test_base58_is_read_back(data: bytes) -> None:
-    assert b58decode(b58encode(data)) == data
-
-
-def test_base58_agrees_with_an_address() -> None:
-    assert b58decode(str(PROGRAM_ID)) == bytes(PROGRAM_ID)
 
 
 class Node:

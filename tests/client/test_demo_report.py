@@ -43,6 +43,7 @@ def stage(tmp_path: Path) -> Any:
 @pytest.fixture
 def play() -> Play:
     made: Any = Play(killed=["client-1"], joined=["client-2"], accounts=snapshot(step=24))
+    made.rent_lamports = 4
     made.clients = [Client(f"client-{number}") for number in range(3)]
     made.events = {
         "client-0": [
@@ -139,7 +140,7 @@ def test_costs_are_those_read_from_the_chain(stage: Any, play: Play) -> None:
     found = report(stage, play, costs, state())
     assert list(found["compute_units"].items()) == [("commit", 70), ("tick", 50)]
     assert (found["transactions"], found["lamports_spent"]) == (2, 10_000)
-    assert found["lamports_rent"] == 3
+    assert found["lamports_rent"] == 4
 
 
 def test_a_demo_in_which_nothing_happened_has_nulls_and_is_json(stage: Any, play: Play) -> None:

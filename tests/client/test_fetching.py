@@ -11,7 +11,7 @@ import pytest
 from psyche_client.events import EventLog, tail
 from psyche_client.fetching import Fetcher
 from psyche_client.network import FetchFailed, Kind
-from psyche_client.payloads import WantedPayload
+from psyche_client.payloads import PayloadKey, WantedPayload
 from psyche_client.store import Store, StoreError
 from support.client import Peers, key
 
@@ -27,6 +27,8 @@ class World:
         self.log = EventLog(home / "events.jsonl")
         self.changes = 0
         self.checked: list[bytes] = []
+        self.owner: PayloadKey | None = None
+        """Whose the good payload is; None: anybody's."""
         self.fetcher = Fetcher(
             self.peers,  # type: ignore[arg-type]
             self.store,
@@ -36,9 +38,9 @@ class World:
             bytes_max=100,
         )
 
-    def _check(self, data: bytes, _: object) -> bool:
+    def _check(self, data: bytes, of: PayloadKey) -> bool:
         self.checked.append(data)
-        return data == GOOD
+        return data == GOOD and self.owner in (None, of)
 
     def _changed(self) -> None:
         self.changes += 1
@@ -65,7 +67,7 @@ async def test_a_payload_that_came_is_on_disk_announced_and_good(world: World) -
     world.peers.give_payload(GOOD)
     await bring(world, GOOD, size=len(GOOD))
     assert world.store.payload(GOOD_HASH) == GOOD
-    assert world.fetcher.good(GOOD_HASH)
+    assert world.fetcher.good(GOOD_HASH, key(0, 1))
     assert world.peers.announced == [GOOD_HASH]
     assert world.changes == 1
     assert world.fetcher.received_bytes == len(GOOD)
@@ -76,7 +78,32 @@ async def test_a_payload_of_the_wrong_form_is_held_but_never_good(world: World) 
     await bring(world, BAD, size=len(BAD))
     assert world.fetcher.holds(BAD_HASH)
     assert world.store.payload(BAD_HASH) == BAD
-    assert not world.fetcher.good(BAD_HASH)
+    assert not world.fetcher.good(BAD_HASH, key(0, 1))
+
+
+@pytest.mark.parametrize("copier", [0, 2])
+async def test_whoever_copies_a_commitment_gains_nothing_and_harms_nobody(
+    world: World, copier: int
+) -> None:
+    """Commitments are on chain before any payload can be had; a payload's header names its own."""
+    world.owner = key(0, 1)
+    world.peers.give_payload(GOOD)
+    copy = wanted(GOOD, key=key(0, copier), size=len(GOOD) + 1)
+    own = wanted(GOOD, size=len(GOOD))
+    for _ in range(2):  # in slot order, as the chain shows them
+        world.fetcher.want(sorted([copy, own], key=lambda one: one.key.slot))
+        await bring(world, GOOD, key=key(0, copier), size=len(GOOD) + 1)
+        await bring(world, GOOD, size=len(GOOD))
+
+    assert world.fetcher.good(GOOD_HASH, key(0, 1))
+    assert not world.fetcher.good(GOOD_HASH, key(0, copier))
+
+
+async def test_a_payload_of_another_length_than_its_trainer_says_is_not_good(world: World) -> None:
+    world.peers.give_payload(GOOD)
+    await bring(world, GOOD, size=len(GOOD) + 1)
+    assert world.fetcher.holds(GOOD_HASH)
+    assert not world.fetcher.good(GOOD_HASH, key(0, 1))
 
 
 async def test_a_payload_is_asked_for_and_checked_once(world: World) -> None:
@@ -101,7 +128,7 @@ async def test_a_payload_on_disk_is_not_fetched_but_still_checked(world: World) 
     await bring(world, BAD)
     assert world.peers.asked == []
     assert world.fetcher.holds(BAD_HASH)
-    assert not world.fetcher.good(BAD_HASH)
+    assert not world.fetcher.good(BAD_HASH, key(0, 1))
 
 
 async def test_what_nobody_has_fails_by_name_and_is_asked_for_again(world: World) -> None:
@@ -109,7 +136,7 @@ async def test_what_nobody_has_fails_by_name_and_is_asked_for_again(world: World
         await bring(world, GOOD)
     world.peers.give_payload(GOOD)
     await bring(world, GOOD)
-    assert world.fetcher.good(GOOD_HASH)
+    assert world.fetcher.good(GOOD_HASH, key(0, 1))
 
 
 async def test_bytes_of_another_payload_or_over_the_limit_are_refused(world: World) -> None:
@@ -117,8 +144,9 @@ async def test_bytes_of_another_payload_or_over_the_limit_are_refused(world: Wor
     world.peers.give(Kind.PAYLOAD, GOOD_HASH, BAD)
     world.peers.give_payload(long)
     for payload in (GOOD, long):
-        with pytest.raises(FetchFailed):
-            await bring(world, payload)
+        for size in (None, len(payload)):
+            with pytest.raises(FetchFailed):
+                await bring(world, payload, size=size)
     assert not list(world.store.payloads.iterdir())
 
 
@@ -127,7 +155,7 @@ async def test_ones_own_payload_is_on_disk_and_good_without_a_fetch(world: World
     world.fetcher.want([wanted(GOOD)])
     assert commitment == GOOD_HASH
     assert world.store.payload(commitment) == GOOD
-    assert world.fetcher.good(commitment)
+    assert world.fetcher.good(commitment, key(0, 1))
     assert world.peers.asked == []
 
 

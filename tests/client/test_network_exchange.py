@@ -18,6 +18,7 @@ from psyche_client.network import (
 from psyche_client.network._fetching import Hunt
 from psyche_client.network._link import Close
 from support.network import (
+    BYTES_MAX,
     PATIENCE_SECONDS,
     QUICK,
     Peer,
@@ -40,7 +41,9 @@ def give(peer: Peer, data: bytes) -> bytes:
 
 async def take(peer: Peer, commitment: bytes, size: int, *hints: Peer) -> bytes:
     keys = [hint.key for hint in hints]
-    return await peer.exchange.fetch(commitment, size, keys, timeout=PATIENCE_SECONDS)
+    return await peer.exchange.fetch(
+        commitment, size, keys, timeout=PATIENCE_SECONDS, max_size=BYTES_MAX
+    )
 
 
 async def test_a_payload_is_fetched_from_the_peer_that_announced_it() -> None:
@@ -50,6 +53,24 @@ async def test_a_payload_is_fetched_from_the_peer_that_announced_it() -> None:
         assert event.commitments == (commitment,)
         assert event.slot == alice.seed
         assert await take(bob, commitment, len(PAYLOAD)) == PAYLOAD
+
+
+async def test_a_false_size_is_the_fault_of_who_said_it_and_of_no_peer() -> None:
+    async with peers(2) as (alice, bob):
+        commitment = give(alice, PAYLOAD)
+        for size in (len(PAYLOAD) + 1, 1, 1 << 40):
+            assert await take(bob, commitment, size, alice) == PAYLOAD
+        assert [peer.banned for peer in bob.exchange.peers()] == [False]
+
+
+async def test_more_bytes_than_a_payload_can_have_are_not_read() -> None:
+    async with peers(2) as (alice, bob):
+        commitment = give(alice, PAYLOAD)
+        limit = len(PAYLOAD) - 1
+        with pytest.raises(FetchFailed):
+            await bob.exchange.fetch(commitment, limit, [alice.key], timeout=1.0, max_size=limit)
+        await bob.events.wait(EventKind.BANNED, alice.key)
+        assert bob.exchange.counters().kinds["payload"].received < 100, "heads alone"
 
 
 async def test_a_payload_is_fetched_from_a_hinted_peer_that_announced_nothing() -> None:
@@ -120,7 +141,9 @@ async def test_a_payload_that_nobody_holds_fails_at_the_deadline() -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         with pytest.raises(FetchFailed, match="not held"):
-            await bob.exchange.fetch(sha256(b"nowhere"), 7, [alice.key], timeout=1.5)
+            await bob.exchange.fetch(
+                sha256(b"nowhere"), 7, [alice.key], timeout=1.5, max_size=BYTES_MAX
+            )
         assert 1.5 <= loop.time() - began < PATIENCE_SECONDS
 
 
@@ -167,7 +190,9 @@ async def test_a_shared_fetch_outlives_the_caller_that_began_it() -> None:
 async def test_the_shorter_deadline_of_a_shared_fetch_does_not_end_the_longer_one() -> None:
     async with peers(2) as (alice, bob):
         commitment = sha256(PAYLOAD)
-        first = asyncio.create_task(bob.exchange.fetch(commitment, len(PAYLOAD), timeout=0.1))
+        first = asyncio.create_task(
+            bob.exchange.fetch(commitment, len(PAYLOAD), timeout=0.1, max_size=BYTES_MAX)
+        )
         second = asyncio.create_task(take(bob, commitment, len(PAYLOAD)))
         with pytest.raises(FetchFailed):
             await first

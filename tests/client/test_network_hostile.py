@@ -13,6 +13,7 @@ from psyche_client.network import EventKind, Kind, Settings, wire
 from psyche_client.network.wire import Answer, Get, Status
 from support.mallory import COMMITMENT, PAYLOAD, Mallory, answering, fetch, silent
 from support.network import (
+    BYTES_MAX,
     INSTANCE,
     PATIENCE_SECONDS,
     QUICK,
@@ -119,7 +120,9 @@ async def test_a_peer_that_does_not_read_its_answer_loses_its_upload_slot() -> N
         await stream.send().write_all(wire.encode(Get(Kind.PAYLOAD, commitment)))
         await asyncio.to_thread(alice.shelf.loaded.wait, PATIENCE_SECONDS)
 
-        got = await bob.exchange.fetch(commitment, len(blob), [alice.key], timeout=PATIENCE_SECONDS)
+        got = await bob.exchange.fetch(
+            commitment, len(blob), [alice.key], timeout=PATIENCE_SECONDS, max_size=BYTES_MAX
+        )
         assert got == blob
     finally:
         await asyncio.gather(alice.stop(), bob.stop(), mallory.stop())

@@ -11,7 +11,7 @@ from pathlib import Path
 from solders.keypair import Keypair
 
 from psyche_client.network import EventKind, Member
-from support.network import PATIENCE_SECONDS, Peer, sha256, start_peer, until
+from support.network import BYTES_MAX, PATIENCE_SECONDS, Peer, sha256, start_peer, until
 from support.network_child import payload_of
 
 SIZE = 3 << 20
@@ -53,7 +53,9 @@ async def test_a_download_outlives_the_death_of_the_peer_that_it_came_from() -> 
             alice.exchange.set_members({node_key(2): bob_member})
             await alice.events.wait(EventKind.ANNOUNCED, node_key(2))
             pending = asyncio.create_task(
-                alice.exchange.fetch(sha256(payload), SIZE, timeout=PATIENCE_SECONDS)
+                alice.exchange.fetch(
+                    sha256(payload), SIZE, timeout=PATIENCE_SECONDS, max_size=BYTES_MAX
+                )
             )
             await until(lambda: alice.exchange.peers()[0].received_bytes > 400_000)
             bob.kill()
@@ -79,7 +81,9 @@ async def test_a_killed_peer_is_noticed_and_connected_again_when_it_restarts() -
             alice.exchange.set_members({node_key(2): member})
             await alice.events.wait(EventKind.PEER_UP, node_key(2))
             payload = payload_of(SIZE)
-            got = await alice.exchange.fetch(sha256(payload), SIZE, timeout=PATIENCE_SECONDS)
+            got = await alice.exchange.fetch(
+                sha256(payload), SIZE, timeout=PATIENCE_SECONDS, max_size=BYTES_MAX
+            )
             assert got == payload
     finally:
         await alice.stop()
@@ -95,7 +99,9 @@ async def test_a_peer_that_restarts_before_its_death_was_noticed_is_connected_at
             async with child(2, alice) as (_, again):
                 alice.exchange.set_members({node_key(2): again})
                 payload = payload_of(SIZE)
-                got = await alice.exchange.fetch(sha256(payload), SIZE, timeout=PATIENCE_SECONDS)
+                got = await alice.exchange.fetch(
+                    sha256(payload), SIZE, timeout=PATIENCE_SECONDS, max_size=BYTES_MAX
+                )
                 assert got == payload
     finally:
         await alice.stop()

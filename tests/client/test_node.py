@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from psyche_client import node as loop
+from psyche_client import lookout, node
 from psyche_client.chain import ChainError
 from psyche_client.data.errors import DataError
 from psyche_client.decide import Phase, Standing
 from psyche_client.events import tail
+from psyche_client.seen import Sight
 from psyche_client.trainer import Trainer
 from psyche_sdk.errors import InsufficientFunds
 from support.client import (
@@ -27,8 +28,9 @@ from support.node_world import World, share
 async def world(
     tmp_path: Path, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[World]:
-    monkeypatch.setattr(loop, "LOOK_SECONDS", 0.002)
-    monkeypatch.setattr(loop, "RETRY_SECONDS", 0.002)
+    for module in (node, lookout):
+        monkeypatch.setattr(module, "LOOK_SECONDS", 0.002)
+        monkeypatch.setattr(module, "RETRY_SECONDS", 0.002)
     trainer.load_initial()
     made = World(tmp_path, trainer, keep_all=False)
     yield made
@@ -79,6 +81,25 @@ async def test_a_newcomer_takes_a_slot_and_names_the_state_that_it_holds(world: 
     await world.run()
     assert chain.names() == ["join", "ready"]
     assert chain.sent[-2] == ("ready", (world.initial, START))
+
+
+async def test_a_newcomer_that_lost_the_race_for_a_slot_takes_another(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = [None, (4, 1)]
+
+    async def join(_: Sight) -> tuple[int, int] | None:
+        if taken[0] is not None:
+            world.chain.now = world.finished()
+        return taken.pop(0)
+
+    monkeypatch.setattr(world.chain, "join", join)
+    world.chain.now = world.sight(
+        standing=Standing.NONE, seat=None, phase=Phase.WAITING_FOR_MEMBERS
+    )
+    await world.run()
+    told = [event for event in tail(world.log.path) if event["event"] in ("joined", "error")]
+    assert [(event["event"], event["slot"]) for event in told] == [("joined", 4)]
 
 
 async def test_a_refused_commit_makes_it_look_again_and_commit_once_more(world: World) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from psyche_client import node as loop
+from psyche_client import lookout, node
 from psyche_client.chain import ChainError
 from psyche_client.custody import custody_leaf
 from psyche_client.decide import Phase, Standing, VoteStage
@@ -38,8 +38,9 @@ from support.node_world import BAD, WALLET, World, share
 async def world(
     tmp_path: Path, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[World]:
-    monkeypatch.setattr(loop, "LOOK_SECONDS", 0.002)
-    monkeypatch.setattr(loop, "RETRY_SECONDS", 0.002)
+    for module in (node, lookout):
+        monkeypatch.setattr(module, "LOOK_SECONDS", 0.002)
+        monkeypatch.setattr(module, "RETRY_SECONDS", 0.002)
     trainer.load_initial()
     made = World(tmp_path, trainer, keep_all=False)
     yield made

@@ -1,5 +1,7 @@
 """At the end of a run nobody leaves while a connected member may still need what is here."""
 
+from dataclasses import replace
+
 import pytest
 
 from psyche_client.decide import Phase, Standing
@@ -76,6 +78,16 @@ def test_who_is_gone_or_no_member_any_more_is_not_waited_for() -> None:
     assert not needed(peers, sight(phase=Phase.FINISHED, states=(LAST,)))
     peers.alive[PEER] = False
     assert not needed(peers, finished(Standing.ACTIVE))
+
+
+def test_a_newcomer_is_waited_for_before_it_is_connected() -> None:
+    new = replace(seat(2, Standing.JOINED), newcomer=True)
+    assert needed(Peers(), sight(phase=Phase.FINISHED, seats=(seat(), new), states=(LAST,)))
+    assert not needed(
+        connected(holds=LAST.digest), sight(phase=Phase.FINISHED, seats=(new,), states=(LAST,))
+    )
+    mine = replace(seat(), newcomer=True)
+    assert not needed(Peers(), sight(phase=Phase.FINISHED, seat=mine, seats=(mine,)))
 
 
 def test_the_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,9 @@ from psyche_client.model.checkpoint import save
 from psyche_client.model.digest import digest, manifest, parse_manifest
 from psyche_client.model.errors import ManifestError
 from psyche_client.network import FetchFailed, Kind
+from psyche_client.optim.codec import PayloadHeader
 from psyche_client.resync import Resync, _all_or_none, local_state, state_path
-from psyche_client.store import Store
+from psyche_client.store import SettledRound, Store
 from psyche_sdk.views import node_uri
 from support.client import PAYLOAD_BYTES_MAX, START, Peers, agreed, settled
 
@@ -157,17 +158,21 @@ async def test_an_agreed_state_of_another_model_is_refused_before_it_takes_memor
     assert [kind for kind, _ in world.peers.asked] == [Kind.MANIFEST]
 
 
+def believe(_: SettledRound) -> bool:
+    return True
+
+
 async def test_the_next_round_comes_from_a_peer_with_its_payloads(world: World) -> None:
     world.peers.give(Kind.HISTORY, START, FIRST.to_json().encode())
     world.peers.give_payload(PAYLOAD)
-    assert await world.resync.next_round(START) == FIRST
+    assert await world.resync.next_round(START, believe) == FIRST
     assert world.store.payload(COMMITMENT) == PAYLOAD
 
 
 async def test_the_next_round_on_this_disk_is_not_asked_for(world: World) -> None:
     world.store.append_round(FIRST)
     world.store.put_payload(0, 0, 1, PAYLOAD)
-    assert await world.resync.next_round(START) == FIRST
+    assert await world.resync.next_round(START, believe) == FIRST
     assert world.peers.asked == []
 
 
@@ -190,19 +195,50 @@ async def test_a_round_that_does_not_continue_the_history_is_refused(
 ) -> None:
     world.peers.give(Kind.HISTORY, START, lie)
     world.peers.give_payload(PAYLOAD)
-    assert await world.resync.next_round(START) is None
+    assert await world.resync.next_round(START, believe) is None
     assert world.store.history() == []
+
+
+async def test_a_record_with_a_false_step_gives_way_to_the_right_one(world: World) -> None:
+    lie = replace(FIRST, step=9)
+    assert lie.follows(START), "no hash binds the step"
+    world.peers.give(Kind.HISTORY, START, lie.to_json().encode(), FIRST.to_json().encode())
+    world.peers.give_payload(PAYLOAD)
+    assert await world.resync.next_round(START, lambda record: record.step == 0) == FIRST
+
+
+async def test_a_record_whose_step_cannot_be_known_is_not_believed(world: World) -> None:
+    world.peers.give(Kind.HISTORY, START, FIRST.to_json().encode())
+    assert await world.resync.next_round(START, lambda _: None) is None
+
+
+@pytest.mark.parametrize("slot", [1, 3], ids=["its own", "another's"])
+async def test_whose_a_payload_is_stands_in_its_header_and_not_in_a_peers_record(
+    world: World, slot: int
+) -> None:
+    header = PayloadHeader(
+        instance=bytes(32), epoch=0, round=0, slot=slot, member_id=2, layout_digest=bytes(32)
+    )
+    payload = header.pack()
+    truth = settled(0, {1: payload})
+    lie = replace(truth, members=tuple((at, 77, digest) for at, _, digest in truth.members))
+    world.peers.give(Kind.HISTORY, START, lie.to_json().encode())
+    world.peers.give_payload(payload)
+
+    found = await world.resync.next_round(START, believe)
+
+    assert found == (truth if slot == 1 else lie)
 
 
 async def test_a_payload_with_another_hash_does_not_make_a_round(world: World) -> None:
     world.peers.give(Kind.HISTORY, START, FIRST.to_json().encode())
     world.peers.give(Kind.PAYLOAD, COMMITMENT, b"another payload")
-    assert await world.resync.next_round(START) is None
+    assert await world.resync.next_round(START, believe) is None
     assert world.store.payload(COMMITMENT) is None
 
 
 async def test_a_round_that_nobody_has_is_none(world: World) -> None:
-    assert await world.resync.next_round(START) is None
+    assert await world.resync.next_round(START, believe) is None
 
 
 def test_the_newest_whole_state_on_disk_is_taken(world: World) -> None:

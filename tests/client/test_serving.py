@@ -2,8 +2,7 @@
 
 import pytest
 
-from psyche_client.data.errors import DataError
-from psyche_client.serving import FRESH_SECONDS, Members, parse_bind
+from psyche_client.serving import FRESH_SECONDS, BindError, Members, parse_bind
 from psyche_sdk.errors import RpcUnreachable
 from support.accounts import roster_bytes
 
@@ -58,7 +57,7 @@ async def test_while_the_chain_is_away_the_last_list_counts(chain: Chain, member
 
 @pytest.mark.parametrize("bind", ["", "7900", "host:", ":1", "host:x", "host:65536", "host:٣"])
 def test_an_address_that_is_none_says_how_one_is_written(bind: str) -> None:
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(BindError) as caught:
         parse_bind(bind)
     assert "HOST:PORT" in caught.value.hint
 

@@ -7,6 +7,7 @@ import pytest
 
 from psyche_client.decide import Phase, Standing, VoteStage
 from psyche_client.sighting import (
+    NEWCOMER_SECONDS,
     TURN_SECONDS,
     Turns,
 )
@@ -46,6 +47,12 @@ def test_a_member_sees_its_seat_and_the_others() -> None:
     assert [seat.slot for seat in seen.seats] == [2, 7]
     assert (seen.phase, seen.round, seen.step) == (Phase.TRAIN, 5, 41)
     assert seen.chain_hash == b"h" * 32
+
+
+def test_who_joined_a_moment_ago_is_a_newcomer() -> None:
+    joined = START - NEWCOMER_SECONDS
+    members = {2: MEMBERS[2] | {"joined_at": joined}, 7: MEMBERS[7] | {"joined_at": joined + 1}}
+    assert [seat.newcomer for seat in see(snapshot(members=members)).seats] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from psyche_client.demo.faults import faults_of
+from psyche_sdk._generated.accounts import PARTICIPANT_BYTES
 from support.replay import check_folder
 
 PSYCHE = [sys.executable, "-m", "psyche_client.cli"]
@@ -24,6 +25,8 @@ KEYS = {
     "sequences", "digests", "chain_hash", "seconds", "training_share", "sample",
 }  # fmt: skip
 ROUNDS, SEED = 24, 7
+RENT_LAMPORTS = 6_960
+"""For a byte, of which each account has 128 more than its data; every cluster has these numbers."""
 pytestmark = pytest.mark.slow
 
 
@@ -111,6 +114,12 @@ def test_the_loss_falls_on_training_and_on_held_out_text(demo: Shown) -> None:
 
 def test_payloads_are_small(demo: Shown) -> None:
     assert demo.result["dense_bytes"] / demo.result["payload_bytes_mean"] > 100
+
+
+def test_the_rent_is_that_of_all_accounts_of_the_run_and_its_four_participants(demo: Shown) -> None:
+    sizes = [path.stat().st_size for path in (demo.out / "accounts").iterdir()]
+    sizes += 4 * [PARTICIPANT_BYTES]
+    assert demo.result["lamports_rent"] == sum(RENT_LAMPORTS * (128 + size) for size in sizes)
 
 
 def test_the_round_records_lead_to_the_chain_hash(demo: Shown) -> None:

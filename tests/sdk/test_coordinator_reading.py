@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from typing import Any
 
 import pytest
@@ -101,6 +102,48 @@ async def test_a_hostile_answer_is_a_typed_error(answer: Any) -> None:
     cluster.answers["getMultipleAccounts"] = lambda _: answer
     with pytest.raises(RpcAnswerInvalid):
         await coordinator(cluster).run()
+
+
+async def test_everybody_who_joined_is_listed_by_address_at_the_readers_commitment() -> None:
+    cluster, asked = world(), []
+    rows = [{"pubkey": str(key), "account": ROW} for key in sorted([MALLORY, RUN], reverse=True)]
+
+    def answer(params: Any) -> Any:
+        asked.append(params)
+        return {"context": {"slot": 7}, "value": rows}
+
+    cluster.answers["getProgramAccounts"] = answer
+    found = await coordinator(cluster).participants()
+
+    assert [account.address for account in found] == sorted([MALLORY, RUN])
+    assert {(account.owner, account.data, account.chain_slot) for account in found} == {
+        (pda.PROGRAM_ID, GOOD, 7)
+    }
+    ((program, config),) = asked
+    assert (program, config["commitment"]) == (str(pda.PROGRAM_ID), QUICK.commitment)
+    wanted = {f["memcmp"]["offset"]: b64decode(f["memcmp"]["bytes"]) for f in config["filters"]}
+    run_at = 8 + layouts.PARTICIPANT.fields["run"][1]
+    assert wanted == {0: accounts.PARTICIPANT_DISCRIMINATOR, run_at: bytes(RUN)}
+    assert run_at == 8 + layouts.PASS.fields["run"][1]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        [{"pubkey": str(RUN), "account": ROW}],
+        {"context": {"slot": 1}, "value": {}},
+        {"context": {"slot": 1}, "value": [{"account": ROW}]},
+        {"context": {"slot": 1}, "value": [{"pubkey": "nobody", "account": ROW}]},
+        {"context": {"slot": 1}, "value": [{"pubkey": str(RUN), "account": None}]},
+    ],
+    ids=str,
+)
+async def test_a_hostile_list_is_a_typed_error(answer: Any) -> None:
+    cluster = world()
+    cluster.answers["getProgramAccounts"] = lambda _: answer
+    with pytest.raises(RpcAnswerInvalid):
+        await coordinator(cluster).passes()
 
 
 async def test_watching_yields_each_change_once() -> None:

@@ -204,14 +204,20 @@ class Peers:
         return commitment
 
     async def fetch(
-        self, commitment: bytes, size: int, hints: Iterable[bytes] = (), *, timeout: float
+        self,
+        commitment: bytes,
+        size: int,
+        hints: Iterable[bytes] = (),
+        *,
+        timeout: float,
+        max_size: int,
     ) -> bytes:
         """As `Exchange.fetch`."""
-        del timeout
+        del size, timeout
         self.hints.extend(hints)
 
         def right(data: bytes) -> bool:
-            return len(data) == size and sha256(data).digest() == commitment
+            return len(data) <= max_size and sha256(data).digest() == commitment
 
         return self._answer(Kind.PAYLOAD, commitment, right)
 

@@ -10,7 +10,7 @@ from iroh import iroh_ffi as iroh
 
 from psyche_client.network import Member, wire
 from psyche_client.network._frames import read_message
-from support.network import INSTANCE, PATIENCE_SECONDS, Peer, sha256
+from support.network import BYTES_MAX, INSTANCE, PATIENCE_SECONDS, Peer, sha256
 
 Behaviour = Callable[[iroh.BiStream, wire.Get], Awaitable[None]]
 
@@ -138,4 +138,6 @@ COMMITMENT = sha256(PAYLOAD)
 
 async def fetch(bob: Peer, *hints: bytes, timeout: float = PATIENCE_SECONDS) -> bytes:
     """What bob gets when he asks for the payload."""
-    return await bob.exchange.fetch(COMMITMENT, len(PAYLOAD), hints, timeout=timeout)
+    return await bob.exchange.fetch(
+        COMMITMENT, len(PAYLOAD), hints, timeout=timeout, max_size=BYTES_MAX
+    )

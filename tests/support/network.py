@@ -13,6 +13,8 @@ from psyche_client.network import Endpoint, Event, EventKind, Exchange, Kind, Me
 
 INSTANCE = bytes(range(32))
 PATIENCE_SECONDS = 20.0
+BYTES_MAX = 32 << 20
+"""Most bytes of a payload."""
 QUICK = Settings(
     heartbeat_seconds=0.1,
     dead_seconds=0.6,

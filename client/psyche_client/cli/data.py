@@ -9,7 +9,7 @@ import typer
 
 from psyche_client.cli.errors import Code, CommandError
 from psyche_client.cli.opened import with_run
-from psyche_client.cli.output import count_bytes, put, put_json, say
+from psyche_client.cli.output import count_bytes, put, put_json, put_text, say
 from psyche_client.cli.progress import Progress
 from psyche_client.cli.settings import Json, Url
 
@@ -227,4 +227,4 @@ def _show_text(folder: Path, count: int) -> None:
     shards = Shards(folder)
     tokenizer = shards.tokenizer()
     for ids in shards.sequences(np.arange(min(count, shards.count))):
-        put(f"--- {tokenizer.decode([int(one) for one in ids])}")
+        put_text(f"--- {tokenizer.decode([int(one) for one in ids])}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from psyche_client.cli.errors import Code, CommandError
-from psyche_client.cli.output import count_bytes, put, put_json, say
+from psyche_client.cli.output import count_bytes, put, put_json, put_text, say
 from psyche_client.cli.settings import Bfloat16, Json, MicroBatch, Recompute
 from psyche_client.options import Compute
 
@@ -112,7 +112,7 @@ def generate(
     if codec.sha256 != found.tokenizer_sha256:
         raise CommandError(f"{tokenizer} is not the tokenizer of this model", code=Code.DATA)
     model = build(found.architecture, load(checkpoint).parameters)
-    put(write(model, codec, prompt, tokens, seed=seed, temperature=temperature))
+    put_text(write(model, codec, prompt, tokens, seed=seed, temperature=temperature))
 
 
 @app.command()

@@ -12,9 +12,11 @@ from psyche_client.lamports import LAMPORTS_PER_SOL, sol
 __all__ = [
     "LAMPORTS_PER_SOL",
     "count_bytes",
+    "harmless",
     "lamports_of",
     "put",
     "put_json",
+    "put_text",
     "say",
     "sol",
 ]
@@ -32,9 +34,25 @@ def put(line: str) -> None:
     sys.stdout.flush()
 
 
+def put_text(text: str) -> None:
+    """Text that others or a model wrote, on stdout: as it is, but harmless on a terminal."""
+    put(harmless(text) if sys.stdout.isatty() else text)
+
+
 def put_json(value: object) -> None:
     """One JSON document, on stdout."""
     put(json.dumps(value, indent=2, allow_nan=False))
+
+
+def harmless(text: str, *, plain: bool = False) -> str:
+    """Text that others or a model wrote, for a terminal: what would steer it is U+FFFD.
+
+    Args:
+        text: any.
+        plain: use ASCII alone; what it lacks is a question mark.
+    """
+    shown = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+    return shown.encode("ascii", "replace").decode() if plain else shown
 
 
 def lamports_of(text: str) -> int:

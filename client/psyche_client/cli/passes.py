@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,8 +24,6 @@ app = typer.Typer(help="Permit wallets to join a run.", no_args_is_help=True, ri
 WalletName = Annotated[str, typer.Argument(metavar="WALLET", help="The wallet's public key.")]
 DAY_SECONDS = 86_400
 DAYS_MAX = 36_500
-RUN_OFFSET = 24
-"""Where a pass names its run: behind discriminator, version, bump, padding and expiry."""
 
 
 @app.command()
@@ -91,12 +88,13 @@ def list_passes(run: RunName, *, url: Url = None, json: Json = False) -> None:
     """Print a run's passes."""
 
     async def work(coordinator: Coordinator) -> None:
-        from psyche_sdk.views import decode_run  # noqa: PLC0415 - it imports numpy
+        from psyche_sdk.views import decode_pass, decode_run  # noqa: PLC0415 - it imports numpy
 
         snapshot = await coordinator.snapshot()
         now = time.time() if snapshot.unix_seconds is None else snapshot.unix_seconds
         state = decode_run(snapshot.run.data)
-        found = [_facts(one, one.admits(state, int(now))) for one in await _passes(coordinator)]
+        passes = [decode_pass(account.data) for account in await coordinator.passes()]
+        found = [_facts(one, one.admits(state, int(now))) for one in passes]
         found.sort(key=lambda one: str(one["wallet"]))
         lines = [
             f"{one['wallet']}  until {_date(one['expiry'])}  {'' if one['valid'] else 'not valid'}"
@@ -127,21 +125,6 @@ def _refuse_stranger(data: bytes, signer: str) -> None:
             hint="name its key file with --wallet",
             code=Code.REFUSED,
         )
-
-
-async def _passes(coordinator: Coordinator) -> list[Pass]:
-    from psyche_sdk import pda  # noqa: PLC0415 - a page of help needs no chain
-    from psyche_sdk._generated.accounts import PASS_DISCRIMINATOR  # noqa: PLC0415 - as above
-    from psyche_sdk.views import decode_pass  # noqa: PLC0415 - as above
-
-    wanted = ((0, PASS_DISCRIMINATOR), (RUN_OFFSET, bytes(coordinator.address)))
-    filters = [
-        {"memcmp": {"offset": at, "bytes": base64.b64encode(part).decode(), "encoding": "base64"}}
-        for at, part in wanted
-    ]
-    options = {"encoding": "base64", "filters": filters}
-    answer = await coordinator.transport.call("getProgramAccounts", [str(pda.PROGRAM_ID), options])
-    return [decode_pass(base64.b64decode(one["account"]["data"][0])) for one in answer]
 
 
 def _facts(found: Pass, valid: bool) -> dict[str, Any]:

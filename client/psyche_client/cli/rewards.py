@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Points and bonds: look, collect.", no_args_is_help=True, rich_markup_mode=None
 )
-
-RUN_OFFSET = 24
-"""Where a participant's account names its run: behind the discriminator and 16 bytes."""
 
 
 @app.command()
@@ -146,19 +142,9 @@ def close(run: RunName, *, url: Url = None, wallet: WalletFile = None) -> None:
 
 
 async def _participants(coordinator: Coordinator) -> list[Participant]:
-    from psyche_sdk import pda  # noqa: PLC0415 - a page of help needs no chain
-    from psyche_sdk._generated.accounts import PARTICIPANT_DISCRIMINATOR  # noqa: PLC0415 - as above
-    from psyche_sdk.views import decode_participant  # noqa: PLC0415 - as above
+    from psyche_sdk.views import decode_participant  # noqa: PLC0415 - a page of help needs no numpy
 
-    wanted = ((0, PARTICIPANT_DISCRIMINATOR), (RUN_OFFSET, bytes(coordinator.address)))
-    filters = [
-        {"memcmp": {"offset": at, "bytes": base64.b64encode(part).decode(), "encoding": "base64"}}
-        for at, part in wanted
-    ]
-    options = {"encoding": "base64", "filters": filters}
-    answer = await coordinator.transport.call("getProgramAccounts", [str(pda.PROGRAM_ID), options])
-    data = [base64.b64decode(one["account"]["data"][0]) for one in answer]
-    return [decode_participant(one) for one in data]
+    return [decode_participant(account.data) for account in await coordinator.participants()]
 
 
 def _facts(account: Participant, run: Run, roster: Roster) -> dict[str, Any]:

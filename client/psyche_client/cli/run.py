@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 from collections.abc import Awaitable, Callable
 from json import dumps
@@ -111,15 +110,15 @@ def show(run: RunName, *, url: Url = None, json: Json = False) -> None:
 @app.command(name="list")
 def list_runs(*, url: Url = None, json: Json = False) -> None:
     """Print all runs of the program on this chain."""
-    from psyche_sdk import HttpTransport, pda  # noqa: PLC0415 - a page of help needs no chain
-    from psyche_sdk._generated.accounts import RUN_DISCRIMINATOR  # noqa: PLC0415 - as above
+    from psyche_sdk import HttpTransport, _accounts  # noqa: PLC0415 - a page of help needs no chain
 
     async def work() -> list[dict[str, Any]]:
         transport = HttpTransport(endpoint(url))
         try:
-            return await _all_runs(transport, pda.PROGRAM_ID, RUN_DISCRIMINATOR)
+            runs = await _accounts.search(transport, _accounts.RUN, commitment="confirmed")
         finally:
             await transport.close()
+        return [run_facts(account.data, str(account.address)) for account in runs]
 
     found = asyncio.run(work())
     if json:
@@ -189,14 +188,20 @@ def close(run: RunName, *, url: Url = None, wallet: WalletFile = None) -> None:
 
 
 async def _close(coordinator: Coordinator) -> None:
-    """Closes the run; who vanished long ago is no member any more once somebody says so."""
-    from psyche_sdk.program_errors import TooEarly  # noqa: PLC0415 - a page of help needs no chain
-    from psyche_sdk.views import Phase, decode_run  # noqa: PLC0415 - as above
+    """Closes the run; who vanished long ago is no member any more once somebody says so.
 
-    if decode_run((await coordinator.run()).data).phase in (Phase.PAUSED, Phase.FINISHED):
+    Whoever paid the rent gets it back, also after the run was handed over.
+    """
+    from solders.pubkey import Pubkey  # noqa: PLC0415 - a page of help needs no keys
+
+    from psyche_sdk.program_errors import TooEarly  # noqa: PLC0415 - as above
+    from psyche_sdk.views import Phase, decode_run  # noqa: PLC0415 - it imports numpy
+
+    found = decode_run((await coordinator.run()).data)
+    if found.phase in (Phase.PAUSED, Phase.FINISHED):
         with contextlib.suppress(TooEarly):
             await coordinator.tick()
-    await coordinator.close_run()
+    await coordinator.close_run(Pubkey(found.rent_payer))
 
 
 def _act(
@@ -235,12 +240,3 @@ async def _refuse_existing(coordinator: Coordinator, name: str) -> None:
         hint="choose another run.id, or close that one with `psyche run close`",
         code=Code.REFUSED,
     )
-
-
-async def _all_runs(transport: Any, program: Any, discriminator: bytes) -> list[dict[str, Any]]:
-    begins = base64.b64encode(discriminator).decode()
-    filters = [{"memcmp": {"offset": 0, "bytes": begins, "encoding": "base64"}}]
-    answer = await transport.call(
-        "getProgramAccounts", [str(program), {"encoding": "base64", "filters": filters}]
-    )
-    return [run_facts(base64.b64decode(one["account"]["data"][0]), one["pubkey"]) for one in answer]

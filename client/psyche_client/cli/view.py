@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from psyche_client.cli.figures import chain_facts, result_facts, seconds_left, wire_facts
-from psyche_client.cli.output import count_bytes
+from psyche_client.cli.output import count_bytes, harmless
 from psyche_client.cli.plot import bar, curve
 from psyche_client.cli.state import State
 
@@ -140,7 +140,12 @@ def plain_line(state: State, *, now: float) -> str:
 
 
 def summary(
-    result: dict[str, Any], state: State, *, width: int = 80, height: int | None = None
+    result: dict[str, Any],
+    state: State,
+    *,
+    width: int = 80,
+    height: int | None = None,
+    plain: bool = False,
 ) -> RenderableType:
     """What a run came to: figures, loss curve, and text that the model wrote.
 
@@ -149,20 +154,21 @@ def summary(
         state: the last state, for the curve.
         width: characters of a line of the terminal.
         height: lines of the terminal, into which the page shall fit; None: there is no terminal.
+        plain: use ASCII alone.
     """
     width = min(width, WIDTH_MAX)
     left = width * 11 // 20
     facts = result_facts(result)
     around_curve = 1 + len(_loss_words(state))  # its axis, and the lines below
     curve_height = max(CURVE_LOW, len(facts) - around_curve)
-    loss = Text("\n".join(_loss_lines(state, width - left - 4, curve_height, plain=False)))
+    loss = Text("\n".join(_loss_lines(state, width - left - 4, curve_height, plain)))
     grid = Table.grid()
     grid.add_row(_box("what it came to", _facts(facts), left), _box("loss", loss, width - left))
     parts: list[RenderableType] = [grid]
     if result.get("sample"):
         taken = max(len(facts), curve_height + around_curve) + 2 * BORDER_LINES + PROMPT_LINES
         fits = None if height is None else max(1, height - taken)
-        lines = _broken(str(result["sample"]).rstrip(), width - 4)[:fits]
+        lines = _broken(harmless(str(result["sample"]).rstrip(), plain=plain), width - 4)[:fits]
         parts.append(_box("what the model writes", Text("\n".join(lines)), width))
     return Group(*parts)
 
@@ -237,7 +243,8 @@ class LiveView:
         """Writes the summary in place of the picture."""
         self.close()
         height = self.console.height if self.console.is_terminal else None
-        self.console.print(summary(result, state, width=self.console.width, height=height))
+        width = self.console.width
+        self.console.print(summary(result, state, width=width, height=height, plain=self.plain))
 
 
 def _box(title: str, inside: RenderableType, width: int) -> Panel:

@@ -8,3 +8,7 @@ class DataError(ValueError):
         """Keep `message` as the error's text and `hint` beside it."""
         super().__init__(message)
         self.hint = hint
+
+
+class ListenError(DataError):
+    """Data cannot be served where it shall: the port is taken, or is no port of this machine."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .errors import DataError
+from .errors import ListenError
 from .manifest import MANIFEST_NAME, TOKENIZER_NAME, Manifest
 from .tcp import (
     ANSWER,
@@ -80,13 +82,11 @@ class DataServer:
         self.served = Served()
 
     async def start(self, host: str, port: int) -> asyncio.Server:
-        """Listen; DataError if the port is taken or not allowed."""
+        """Listen; ListenError if the port is taken or not allowed."""
         try:
             return await asyncio.start_server(self._serve, host, port, limit=4096)
         except (OSError, OverflowError) as error:
-            raise DataError(
-                f"cannot listen on {host}:{port} ({error})", hint="choose another --bind"
-            ) from error
+            raise _deaf(host, port, error) from error
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._strangers[writer] = None
@@ -164,3 +164,16 @@ def _read(path: Path, start: int, size: int) -> bytes:
             return file.read(size)
     except OSError as error:
         raise _RefusedError(f"cannot read the file ({error.strerror})") from error
+
+
+def _deaf(host: str, port: int, error: OSError | OverflowError) -> ListenError:
+    number = getattr(error, "errno", None) or 0
+    if number == errno.EADDRINUSE:
+        hint = "stop the program that has it, or choose another with --bind (port 0 takes any)"
+        return ListenError(f"port {port} is in use", hint=hint)
+    # asyncio's own words are long; a name that nobody knows has a number below zero.
+    reason = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or error
+    return ListenError(
+        f"cannot listen on {host}:{port}: {reason}",
+        hint="choose with --bind an address of this machine and a port that you may take",
+    )

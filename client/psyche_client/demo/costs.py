@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from solders.pubkey import Pubkey
 
+from psyche_sdk import _base58
 from psyche_sdk._generated import instructions
 from psyche_sdk._generated._program import PROGRAM_ID
 from psyche_sdk._generated.events import events_in
@@ -23,7 +24,6 @@ INSTRUCTIONS: Final = {
     if name.endswith(_SUFFIX)
 }
 """Discriminator -> name."""
-_ALPHABET: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def parse_transaction(answer: Mapping[str, Any]) -> Transaction:
     names = []
     for instruction in message["instructions"]:
         if keys[instruction["programIdIndex"]] == str(PROGRAM_ID):
-            names.append(INSTRUCTIONS.get(b58decode(instruction["data"])[:8], "unknown"))
+            names.append(INSTRUCTIONS.get(_base58.decode(instruction["data"])[:8], "unknown"))
     events = events_in(meta.get("logMessages") or ())
     return Transaction(
         instructions=tuple(names),
@@ -124,12 +124,3 @@ def parse_transaction(answer: Mapping[str, Any]) -> Transaction:
         fee_lamports=meta["fee"],
         failed=meta["err"] is not None,
     )
-
-
-def b58decode(text: str) -> bytes:
-    """Bytes of a base58 text, as Bitcoin writes it."""
-    number = 0
-    for character in text:
-        number = number * 58 + _ALPHABET.index(character)
-    zeros = len(text) - len(text.lstrip(_ALPHABET[0]))
-    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")

@@ -51,6 +51,8 @@ class Play:
     events: dict[str, list[Event]] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     accounts: Snapshot | None = None
+    rent_lamports: int = 0
+    """What lies in all accounts of the run, those of its participants included."""
     training_began: float = 0.0
     training_ended: float = 0.0
 
@@ -99,6 +101,10 @@ class Director:
                 await asyncio.to_thread(stop_all, self.play.clients)
             await self._look()
             self.play.accounts = await coordinator.snapshot()
+            participants = await coordinator.participants()
+            self.play.rent_lamports = self.play.accounts.lamports + sum(
+                account.lamports for account in participants
+            )
         return self.play
 
     @property

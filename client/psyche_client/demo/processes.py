@@ -50,16 +50,6 @@ class ClientProcess:
             self.process.kill()
         self.process.wait()
 
-    def stop(self) -> None:
-        """Asks it to leave the run; kills it when it does not."""
-        if not self.alive:
-            return
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
     def last_words(self) -> str:
         """What it said last: its error if it has one."""
         try:

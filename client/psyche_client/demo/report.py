@@ -46,7 +46,7 @@ def report(stage: Stage, play: Play, costs: Costs, state: dict[str, Any]) -> dic
         "compute_units": dict(sorted(costs.units_max.items())),
         "transactions": costs.transactions,
         "lamports_spent": costs.fee_lamports,
-        "lamports_rent": play.accounts.lamports,
+        "lamports_rent": play.rent_lamports,
         "sequences": facts.sequences,
         "digests": {name: end["digest"] for name, end in _ends(play).items()},
         "chain_hash": facts.chain_hash.hex(),

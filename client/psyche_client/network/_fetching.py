@@ -33,9 +33,10 @@ Verify = Callable[[bytes], bool]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to fetch, and how to know it: `size` if it is known, else at most `max_size`.
+    """What to fetch, and how to know it.
 
-    `only` is the one node that is asked; None: anyone.
+    `size` is what somebody says it has: for choosing a peer, and never held against one. `only` is
+    the one node that is asked; None: anyone.
     """
 
     kind: Kind
@@ -211,8 +212,6 @@ class Hunt:
 
     def _check_head(self, answer: Answer, offset: int) -> None:
         wanted = self.wanted
-        if wanted.size is not None and answer.total != wanted.size:
-            raise _FalseError(f"says {answer.total} bytes, not {wanted.size}")
         if answer.total > wanted.max_size:
             raise _FalseError(f"says {answer.total} bytes, over {wanted.max_size}")
         if answer.length != answer.total - offset:

@@ -125,4 +125,3 @@ class Settings:
     downloads_per_peer: int = 2
     #: First ban; each further one is twice as long, at most an hour.
     ban_seconds: float = 15.0
-    max_payload_bytes: int = 1 << 28

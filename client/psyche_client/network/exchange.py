@@ -103,23 +103,29 @@ class Exchange:
         self._mesh.withdraw(commitments)
 
     async def fetch(
-        self, commitment: bytes, size: int, hints: Iterable[bytes] = (), *, timeout: float
+        self,
+        commitment: bytes,
+        size: int,
+        hints: Iterable[bytes] = (),
+        *,
+        timeout: float,
+        max_size: int,
     ) -> bytes:
-        """The payload with this sha256 and size, from whoever has it, within `timeout` seconds.
+        """The payload with this sha256, from whoever has it, within `timeout` seconds.
 
-        `hints` are node keys that should have it (its trainer, witnesses that attested).
-        Several calls for one payload share one transfer. FetchFailed at the deadline.
+        `size` is what its trainer says: it helps to choose whom to ask, and is no peer's fault if
+        it is wrong. Who offers more than `max_size` bytes is banned for a while. `hints` are node
+        keys that should have it (its trainer, witnesses that attested). Several calls for one
+        payload share one transfer. FetchFailed at the deadline.
         """
         wanted = Wanted(
             Kind.PAYLOAD,
             commitment,
             is_sha256(commitment),
-            self._settings.max_payload_bytes,
+            max_size,
             size,
             unique(hints),
         )
-        if size > self._settings.max_payload_bytes:
-            raise FetchFailed(f"{wanted.name()}: {size} bytes are over the limit", {})
         end = self._mesh.now() + timeout
         while (flight := self._flights.get(commitment)) is not None and not flight.done():
             try:

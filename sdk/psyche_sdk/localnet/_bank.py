@@ -22,7 +22,7 @@ from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata, TransactionMetadata
 
-from psyche_sdk.localnet import _base58
+from psyche_sdk import _base58
 from psyche_sdk.localnet._records import History, Keys, Record, keys_of
 from psyche_sdk.localnet._slots import Slots, SlotsStart
 from psyche_sdk.localnet.errors import INVALID_PARAMS, ProgramError, RpcError, invalid_params

@@ -11,7 +11,7 @@ from solders.message import Message, MessageV0, MessageV1
 from solders.pubkey import Pubkey
 from solders.system_program import ID as SYSTEM_PROGRAM
 
-from psyche_sdk.localnet import _base58
+from psyche_sdk import _base58
 from psyche_sdk.localnet._params import Config, whole
 from psyche_sdk.localnet._records import Record
 from psyche_sdk.localnet.errors import (

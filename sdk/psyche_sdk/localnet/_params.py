@@ -10,7 +10,7 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from psyche_sdk.localnet import _base58
+from psyche_sdk import _base58
 from psyche_sdk.localnet.errors import INVALID_PARAMS, MIN_CONTEXT_SLOT, RpcError, invalid_params
 
 ENCODED_TRANSACTION_MAX = {"base58": 1683, "base64": 1644}  # characters of 1,232 bytes
