@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from solders.pubkey import Pubkey
 
 from psyche_client.cli.app import run
 from psyche_client.cli.errors import Code
@@ -89,7 +90,7 @@ class Sent:
         self.names.append("tick")
         raise TooEarly
 
-    async def close_run(self) -> None:
+    async def close_run(self, rent_payer: Pubkey) -> None:
         self.names.append("close_run")
 
 
