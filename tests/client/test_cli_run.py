@@ -90,7 +90,7 @@ class Sent:
         self.names.append("tick")
         raise TooEarly
 
-    async def close_run(self, rent_payer: Pubkey) -> None:
+    async def close_run(self, _: Pubkey) -> None:
         self.names.append("close_run")
 
 
