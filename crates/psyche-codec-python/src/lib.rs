@@ -26,6 +26,8 @@ mod psyche_codec {
     const VERSION: u16 = ::psyche_codec::VERSION;
     #[pymodule_export]
     const TRANSFORM_VERSION: u16 = psyche_transform::VERSION;
+    #[pymodule_export]
+    const VOTE_MAX: u32 = psyche_transform::VOTE_MAX;
 }
 
 /// The body of a selection: counts and indices as uint16, signs as int8.
