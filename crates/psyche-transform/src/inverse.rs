@@ -229,3 +229,35 @@ impl Job for Signs<'_> {
         signs
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_without_fused_products_find_the_same_signs() {
+        // Any symmetric table will do.
+        let entry = |k: usize, i: usize| (k * (63 - 2 * i as isize).unsigned_abs() % 97) as i16 + 3;
+        let signed = |k: usize, i: usize| {
+            if k % 2 == 1 && i > 31 {
+                -entry(k, i)
+            } else {
+                entry(k, i)
+            }
+        };
+        let table: Vec<i16> = (0..64 * 64).map(|at| signed(at / 64, at % 64)).collect();
+        let basis = Basis::new(64, &table).expect("symmetric");
+        let votes: Vec<i32> = (0..20 * 64 * 64)
+            .map(|at| (at * 7_919 % 64 == 3).into())
+            .collect();
+        let job = || Signs {
+            rows: 64,
+            down: Some(&basis),
+            across: &basis,
+            votes: &votes,
+        };
+        let plain = job().run::<false>();
+        assert_eq!(plain, job().run::<true>());
+        assert_eq!(plain, dispatch(job()));
+    }
+}

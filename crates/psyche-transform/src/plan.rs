@@ -78,9 +78,8 @@ impl Plan {
         let mut coefficients = 0;
         for place in &places {
             let edges = [place.edge_rows, place.edge_columns];
-            if edges.iter().any(|edge| !(1..=EDGE).contains(edge))
-                || place.rows * place.columns == 0
-            {
+            let in_range = edges.iter().all(|edge| (1..=EDGE).contains(edge));
+            if !in_range || place.rows == 0 || place.columns == 0 {
                 return Err(Misfit(
                     "a place's matrix or its blocks are empty or too large",
                 ));
