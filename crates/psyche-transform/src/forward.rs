@@ -67,11 +67,17 @@ impl Forward {
     /// Sums and differences of mirrored rows; the middle one of an odd number stands alone.
     #[inline(always)]
     fn fold(&mut self, down: &Basis) {
-        for y in 0..down.points / 2 {
-            let (early, late) = (&self.sheet[y], &self.sheet[down.points - 1 - y]);
-            for x in 0..EDGE {
-                self.even[y][x] = early[x] + late[x];
-                self.odd[y][x] = early[x] - late[x];
+        let Self { sheet, even, odd } = self;
+        let folded = even.iter_mut().zip(odd);
+        let mirrored = sheet[..down.points]
+            .iter()
+            .zip(sheet[..down.points].iter().rev());
+        for ((even, odd), (early, late)) in folded.zip(mirrored).take(down.points / 2) {
+            for (even, (early, late)) in even.iter_mut().zip(early.iter().zip(late)) {
+                *even = early + late;
+            }
+            for (odd, (early, late)) in odd.iter_mut().zip(early.iter().zip(late)) {
+                *odd = early - late;
             }
         }
         if down.points % 2 == 1 {
@@ -114,12 +120,12 @@ impl Forward {
         let mut even = [[0.0; HALF]; ROWS];
         let mut odd = [[0.0; HALF]; ROWS];
         for row in 0..ROWS {
-            fold_row(
-                &self.sheet[first + row],
-                &mut even[row],
-                &mut odd[row],
-                across,
-            );
+            let (sheet, even, odd) = (&self.sheet[first + row], &mut even[row], &mut odd[row]);
+            // With a constant length it is a few instructions.
+            match across.points {
+                EDGE => fold_row(sheet, even, odd, EDGE),
+                points => fold_row(sheet, even, odd, points),
+            }
         }
         for x in 0..across.half.div_ceil(LANES) {
             let sums = [
@@ -151,15 +157,15 @@ fn rows_product<const FUSED: bool>(
 }
 
 #[inline(always)]
-fn fold_row(row: &[f32; EDGE], even: &mut [f32; HALF], odd: &mut [f32; HALF], across: &Basis) {
-    let late = &row[across.points - across.points / 2..across.points];
-    for (x, (early, late)) in row.iter().zip(late.iter().rev()).enumerate() {
+fn fold_row(row: &[f32; EDGE], even: &mut [f32; HALF], odd: &mut [f32; HALF], points: usize) {
+    for x in 0..points / 2 {
+        let (early, late) = (row[x], row[points - 1 - x]);
         even[x] = early + late;
         odd[x] = early - late;
     }
-    if across.points % 2 == 1 {
-        even[across.half - 1] = row[across.half - 1];
-        odd[across.half - 1] = 0.0;
+    if points % 2 == 1 {
+        even[points / 2] = row[points / 2];
+        odd[points / 2] = 0.0;
     }
 }
 
