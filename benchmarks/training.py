@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from psyche_client.model.config import ModelConfig
+from psyche_client.model.config import MlaConfig
 from psyche_client.model.init import initial_parameters
-from psyche_client.model.mla import build
+from psyche_client.model.lm import build
 from psyche_client.optim import Form, Layout, Selection, UpdateRule, rate_units
 from psyche_client.optim.distro import DisTrO
 from psyche_client.optim.schedule import Schedule
 
-MODEL = ModelConfig(
+MODEL = MlaConfig(
     vocab_size=256, hidden_size=512, intermediate_size=1_536, num_hidden_layers=10,
     num_attention_heads=8, q_lora_rank=128, kv_lora_rank=128,
     qk_nope_head_dim=32, qk_rope_head_dim=32, v_head_dim=64,
