@@ -85,7 +85,7 @@ class Compiled:
             (
                 np.ascontiguousarray(one.counts, np.uint16),
                 np.ascontiguousarray(one.indices, np.uint16),
-                np.ascontiguousarray(one.signs, np.int8),
+                np.ascontiguousarray(one.signs, np.int16),
             )
             for one in selections
         ]

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use crate::memory::{numbers, numbers_mut};
 use crate::{array, Arrays};
 
-type Payload = (PyBuffer<u16>, PyBuffer<u16>, PyBuffer<i8>);
+type Payload = (PyBuffer<u16>, PyBuffer<u16>, PyBuffer<i16>);
 
 fn refused(misfit: Misfit) -> PyErr {
     PyValueError::new_err(misfit.0)
@@ -70,7 +70,7 @@ impl Transform {
         ))
     }
 
-    /// Moves parameters by the votes of payloads: counts, indices and signs of each.
+    /// Moves parameters by the votes of payloads: counts, indices and int16 values of each.
     #[expect(clippy::too_many_arguments)]
     fn update(
         &self,
@@ -83,11 +83,11 @@ impl Transform {
         threads: usize,
     ) -> PyResult<()> {
         let parameters = numbers_mut(&mut parameters, &[])?;
-        let votes = payloads.iter().map(|(counts, indices, signs)| {
+        let votes = payloads.iter().map(|(counts, indices, values)| {
             Ok(Votes {
                 counts: numbers(counts)?,
                 indices: numbers(indices)?,
-                signs: numbers(signs)?,
+                values: numbers(values)?,
             })
         });
         let votes: Vec<Votes> = votes.collect::<PyResult<_>>()?;

@@ -165,7 +165,6 @@ fn fold_row(row: &[f32; EDGE], even: &mut [f32; HALF], odd: &mut [f32; HALF], po
     }
     if points % 2 == 1 {
         even[points / 2] = row[points / 2];
-        odd[points / 2] = 0.0;
     }
 }
 

@@ -9,17 +9,23 @@ pub struct Votes<'a> {
     pub counts: &'a [u16],
     /// Indices within their groups, one group after the other.
     pub indices: &'a [u16],
-    /// What is voted there.
-    pub signs: &'a [i8],
+    /// What is voted there: a sign, or a whole number.
+    pub values: &'a [i16],
 }
 
 impl Votes<'_> {
+    /// The largest magnitude of a value.
+    pub(crate) fn largest(&self) -> u32 {
+        let sizes = self.values.iter().map(|value| value.unsigned_abs());
+        sizes.max().unwrap_or(0).into()
+    }
+
     /// Whether all lengths and indices are the plan's.
     pub(crate) fn check(&self, plan: &Plan) -> Result<(), Misfit> {
         let total: usize = self.counts.iter().map(|&count| usize::from(count)).sum();
-        let sizes = [self.indices.len(), self.signs.len()];
+        let sizes = [self.indices.len(), self.values.len()];
         if self.counts.len() != plan.groups() || sizes != [total, total] {
-            return Err(Misfit("a payload's counts, indices and signs do not fit"));
+            return Err(Misfit("a payload's counts, indices and values do not fit"));
         }
         let last = self.counts.last().map_or(0, |&count| usize::from(count));
         let (whole, ragged) = self.indices.split_at(total - last);
@@ -98,10 +104,10 @@ impl<'a> Tally<'a> {
         }
         for (payload, begin) in self.payloads.iter().zip(&mut self.begins) {
             let end = *begin + usize::from(payload.counts[self.next]);
-            let (indices, signs) = (&payload.indices[*begin..end], &payload.signs[*begin..end]);
-            for (&index, &sign) in indices.iter().zip(signs) {
+            let (indices, values) = (&payload.indices[*begin..end], &payload.values[*begin..end]);
+            for (&index, &value) in indices.iter().zip(values) {
                 let index = usize::from(index) % GROUP;
-                self.votes[index] += i32::from(sign);
+                self.votes[index] += i32::from(value);
                 self.touched[index / 64] |= 1 << (index % 64);
             }
             *begin = end;

@@ -43,12 +43,9 @@ pub fn update(
     payloads
         .iter()
         .try_for_each(|payload| payload.check(plan))?;
-    let most = payloads.len().min(if step.cap > 0 {
-        step.cap.into()
-    } else {
-        usize::MAX
-    });
-    if most > VOTE_MAX as usize {
+    let voted: u64 = payloads.iter().map(|one| u64::from(one.largest())).sum();
+    let cap = if step.cap > 0 { step.cap.into() } else { voted };
+    if voted.min(cap) > VOTE_MAX.into() || voted > i32::MAX as u64 {
         return Err(Misfit("so many votes make sums that are too large"));
     }
     let share = plan.coefficients().div_ceil(threads.max(1));

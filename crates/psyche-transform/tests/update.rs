@@ -34,11 +34,11 @@ fn expected(
 ) -> Vec<Vec<f32>> {
     let table = table();
     let mut votes = vec![0_i64; plan.coefficients()];
-    for (counts, indices, signs) in payloads {
+    for (counts, indices, values) in payloads {
         let groups = counts.iter().enumerate();
         let groups = groups.flat_map(|(group, &count)| vec![group; usize::from(count)]);
-        for ((group, &index), &sign) in groups.zip(indices).zip(signs) {
-            votes[group * GROUP + usize::from(index)] += i64::from(sign);
+        for ((group, &index), &value) in groups.zip(indices).zip(values) {
+            votes[group * GROUP + usize::from(index)] += i64::from(value);
         }
     }
     let cap = if step.cap > 0 {
@@ -76,10 +76,10 @@ fn moved(
     let slices = parameters.iter_mut().map(Vec::as_mut_slice).collect();
     let votes: Vec<Votes> = payloads
         .iter()
-        .map(|(counts, indices, signs)| Votes {
+        .map(|(counts, indices, values)| Votes {
             counts,
             indices,
-            signs,
+            values,
         })
         .collect();
     update(plan, slices, &votes, step, threads)?;
@@ -98,14 +98,20 @@ fn parameters(plan: &Plan) -> Vec<Vec<f32>> {
 fn parameters_move_by_the_signs_of_whole_numbers_on_any_number_of_threads() {
     let (plan, mut chance) = (plan(), Chance(1));
     let before = parameters(&plan);
-    for (count, most, cap) in [(1, 8, 1), (4, 8, 1), (5, 60, 0), (3, 400, 2)] {
+    for (count, most, cap, scale) in [
+        (1, 8, 1, 1),
+        (4, 8, 1, 1),
+        (5, 60, 0, 1_000),
+        (3, 400, 2, 1),
+    ] {
         let mut payloads: Vec<Payload> = (0..count)
             .map(|_| payload(&mut chance, &plan, most))
             .collect();
         // One that is there twice, and one that cancels another.
-        let (counts, indices, signs) = payloads[0].clone();
+        let (counts, indices, mut values) = payloads[0].clone();
         payloads.push(payloads[count - 1].clone());
-        payloads.push((counts, indices, signs.iter().map(|sign| -sign).collect()));
+        values.iter_mut().for_each(|value| *value *= -scale);
+        payloads.push((counts, indices, values));
         let step = Step {
             cap,
             rate: 0.01,
@@ -182,7 +188,8 @@ fn what_does_not_fit_is_refused_and_moves_nothing() {
     for bad in [beyond, short, fewer] {
         assert!(moved(&plan, &before, &[good.clone(), bad], step, 1).is_err());
     }
-    let many = vec![good.clone(); VOTE_MAX as usize + 1];
+    let mut many = vec![good.clone(); 2];
+    many[0].2[3] = VOTE_MAX as i16;
     assert!(moved(&plan, &before, &many, step, 1).is_err());
     assert!(moved(&plan, &before[1..], &[good], step, 1).is_err());
 }

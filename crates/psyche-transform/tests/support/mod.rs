@@ -101,7 +101,7 @@ pub fn blocks(place: &Place) -> Vec<Vec<Option<usize>>> {
 }
 
 /// A payload's counts, indices and signs.
-pub type Payload = (Vec<u16>, Vec<u16>, Vec<i8>);
+pub type Payload = (Vec<u16>, Vec<u16>, Vec<i16>);
 
 /// Up to `most` distinct indices of each group.
 pub fn payload(chance: &mut Chance, plan: &Plan, most: usize) -> Payload {
@@ -114,7 +114,7 @@ pub fn payload(chance: &mut Chance, plan: &Plan, most: usize) -> Payload {
         counts.push(set.len() as u16);
         signs.extend(
             set.iter()
-                .map(|_| if chance.below(2) == 0 { 1_i8 } else { -1 }),
+                .map(|_| if chance.below(2) == 0 { 1_i16 } else { -1 }),
         );
         indices.extend(set);
     }
