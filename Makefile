@@ -103,7 +103,9 @@ golden: $(SETUP) cargo
 	mkdir -p $(GOLDEN)
 	cargo run --quiet --locked -p xtask -- golden
 	$(BIN)/python -m psyche_client.optim.golden schedule $(GOLDEN)/schedule.json
+	$(BIN)/python -m psyche_client.optim.golden topk $(GOLDEN)/topk.json
 	$(BIN)/python -m psyche_client.optim.golden payload $(GOLDEN)/payload.json
+	$(BIN)/python -m psyche_client.optim.golden aggregate $(GOLDEN)/aggregate.json
 	$(BIN)/python -m psyche_client.optim.golden table $(TABLE)
 
 generate: $(SETUP)

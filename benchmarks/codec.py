@@ -78,8 +78,8 @@ def random_selection(form: Form) -> Selection:
         for size, limit in zip(form.sizes, form.limits, strict=True)
     ]
     indices = np.concatenate(parts).astype(np.uint16)
-    signs = rng.choice(np.array([-1, 1], np.int8), len(indices))
-    return Selection(form.limits.astype(np.uint16), indices, signs)
+    values = rng.choice(np.array([-1, 1], np.int16), len(indices))
+    return Selection(form.limits.astype(np.uint16), indices, values)
 
 
 def speed_rows(topk: int) -> Iterator[Row]:

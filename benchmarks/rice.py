@@ -30,7 +30,7 @@ def encode(selection: Selection, form: Form) -> bytes:
     ones = np.cumsum((gaps >> width) + 1) - 1
     unary = np.zeros(int(ones[-1]) + 1, np.uint8)
     unary[ones] = 1
-    parts = [np.concatenate(planes).astype(bool), selection.signs > 0, unary]
+    parts = [np.concatenate(planes).astype(bool), selection.values > 0, unary]
     return b"\0" + b"".join(np.packbits(part, bitorder="little").tobytes() for part in parts)
 
 
@@ -47,7 +47,7 @@ def decode(data: bytes, form: Form) -> Selection:
     ones = np.flatnonzero(np.unpackbits(body[sign_end:], bitorder="little"))
     gaps |= (np.diff(ones, prepend=-1) - 1) << width
     positive = np.unpackbits(body[low_end:sign_end], count=sent, bitorder="little")
-    return Selection(counts.astype("u2"), _indices(gaps, counts), positive.astype("i1") * 2 - 1)
+    return Selection(counts.astype("u2"), _indices(gaps, counts), positive.astype("i2") * 2 - 1)
 
 
 def _indices(gaps: Whole, counts: Whole) -> NDArray[np.uint16]:

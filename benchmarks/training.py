@@ -48,7 +48,7 @@ def selections(topks: Sequence[int]) -> Iterator[tuple[int, int, Form, Selection
             selection = optimizer.generate(gradients, (0, step))
             optimizer.settled((0, step), accepted=True)
             if step in SHOWN:
-                yield step, topk, optimizer.form, selection
+                yield step, topk, optimizer.form_at(0), selection
             if topk == LEADER:
                 optimizer.update(parameters, [selection], schedule.lr_at(step))
 

@@ -129,7 +129,7 @@ def _parts(
 
     return {
         "generate": generate,
-        "encode": lambda: encode(header, selections[0], optimizer.form),
+        "encode": lambda: encode(header, selections[0], optimizer.form_at(0)),
         "update": lambda: optimizer.update(parameters, selections, 1 << 20),
     }
 

@@ -49,6 +49,7 @@ COMMANDS = (
     "data inspect",
     "model inspect",
     "model plan",
+    "model anneal",
     "model generate",
     "model export",
     "model import",

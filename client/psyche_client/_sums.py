@@ -58,6 +58,7 @@ def check(config: Config, *, source: str = "run.toml") -> None:
             "write 0 for none, or at least 2",
         )
     _check_budget(config, source=source)
+    _check_values(config, source=source)
     _check_filter(config, source=source)
     _check_schedule(config, source=source)
     check_vocabulary(config, source=source)
@@ -96,12 +97,42 @@ def model_config(config: Config, *, source: str = "run.toml") -> ModelConfig:
 
 
 def _check_budget(config: Config, *, source: str) -> None:
-    topk, capacity = config.training.update.topk, config.run.capacity
+    update, capacity = config.training.update, config.run.capacity
+    name = "topk_end" if update.topk_end > update.topk else "topk"
+    topk = getattr(update, name)
     if topk * capacity > COEFFICIENTS_MAX:
         raise ConfigError(
-            f"{source}: `training.update.topk` ({topk}) * `run.capacity` ({capacity}) is above "
+            f"{source}: `training.update.{name}` ({topk}) * `run.capacity` ({capacity}) is above "
             f"{COEFFICIENTS_MAX}: so many coefficients of each 4,096 would come in every round",
-            f"write a `training.update.topk` of at most {COEFFICIENTS_MAX // capacity}",
+            f"write a `training.update.{name}` of at most {COEFFICIENTS_MAX // capacity}",
+        )
+    if (update.topk_end > 0) != (update.topk_ramp_steps > 0):
+        raise ConfigError(
+            f"{source}: `training.update.topk_end` is {update.topk_end} with `topk_ramp_steps` "
+            f"{update.topk_ramp_steps}",
+            "write both, or neither",
+        )
+    if 0 < update.group_topk_max < topk:
+        raise ConfigError(
+            f"{source}: `training.update.group_topk_max` ({update.group_topk_max}) is below "
+            f"`{name}` ({topk})",
+            "raise it, or write 0",
+        )
+
+
+def _check_values(config: Config, *, source: str) -> None:
+    update, path = config.training.update, "training.update"
+    if update.value_bits == 1 and update.value_exponent:
+        raise ConfigError(
+            f"{source}: `{path}.value_exponent` is {update.value_exponent} with `value_bits` 1",
+            "signs have no unit: write 0, or more bits",
+        )
+    least = 1 << (update.value_bits - 1)
+    if 0 < update.vote_cap < least:
+        raise ConfigError(
+            f"{source}: `{path}.vote_cap` ({update.vote_cap}) would cut single values of "
+            f"`value_bits` ({update.value_bits})",
+            f"write 0, or {least} at least",
         )
 
 

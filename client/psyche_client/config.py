@@ -131,7 +131,13 @@ class Update:
     """How gradients become payloads, and payloads an update."""
 
     topk: int = whole(1, 4_096, "coefficients sent of each 4,096", 32)
+    topk_end: int = whole(0, 4_096, "the same after the ramp, 0 for no change", 0)
+    topk_ramp_steps: int = whole(0, STEPS_MAX, "steps from the first to the last", 0)
+    group_topk_max: int = whole(0, 4_096, "sent of one 4,096 at most, 0 for all alike", 0)
+    energy_target: float = real(1e-6, 1.0, "share of its energy that is enough for a group", 1.0)
     beta: float = real(0.0, 0.999999, "momentum kept from round to round", 0.95)
+    value_bits: int = whole(1, 12, "bits of a value sent, 1 for signs", 1)
+    value_exponent: int = whole(-100, 100, "a value counts in 2 to this power; 0 for signs", 0)
     vote_cap: int = whole(0, 1 << 15, "votes that count for one coefficient, 0 for all", 1)
     weight_decay: float = real(0.0, 1.0, "weight decay", 0.0)
     gradient_norm_max: float = real(0.0, 1e6, "largest gradient norm, 0 for any", 1.0)
@@ -281,6 +287,12 @@ def update_fields(config: Config) -> dict[str, object]:
     return {
         "beta_micro": _micro(update.beta),
         "topk": update.topk,
+        "topk_end": update.topk_end,
+        "topk_ramp_steps": update.topk_ramp_steps,
+        "group_topk_max": update.group_topk_max,
+        "energy_micro": _micro(update.energy_target),
+        "value_bits": update.value_bits,
+        "value_exponent": update.value_exponent,
         "vote_cap": update.vote_cap,
         "clip_micro": _micro(update.gradient_norm_max),
         "weight_decay_micro": _micro(update.weight_decay),

@@ -67,7 +67,7 @@ def found(
     check_exactness(config.run.capacity, layout, rule)
     initial = initial_parameters(document.architecture, document.init_seed)
     first = digest_of(initial, 0)
-    bytes_max = layout.form(rule.topk).bytes_max
+    bytes_max = rule.form_max(layout.coefficients).bytes_max
     args = CreateRunArgs(
         run_id=config.run.id,
         capacity=config.run.capacity,

@@ -308,7 +308,11 @@ class Node:
         assert record is not None
         assert seat is not None
         key = PayloadKey(
-            epoch=record.epoch, round=record.round, slot=seat.slot, member_id=seat.member_id
+            epoch=record.epoch,
+            round=record.round,
+            slot=seat.slot,
+            member_id=seat.member_id,
+            step=record.step,
         )
         try:
             sequences = await asyncio.to_thread(self._workload.sequences, record.positions)

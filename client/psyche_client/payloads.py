@@ -13,6 +13,8 @@ class PayloadKey:
     round: int
     slot: int
     member_id: int
+    step: int
+    """The round's start number: how much a payload holds may depend on it."""
 
     @property
     def round_key(self) -> tuple[int, int]:

@@ -7,7 +7,7 @@ and seconds. Nothing here measures: `model.activations` says what a gradient kee
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psyche_client._sums import COEFFICIENTS_MAX
 from psyche_client.model.config import ModelConfig
@@ -28,8 +28,8 @@ SCRATCH_BYTES = 64 << 20
 """Most that the transform takes besides, a tile at a time."""
 FLIGHT_BYTES = 8 + 4
 """Of a sent coefficient until its round settles: position and value."""
-VOTE_BYTES = 2 + 1 + 8 + 4
-"""Of a received coefficient while a round is applied: index and sign, position and vote."""
+VOTE_BYTES = 2 + 2 + 8 + 4
+"""Of a received coefficient while a round is applied: index and value, position and vote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def inference(config: ModelConfig) -> list[Card]:
     return cards
 
 
-def lines(config: ModelConfig, *, topk: int) -> list[Line]:
+def lines(config: ModelConfig, *, topk: int, value_bits: int = 1) -> list[Line]:
     """A round's payloads for each of `MEMBERS`, on a line of 20 Mb/s.
 
     Raises:
@@ -122,9 +122,9 @@ def lines(config: ModelConfig, *, topk: int) -> list[Line]:
     found = []
     for members in MEMBERS:
         few = allowed(topk, members)
-        longest = layout.form(few).bytes_max
+        longest = replace(layout.form(few), value_bits=value_bits).bytes_max
         seconds = (members - 1) * longest * 8 / LINE_BITS_PER_SECOND
-        found.append(Line(members, few, longest, least_bytes(layout, few), seconds))
+        found.append(Line(members, few, longest, least_bytes(layout, few, value_bits), seconds))
     return found
 
 
@@ -133,8 +133,8 @@ def allowed(topk: int, members: int) -> int:
     return min(topk, COEFFICIENTS_MAX // members)
 
 
-def least_bytes(layout: Layout, topk: int) -> int:
-    """log2 of the ways to choose k of 4,096, and k signs, for each group; without a header."""
+def least_bytes(layout: Layout, topk: int, value_bits: int = 1) -> int:
+    """log2 of the ways to choose k of 4,096, and k values, for each group; without a header."""
     ways = math.lgamma(GROUP_SIZE + 1) - math.lgamma(topk + 1) - math.lgamma(GROUP_SIZE - topk + 1)
-    bits = (ways / math.log(2) + topk) * layout.coefficients / GROUP_SIZE
+    bits = (ways / math.log(2) + topk * value_bits) * layout.coefficients / GROUP_SIZE
     return math.ceil(bits / 8)

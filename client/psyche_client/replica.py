@@ -155,7 +155,13 @@ class Replica:
         data = self.store.payload(commitment)
         if data is None:
             raise StoreError(f"payload {commitment.hex()[:16]} is no longer on disk")
-        key = PayloadKey(epoch=settled.epoch, round=settled.round, slot=slot, member_id=member)
+        key = PayloadKey(
+            epoch=settled.epoch,
+            round=settled.round,
+            slot=slot,
+            member_id=member,
+            step=settled.step,
+        )
         return key, data
 
     async def train(self, sequences: npt.NDArray[np.int64], key: PayloadKey) -> Trained:

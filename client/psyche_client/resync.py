@@ -201,7 +201,13 @@ class Resync:
     ) -> bool:
         if self._store.holds(commitment):
             return True
-        key = PayloadKey(epoch=settled.epoch, round=settled.round, slot=slot, member_id=member)
+        key = PayloadKey(
+            epoch=settled.epoch,
+            round=settled.round,
+            slot=slot,
+            member_id=member,
+            step=settled.step,
+        )
         wanted = WantedPayload(key=key, commitment=commitment)
         try:
             await self._fetcher.bring(wanted, PIECE_SECONDS)

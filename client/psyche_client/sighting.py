@@ -215,6 +215,7 @@ def _commitment(record: RoundRecord, slot: int) -> Commitment:
         round=record.round,
         slot=slot,
         member_id=int(record.member_ids[slot]),
+        step=record.step,
     )
     return Commitment(
         key=key,

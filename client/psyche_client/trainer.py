@@ -7,8 +7,7 @@ parameters itself. No network and no chain: arrays and payload bytes in, the sam
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from psyche_client.backward import gradients, mean_loss
 from psyche_client.model.digest import digest, manifest
 from psyche_client.model.document import ModelDocument
 from psyche_client.model.init import initial_parameters
@@ -25,9 +25,7 @@ from psyche_client.optim.codec import Expectation, PayloadHeader, Selection, dec
 from psyche_client.optim.distro import DisTrO
 from psyche_client.optim.errors import LayoutError, PayloadError
 from psyche_client.optim.layout import Layout
-from psyche_client.optim.local import pseudo_gradient
-from psyche_client.optim.rule import MICRO, UpdateRule
-from psyche_client.optim.schedule import rate_float32
+from psyche_client.optim.rule import UpdateRule
 from psyche_client.options import Compute
 from psyche_client.payloads import PayloadKey, Trained
 
@@ -61,7 +59,6 @@ class Trainer:
         shapes = document.architecture.parameter_shapes()
         layout = Layout.from_shapes(shapes, embeddings=self.rule.embeddings)
         self.optimizer = DisTrO(layout, self.rule, members_max=members_max)
-        self.form = self.optimizer.form
         self.layout_digest = layout.digest()
         self._sent: dict[tuple[int, int], bytes] = {}
         self.instance, self.payload_bytes_max = instance, payload_bytes_max
@@ -136,14 +133,13 @@ class Trainer:
     def train(self, sequences: npt.NDArray[np.int64], key: PayloadKey) -> Trained:
         """The payload of `sequences` [n, tokens + 1], and their mean loss on the way.
 
-        One gradient of the mean loss, or `local_steps` steps over equal parts in order (fewer if
-        there are fewer sequences) and their pseudo-gradient. The parameters do not change.
+        The parameters do not change: `gradients` says what is sent of which loss.
         """
         started = time.perf_counter()
-        loss, gradients = self._gradients(sequences)
+        loss, found = gradients(self.model, self.rule, sequences, self.compute)
         self.optimizer.give_back(key.round_key)  # a share that is trained again after a restart
-        selection = self.optimizer.generate(gradients, key.round_key)
-        del gradients
+        selection = self.optimizer.generate(found, key.round_key, step=key.step)
+        del found
         self.model.zero_grad(set_to_none=True)  # their memory is free while the round settles
         payload = encode(
             PayloadHeader(
@@ -155,7 +151,7 @@ class Trainer:
                 layout_digest=self.layout_digest,
             ),
             selection,
-            self.form,
+            self.optimizer.form_at(key.step),
         )
         self._sent[key.round_key] = sha256(payload).digest()
         return Trained(
@@ -166,40 +162,6 @@ class Trainer:
             seconds=time.perf_counter() - started,
         )
 
-    def _gradients(self, sequences: npt.NDArray[np.int64]) -> tuple[float, dict[str, torch.Tensor]]:
-        if self.rule.local_steps == 1:
-            loss = self._backward(sequences)
-            return loss, {n: p.grad for n, p in self._by_name.items() if p.grad is not None}
-        total = 0.0
-
-        def step(part: npt.NDArray[np.int64]) -> None:
-            nonlocal total
-            total += self._backward(part) * len(part)
-
-        parts = np.array_split(sequences, min(self.rule.local_steps, len(sequences)))
-        change = pseudo_gradient(
-            self._by_name,
-            [partial(step, part) for part in parts],
-            rate=float(rate_float32(self.rule.local_rate)),
-            clip=self.rule.clip_micro / MICRO,
-        )
-        return total / len(sequences), change
-
-    def _backward(self, sequences: npt.NDArray[np.int64]) -> float:
-        self.model.zero_grad(set_to_none=True)
-        total = 0.0
-        for part in self._parts(sequences):
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.compute.bfloat16):
-                loss = self.model.loss(part) * (len(part) / len(sequences))
-            torch.autograd.backward(loss)
-            total += loss.item()
-        return total
-
-    def _parts(self, sequences: npt.NDArray[np.int64]) -> Iterator[torch.Tensor]:
-        size = self.compute.micro_batch
-        for start in range(0, len(sequences), size):
-            yield torch.from_numpy(sequences[start : start + size])
-
     def read(self, payload: bytes, key: PayloadKey) -> Selection | None:
         """The selection in a payload, or None if it fails the form check."""
         expect = Expectation(
@@ -209,7 +171,7 @@ class Trainer:
             slot=key.slot,
             member_id=key.member_id,
             layout_digest=self.layout_digest,
-            form=self.form,
+            form=self.optimizer.form_at(key.step),
             bytes_max=self.payload_bytes_max,
         )
         try:
@@ -255,10 +217,6 @@ class Trainer:
             self.optimizer.give_back(given_up)
             self._sent.pop(given_up, None)
 
-    @torch.no_grad()
     def validation_loss(self, sequences: npt.NDArray[np.int64]) -> float:
         """Mean next-token cross entropy over `sequences`, nats; nothing is changed."""
-        total = 0.0
-        for part in self._parts(sequences):
-            total += float(self.model.loss(part)) * len(part)
-        return total / max(1, len(sequences))
+        return mean_loss(self.model, sequences, self.compute)

@@ -59,7 +59,7 @@ from psyche_sdk._rules.due import (
 from psyche_sdk._rules.hashing import Purpose
 from psyche_sdk._rules.join_pass import Pass, decode_pass
 from psyche_sdk._rules.participant import Participant, decode_participant
-from psyche_sdk._rules.permutation import Permutation
+from psyche_sdk._rules.permutation import sequences_at
 from psyche_sdk._rules.phase import Moment, Phase, Transition
 from psyche_sdk._rules.roster import Member, MemberState, Roster, VoteStage, decode_roster
 from psyche_sdk._rules.rounds import RoundRecord, decode_rounds
@@ -214,13 +214,7 @@ def batch_of(record: RoundRecord, slot: int) -> Positions:
 
 def sequence_ids(config: RunConfig, positions: Positions) -> Positions:
     """The sequences of the data set at positions of the run's order: pass after pass, shuffled."""
-    n = np.uint64(config.data_sequences)
-    found = np.empty_like(positions)
-    passes = positions // n
-    for index in np.unique(passes).tolist():
-        order = Permutation(config.data_seed, index, config.data_sequences)
-        found[passes == index] = order.sequence_ids(positions[passes == index] % n)
-    return found
+    return sequences_at(config.data_seed, config.data_sequences, positions)
 
 
 def committed(record: RoundRecord) -> list[int]:

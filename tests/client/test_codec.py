@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tracemalloc
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,9 +57,15 @@ PLAIN = make()
 @st.composite
 def selections(draw: st.DrawFn) -> tuple[Form, Selection]:
     coefficients = draw(st.integers(1, 3 * 4096))
-    form = Form(coefficients=coefficients, topk=draw(st.sampled_from([1, 2, 8, 32, 300, 2_500])))
+    topk = draw(st.sampled_from([1, 2, 8, 32, 300, 2_500]))
+    form = Form(
+        coefficients=coefficients,
+        topk=topk,
+        most=draw(st.sampled_from([0, topk + 1, 4_096])),
+        value_bits=draw(st.sampled_from([1, 1, 2, 7, 12])),
+    )
     whole = draw(st.booleans())
-    counts = [draw(st.integers(0, int(limit))) for limit in form.limits]
+    counts = coders.any_counts(form, lambda _plain, limit: draw(st.integers(0, limit)))
     seed = draw(st.integers(0, 1000))
     return form, random_selection(seed, form, None if whole else counts)
 
@@ -77,28 +84,28 @@ def test_a_selection_comes_back_from_every_coder(case: tuple[Form, Selection]) -
 
 @pytest.mark.parametrize("case", GOLDEN["bodies"], ids=lambda case: case["name"])
 def test_bodies_are_those_of_the_golden_file(coder: Coder, case: dict[str, Any]) -> None:
-    form = Form(coefficients=case["coefficients"], topk=case["topk"])
+    form = coders.form_of(case)
     selection = Selection(
         np.array(case["counts"], np.uint16),
         np.array(case["indices"], np.uint16),
-        np.array(case["signs"], np.int8),
+        np.array(case["values"], np.int16),
     )
     assert coder.encode(selection, form).hex() == case["body"]
     found = coder.decode(bytes.fromhex(case["body"]), form, len(case["indices"]))
     assert found.equals(selection)
-    assert found.signs.flags.writeable
-    assert (found.counts.dtype, found.indices.dtype, found.signs.dtype) == ("u2", "u2", "i1")
+    assert found.values.flags.writeable
+    assert (found.counts.dtype, found.indices.dtype, found.values.dtype) == ("u2", "u2", "i2")
 
 
 @pytest.mark.parametrize("case", GOLDEN["refused"], ids=lambda case: case["name"])
 def test_broken_bodies_of_the_golden_file_are_refused(coder: Coder, case: dict[str, Any]) -> None:
-    form = Form(coefficients=case["coefficients"], topk=case["topk"])
+    form = coders.form_of(case)
     assert coder.judge(bytes.fromhex(case["body"]), form, case["sent"]) == case["fault"]
 
 
 def test_the_header_lies_where_the_document_says() -> None:
     assert HEADER_BYTES == 160
-    expected = b"PSYP" + (2).to_bytes(2, "little") + bytes(2) + HEADER.instance
+    expected = b"PSYP" + (3).to_bytes(2, "little") + bytes(2) + HEADER.instance
     for value, size in ((3, 4), (70_000, 4), (513, 2), (0, 2), (9, 4)):
         expected += value.to_bytes(size, "little")
     expected += HEADER.layout_digest
@@ -123,7 +130,7 @@ def test_a_coder_of_another_version_is_not_used() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "indices", "signs"),
+    ("counts", "indices", "values"),
     [
         ([1, 0, 0], [5], [1]),
         ([9, 0, 0, 0], list(range(9)), [1] * 9),
@@ -134,24 +141,45 @@ def test_a_coder_of_another_version_is_not_used() -> None:
         ([0, 0, 0, 1], [700], [1]),
         ([1, 0, 0, 0], [5], [0]),
         ([1, 0, 0, 0], [5], [2]),
+        ([1, 0, 0, 0], [5], [-32_768]),
         ([1, 0, 0, 0], [5, 6], [1, 1]),
         ([1, 0, 0, 0], [5], [1, 1]),
     ],
 )
 def test_a_selection_without_the_form_is_never_encoded(
-    coder: Coder, counts: list[int], indices: list[int], signs: list[int]
+    coder: Coder, counts: list[int], indices: list[int], values: list[int]
 ) -> None:
     selection = Selection(
-        np.array(counts, np.uint16), np.array(indices, np.uint16), np.array(signs, np.int8)
+        np.array(counts, np.uint16), np.array(indices, np.uint16), np.array(values, np.int16)
     )
-    with pytest.raises(ValueError, match=r"selection|sign|indices"):
+    with pytest.raises(ValueError, match=r"selection|value|indices"):
         coder.encode(selection, FORM)
 
 
-@pytest.mark.parametrize(("coefficients", "topk"), [(0, 8), (4096, 0), (4096, 4097), (1 << 40, 64)])
-def test_a_form_that_a_header_cannot_describe_is_refused(coefficients: int, topk: int) -> None:
-    with pytest.raises(ValueError, match="topk"):
-        Form(coefficients=coefficients, topk=topk)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"coefficients": 0},
+        {"topk": 0},
+        {"topk": 4_097},
+        {"topk": 64, "coefficients": 1 << 40},
+        {"most": 7},
+        {"most": 4_097},
+        {"value_bits": 0},
+        {"value_bits": 13},
+    ],
+)
+def test_a_form_that_a_header_cannot_describe_is_refused(
+    coder: Coder, change: dict[str, int]
+) -> None:
+    with pytest.raises(ValueError, match=r"topk|value_bits"):
+        replace(FORM, **change)
+    broken = copy(FORM)
+    for name, value in change.items():
+        object.__setattr__(broken, name, value)
+    if coder is NATIVE:
+        with pytest.raises(ValueError, match="no payload has the form"):
+            coder.encode(random_selection(1, FORM), broken)
 
 
 # Refusals: what others may send

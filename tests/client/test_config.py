@@ -192,6 +192,49 @@ def test_what_a_round_brings_is_bounded_however_many_members_a_run_has() -> None
     parse(many + "\n[training.update]\ntopk = 32\n")
 
 
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("topk_end = 33\ntopk_ramp_steps = 9", "`training.update.topk_end` (33) * `run.capacity`"),
+        ("topk_end = 8", "`training.update.topk_end` is 8 with `topk_ramp_steps` 0"),
+        ("group_topk_max = 31", "`training.update.group_topk_max` (31) is below `topk` (32)"),
+    ],
+)
+def test_numbers_of_a_changing_k_fit_one_another(lines: str, problem: str) -> None:
+    many = SMALLEST.replace("[run]", "[run]\ncapacity = 1024")
+    assert problem in str(refusal(f"{many}\n[training.update]\n{lines}\n"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem", "hint"),
+    [
+        ("value_bits = 5", "`training.update.vote_cap` (1) would cut", "write 0, or 16 at least"),
+        (
+            "value_exponent = -9",
+            "`training.update.value_exponent` is -9 with `value_bits` 1",
+            "no unit",
+        ),
+    ],
+)
+def test_numbers_of_values_fit_one_another(lines: str, problem: str, hint: str) -> None:
+    error = refusal(f"{SMALLEST}\n[training.update]\n{lines}\n")
+    assert problem in str(error)
+    assert hint in error.hint
+
+
+def test_whole_numbers_reach_the_rule() -> None:
+    lines = "value_bits = 12\nvalue_exponent = -14\nvote_cap = 0"
+    rule = UpdateRule.from_value(update_fields(parse(with_line("training.update", lines))))
+    assert (rule.value_bits, rule.value_exponent, rule.vote_cap) == (12, -14, 0)
+
+
+def test_a_changing_k_reaches_the_rule() -> None:
+    lines = "topk = 8\ntopk_end = 4\ntopk_ramp_steps = 9\ngroup_topk_max = 20\nenergy_target = 0.3"
+    rule = UpdateRule.from_value(update_fields(parse(with_line("training.update", lines))))
+    assert (rule.topk_at(0), rule.topk_at(9)) == (8, 4)
+    assert (rule.group_topk_max, rule.energy_micro) == (20, 300_000)
+
+
 @pytest.mark.parametrize("key", ["id", "total_steps", "source"])
 def test_a_key_that_must_be_given_is_named_when_it_is_missing(key: str) -> None:
     error = refusal(re.sub(rf"^{key} = .*$", "", SMALLEST, flags=re.MULTILINE))

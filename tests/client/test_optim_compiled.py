@@ -59,7 +59,7 @@ def both(shapes: dict[str, tuple[int, ...]], **changes: object) -> tuple[DisTrO,
 
 
 def negated(one: Selection) -> Selection:
-    return Selection(one.counts, one.indices, -one.signs)
+    return Selection(one.counts, one.indices, -one.values)
 
 
 @st.composite
@@ -76,17 +76,29 @@ def shapes(draw: st.DrawFn) -> dict[str, tuple[int, ...]]:
 @given(
     shapes=shapes(),
     cap=st.integers(0, 3),
+    value_bits=st.sampled_from([1, 4]),
     topk=st.sampled_from([1, 8, 64, 700]),
     payloads=st.integers(1, 6),
     embeddings=st.sampled_from(["block", "row"]),
 )
 def test_parameters_move_by_the_same_bits(
-    shapes: dict[str, tuple[int, ...]], cap: int, topk: int, payloads: int, embeddings: str
+    *,
+    shapes: dict[str, tuple[int, ...]],
+    cap: int,
+    value_bits: int,
+    topk: int,
+    payloads: int,
+    embeddings: str,
 ) -> None:
     fast, plain = both(
-        shapes, vote_cap=cap, topk=topk, embeddings=embeddings, weight_decay_micro=100_000
+        shapes,
+        vote_cap=cap << (value_bits - 1),
+        value_bits=value_bits,
+        topk=topk,
+        embeddings=embeddings,
+        weight_decay_micro=100_000,
     )
-    selections = [random_selection(seed, fast.form) for seed in range(payloads)]
+    selections = [random_selection(seed, fast.form_at(0)) for seed in range(payloads)]
     # One that cancels another leaves sums that are zero.
     selections.append(negated(selections[0]))
     once, twice = random_tensors(1, shapes), random_tensors(1, shapes)
@@ -122,12 +134,12 @@ def _check_taken(fast: DisTrO, selection: Selection, momentum: Tensor, now: int)
     left[taken.positions] = 0.0
     assert torch.allclose(fast.momentum, left, rtol=0, atol=tolerance)
     assert torch.allclose(taken.values, momentum[taken.positions], rtol=0, atol=tolerance)
-    assert np.array_equal(selection.signs, taken.values.sign().numpy())
+    assert np.array_equal(selection.values, taken.values.sign().numpy())
     assert np.array_equal(selection.positions(), taken.positions.numpy())
     assert (np.diff(taken.positions.numpy()) > 0).all()
     start = 0
     for group, (count, limit) in enumerate(
-        zip(selection.counts.tolist(), fast.form.limits, strict=True)
+        zip(selection.counts.tolist(), fast.form_at(0).limits, strict=True)
     ):
         part = slice(4096 * group, 4096 * (group + 1))
         assert min(limit, int((momentum[part].abs() > tolerance).sum())) <= count <= limit
@@ -146,7 +158,7 @@ def test_the_number_of_threads_changes_no_bit() -> None:
         selections = [fast.generate(random_tensors(now, WIDE), (0, now)) for now in range(3)]
         parameters = random_tensors(5, WIDE)
         fast.update(parameters, selections, fast.rule.schedule.peak)
-        made = [array.tobytes() for s in selections for array in (s.indices, s.signs)]
+        made = [array.tobytes() for s in selections for array in (s.indices, s.values)]
         found.add((fast.momentum.numpy().tobytes(), bits(parameters), *made))
     assert len(found) == 1
 
@@ -159,15 +171,15 @@ def test_nan_and_infinity_take_a_place_leave_the_momentum_and_are_not_sent() -> 
         none = {name: torch.full(shape, float("nan")) for name, shape in TINY.items()}
         one.generate(none, (0, 0))
     taken, expected = fast._in_flight[0, 0], plain._in_flight[0, 0]
-    assert len(taken.values) == len(expected.values) == fast.form.limits[0] - 2
+    assert len(taken.values) == len(expected.values) == fast.form_at(0).limits[0] - 2
     assert torch.equal(fast.momentum.sort().values, plain.momentum.sort().values)
 
 
 DAMAGE: dict[str, Callable[[Selection], Selection]] = {
-    "index": lambda s: Selection(s.counts, s.indices + np.uint16(4096), s.signs),
-    "counts": lambda s: Selection(s.counts[:-1], s.indices, s.signs),
-    "sum": lambda s: Selection(s.counts, s.indices[:-1], s.signs[:-1]),
-    "signs": lambda s: Selection(s.counts, s.indices, s.signs[:-1]),
+    "index": lambda s: Selection(s.counts, s.indices + np.uint16(4096), s.values),
+    "counts": lambda s: Selection(s.counts[:-1], s.indices, s.values),
+    "sum": lambda s: Selection(s.counts, s.indices[:-1], s.values[:-1]),
+    "signs": lambda s: Selection(s.counts, s.indices, s.values[:-1]),
 }
 
 
@@ -175,7 +187,7 @@ DAMAGE: dict[str, Callable[[Selection], Selection]] = {
 def test_a_selection_of_another_layout_is_refused_and_moves_nothing(kind: str) -> None:
     fast, _ = both(TINY)
     parameters = random_tensors(1, TINY)
-    good = random_selection(1, fast.form)
+    good = random_selection(1, fast.form_at(0))
     with pytest.raises(LayoutError, match="payload"):
         fast.update(parameters, [good, DAMAGE[kind](good)], 1 << 20)
     assert bits(parameters) == bits(random_tensors(1, TINY))
@@ -185,7 +197,7 @@ def test_parameters_that_share_memory_are_refused() -> None:
     fast, _ = both({"a": (40, 32), "b": (40, 32)})
     one = torch.zeros(40, 32)
     with pytest.raises(LayoutError, match="share memory"):
-        fast.update({"a": one, "b": one}, [random_selection(1, fast.form)], 1 << 20)
+        fast.update({"a": one, "b": one}, [random_selection(1, fast.form_at(0))], 1 << 20)
 
 
 def test_what_the_extension_does_not_hold_is_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,8 +206,8 @@ def test_what_the_extension_does_not_hold_is_torchs(monkeypatch: pytest.MonkeyPa
     assert chosen is not None
     assert not chosen.takes(torch.zeros(2, dtype=torch.float64))
     assert not chosen.takes(torch.zeros(2, 3).T)
-    assert not chosen.moves([random_selection(1, fast.form)] * 8_192)
-    assert chosen.moves([random_selection(1, fast.form)] * 8_191)
+    assert not chosen.moves([random_selection(1, fast.form_at(0))] * 8_192)
+    assert chosen.moves([random_selection(1, fast.form_at(0))] * 8_191)
     monkeypatch.setattr(native, "TRANSFORM", None)
     assert Compiled.of(fast.layout, fast.rule) is None
 

@@ -41,13 +41,13 @@ def test_each_group_sends_its_largest_coefficients_with_their_signs() -> None:
     trainer, observer = optimizer(clip_micro=0), optimizer(clip_micro=0)
     accumulate(observer, random_tensors(1))
     selection = trainer.generate(random_tensors(1), (0, 0))
-    assert (selection.counts == trainer.form.limits).all()
+    assert (selection.counts == trainer.form_at(0).limits).all()
     momentum, start = observer.momentum.numpy(), 0
     for group, count in enumerate(selection.counts):
         part = momentum[group * 4096 : (group + 1) * 4096]
         index = selection.indices[start : start + count]
         assert set(index) == set(np.argsort(-np.abs(part))[:count])
-        assert (np.sign(part[index]) == selection.signs[start : start + count]).all()
+        assert (np.sign(part[index]) == selection.values[start : start + count]).all()
         assert (np.diff(index.astype(int)) > 0).all()
         start += count
 
@@ -72,8 +72,8 @@ def test_zeros_are_never_sent() -> None:
     gradients["layers.0.norm.weight"] += 1.0
     selection = optimizer().generate(gradients, (0, 0))
     assert 0 < selection.counts.sum() < 96
-    assert len(selection.signs) == selection.counts.sum()
-    assert (np.abs(selection.signs) == 1).all()
+    assert len(selection.values) == selection.counts.sum()
+    assert (np.abs(selection.values) == 1).all()
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -95,7 +95,7 @@ def test_a_momentum_that_overflowed_is_not_sent_and_heals() -> None:
     trainer.momentum[6] = float("nan")
     selection = trainer.generate(random_tensors(1), (0, 0))
     assert not np.isin([5, 6], selection.positions()).any()
-    assert selection.counts[0] == trainer.form.limits[0] - 2
+    assert selection.counts[0] == trainer.form_at(0).limits[0] - 2
     assert trainer.momentum.isfinite().all()
 
 
@@ -106,6 +106,13 @@ def test_gradients_are_clipped_to_the_rules_norm() -> None:
     clipped.generate(gradients, (0, 0))
     small.generate({n: g * (0.5 / norm) for n, g in gradients.items()}, (0, 0))
     assert torch.allclose(clipped.momentum, small.momentum, atol=1e-7)
+
+
+def test_gradients_below_the_rules_norm_are_taken_as_they_are() -> None:
+    clipped, plain = optimizer(clip_micro=10**9), optimizer(clip_micro=0)
+    for trainer in (clipped, plain):
+        trainer.generate(random_tensors(1), (0, 0))
+    assert torch.equal(clipped.momentum, plain.momentum)
 
 
 def test_bf16_gradients_are_taken_as_they_are() -> None:
@@ -205,6 +212,18 @@ def test_saved_state_does_not_change_with_further_training() -> None:
     trainer.give_back((0, 0))
     trainer.generate(random_tensors(2), (0, 1))
     assert all(torch.equal(state[name], kept[name]) for name in kept)
+
+
+def test_a_loaded_state_does_not_change_with_the_tensors_that_it_came_from() -> None:
+    first, second = optimizer(), optimizer()
+    first.generate(random_tensors(1), (0, 0))
+    state = first.state_dict()
+    second.load_state_dict(state)
+    for tensor in state.values():
+        tensor.zero_()
+    for trainer in (first, second):
+        trainer.give_back((0, 0))
+    assert torch.equal(first.momentum, second.momentum)
 
 
 @pytest.mark.parametrize(

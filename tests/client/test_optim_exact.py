@@ -67,8 +67,8 @@ def test_the_votes_of_1024_payloads_give_the_signs_of_whole_numbers(
     rule = small_rule(vote_cap=cap, topk=64)
     replica = DisTrO(Layout.from_shapes(TINY), rule, members_max=1024, compiled=compiled)
     # As many votes as can fall on one coefficient, and others.
-    selections = [random_selection(1, replica.form)] * 512
-    selections += [random_selection(seed, replica.form) for seed in range(512)]
+    selections = [random_selection(1, replica.form_at(0))] * 512
+    selections += [random_selection(seed, replica.form_at(0)) for seed in range(512)]
     parameters = {name: torch.zeros(shape) for name, shape in TINY.items()}
     replica.update(parameters, selections, 1 << 40)
     expected = reference_signs(replica.layout, selections, cap)

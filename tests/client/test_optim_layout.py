@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import re
 import subprocess
 import sys
 
@@ -86,8 +87,34 @@ def test_votes_that_could_round_are_refused_when_the_run_is_made() -> None:
     layout = Layout.from_shapes(SHAPES)
     check_exactness(1024, layout, small_rule(vote_cap=0))
     check_exactness(1 << 20, layout, small_rule(vote_cap=1))
-    with pytest.raises(ExactnessError):
-        check_exactness(1 << 14, layout, small_rule(vote_cap=0))
+    dense = {"vote_cap": 0, "group_topk_max": 4_096}
+    check_exactness(1 << 12, layout, small_rule(**dense))
+    with pytest.raises(ExactnessError, match=r"2\^53"):
+        check_exactness(1 << 14, layout, small_rule(**dense))
+
+
+@pytest.mark.parametrize(
+    ("members", "change", "problem"),
+    [
+        (255, {"value_bits": 12, "topk": 32}, None),
+        (256, {"value_bits": 12, "topk": 32}, "2^53"),
+        (511, {"value_bits": 12, "topk": 16}, None),
+        (511, {"value_bits": 12, "topk": 16, "group_topk_max": 17}, "2^53"),
+        (511, {"value_bits": 12, "topk": 8, "topk_end": 32, "topk_ramp_steps": 9}, "2^53"),
+        (1024, {"value_bits": 12, "topk": 4_096, "vote_cap": 2_048}, None),
+        (8191, {"value_bits": 12, "topk": 1, "vote_cap": 2_048}, None),
+        (8192, {"value_bits": 12, "topk": 1, "vote_cap": 2_048}, "2^24"),
+    ],
+)
+def test_whole_numbers_that_could_round_are_refused_when_the_run_is_made(
+    members: int, change: dict[str, int], problem: str | None
+) -> None:
+    layout, rule = Layout.from_shapes(SHAPES), small_rule(**{"vote_cap": 0, **change})
+    if problem is None:
+        check_exactness(members, layout, rule)
+        return
+    with pytest.raises(ExactnessError, match=re.escape(problem)):
+        check_exactness(members, layout, rule)
 
 
 def test_the_packages_example_runs() -> None:

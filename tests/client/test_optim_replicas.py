@@ -60,10 +60,10 @@ class Replica:
         loss_of(self.model, 1000 * now + self.slot).backward()
         gradients = {name: p.grad for name, p in self.parameters.items()}
         selection = self.optimizer.generate(gradients, (0, now))
-        return encode(self.header(now, self.slot), selection, self.optimizer.form)
+        return encode(self.header(now, self.slot), selection, self.optimizer.form_at(0))
 
     def settle(self, now: int, step: int, payloads: dict[int, bytes]) -> None:
-        form = self.optimizer.form
+        form = self.optimizer.form_at(0)
         selections = [
             decode(payloads[slot], expectation_for(self.header(now, slot), form))
             for slot in sorted(payloads)

@@ -26,7 +26,7 @@ RATE = small_rule().schedule.peak
 @pytest.mark.parametrize("cap", [0, 1, 2])
 def test_signs_equal_those_of_whole_number_arithmetic(embeddings: str, cap: int) -> None:
     replica = optimizer(embeddings, vote_cap=cap, topk=400)
-    selections = [random_selection(seed, replica.form) for seed in range(5)]
+    selections = [random_selection(seed, replica.form_at(0)) for seed in range(5)]
     signs = replica.aggregate(selections)
     parameters = {name: torch.zeros(shape) for name, shape in SHAPES.items()}
     replica.apply(parameters, signs, 1 << 40)
@@ -36,10 +36,10 @@ def test_signs_equal_those_of_whole_number_arithmetic(embeddings: str, cap: int)
 
 
 def _alone(replica: DisTrO, position: int, sign: int) -> Selection:
-    counts = np.zeros(replica.form.groups, np.uint16)
+    counts = np.zeros(replica.form_at(0).groups, np.uint16)
     counts[position // 4096] = 1
     index = np.array([position % 4096], np.uint16)
-    return Selection(counts, index, np.array([sign], np.int8))
+    return Selection(counts, index, np.array([sign], np.int16))
 
 
 def test_copies_of_a_payload_weigh_no_more_than_the_cap() -> None:
@@ -58,7 +58,7 @@ def test_an_update_by_tiles_gives_the_bits_of_aggregate_and_apply(payloads: int)
     shapes = {**SHAPES, "wide.weight": (640, 1024)}
     rule = small_rule(weight_decay_micro=100_000)
     replica = DisTrO(Layout.from_shapes(shapes), rule)
-    selections = [random_selection(seed, replica.form) for seed in range(payloads)]
+    selections = [random_selection(seed, replica.form_at(0)) for seed in range(payloads)]
     once, twice = random_tensors(4, shapes), random_tensors(4, shapes)
     replica.update(once, selections, RATE)
     replica.apply(twice, replica.aggregate(selections), RATE)
@@ -81,11 +81,11 @@ def test_an_empty_accepted_set_changes_nothing_not_even_by_weight_decay() -> Non
 
 def test_parameters_move_by_two_roundings_and_decay_where_the_layout_says() -> None:
     replica = optimizer(weight_decay_micro=300_000)
-    signs = replica.aggregate([random_selection(1, replica.form)])
+    signs = replica.aggregate([random_selection(1, replica.form_at(0))])
     parameters = random_tensors(5)
     before = {name: tensor.numpy().copy() for name, tensor in parameters.items()}
     replica.apply(parameters, signs, RATE)
-    expected = reference_signs(replica.layout, [random_selection(1, replica.form)], 1)
+    expected = reference_signs(replica.layout, [random_selection(1, replica.form_at(0))], 1)
     shrink = np.float32(decay_factor(RATE, 300_000))
     rate = rate_float32(RATE)
     for name, place in replica.layout.placements.items():
@@ -102,7 +102,7 @@ def test_the_decay_factor_is_the_rounded_exact_quotient() -> None:
 
 def test_parameters_that_are_not_float32_masters_are_refused() -> None:
     replica = optimizer()
-    signs = replica.aggregate([random_selection(1, replica.form)])
+    signs = replica.aggregate([random_selection(1, replica.form_at(0))])
     halves = {name: t.bfloat16() for name, t in random_tensors(1).items()}
     with pytest.raises(LayoutError, match="float32"):
         replica.apply(halves, signs, RATE)
@@ -115,4 +115,4 @@ def test_parameters_that_are_not_float32_masters_are_refused() -> None:
 def test_more_payloads_than_members_are_refused() -> None:
     replica = DisTrO(Layout.from_shapes(TINY), small_rule(), members_max=2)
     with pytest.raises(ValueError, match="3 payloads"):
-        replica.aggregate([random_selection(s, replica.form) for s in range(3)])
+        replica.aggregate([random_selection(s, replica.form_at(0)) for s in range(3)])

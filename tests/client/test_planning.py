@@ -15,7 +15,7 @@ from psyche_client.cli.errors import Code
 from psyche_client.model.activations import kept_bytes
 from psyche_client.model.lm import CausalLM
 from psyche_client.model.presets import preset
-from psyche_client.optim.codec import PayloadHeader, Selection, encode
+from psyche_client.optim.codec import Form, PayloadHeader, Selection, encode
 from psyche_client.optim.layout import Layout
 from psyche_client.planning import inference, lines, training_memory
 from support.client import tiny_document
@@ -63,7 +63,7 @@ def test_training_needs_parameters_momentum_and_gradients_at_once() -> None:
     always, train, _, apply, save = phases.values()
     assert DEMO.parameter_count() // 4_096 + 1 == 288
     assert (always, train, save) == (2 * size, 3 * size + 1_000, 4 * size)
-    assert apply == 2 * size + 16 * sent * 15 + (64 << 20)
+    assert apply == 2 * size + 16 * sent * 16 + (64 << 20)
 
 
 def test_forty_billion_parameters_fit_a_card_at_four_bits_and_not_at_eight() -> None:
@@ -85,7 +85,7 @@ def test_a_payload_lies_between_the_least_and_the_most() -> None:
         for size, limit in zip(form.sizes, form.limits, strict=True)
     ]
     indices = np.concatenate(chosen).astype(np.uint16)
-    signs = rng.choice(np.array([-1, 1], np.int8), len(indices))
+    signs = rng.choice(np.array([-1, 1], np.int16), len(indices))
     header = PayloadHeader(
         instance=bytes(32), epoch=0, round=0, slot=0, member_id=0, layout_digest=layout.digest()
     )
@@ -128,6 +128,23 @@ def test_a_plan_of_a_runs_own_file_takes_its_update_rule(
     plan = json.loads(capsys.readouterr().out)
     assert (plan["topk"], plan["tokens"]) == (16, 16)
     assert plan["parameters"] == tiny_document().architecture.parameter_count()
+
+
+def test_a_plan_counts_the_largest_k_and_the_bits_of_values(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, document = tmp_path / "model.json", tiny_document()
+    rule = {**document.update_rule, "topk_end": 40, "topk_ramp_steps": 9, "value_bits": 4}
+    path.write_bytes(replace(document, update_rule=rule).encode())
+
+    assert run(["model", "plan", str(path), "--tokens", "16", "--json"]) == Code.OK
+
+    coefficients = Layout.from_shapes(document.architecture.parameter_shapes()).coefficients
+    form = Form(coefficients=coefficients, topk=40, value_bits=4)
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["topk"], plan["value_bits"]) == (40, 4)
+    assert plan["rounds"][0]["payload_max"] == form.bytes_max
+    assert form.bytes_max / 2 < plan["rounds"][0]["payload_least"] < form.bytes_max
 
 
 @pytest.mark.parametrize(

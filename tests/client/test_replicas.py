@@ -52,7 +52,7 @@ def text(seed: int, count: int) -> np.ndarray:
 
 
 def key(number: int, slot: int) -> PayloadKey:
-    return PayloadKey(epoch=0, round=number, slot=slot, member_id=slot + 1)
+    return PayloadKey(epoch=0, round=number, slot=slot, member_id=slot + 1, step=number)
 
 
 @pytest.fixture

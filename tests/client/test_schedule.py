@@ -14,6 +14,7 @@ from psyche_client.optim import RuleError, Schedule, UpdateRule, rate_float32, r
 from support.optim import small_rule
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "schedule.json").read_text())
+TOPK = json.loads((Path(__file__).parents[1] / "golden" / "topk.json").read_text())
 PEAK = rate_units("0.001")
 
 
@@ -21,6 +22,14 @@ PEAK = rate_units("0.001")
 def test_rates_equal_the_golden_vectors(case: dict) -> None:
     schedule = Schedule.from_value(case["schedule"])
     assert [[step, schedule.lr_at(step)] for step, _ in case["rates"]] == case["rates"]
+
+
+@pytest.mark.parametrize("case", TOPK)
+def test_what_is_sent_equals_the_golden_vectors(case: dict) -> None:
+    sent = case.pop("sent")
+    rule = UpdateRule(**case)
+    assert [[step, rule.topk_at(step)] for step, _ in sent] == sent
+    assert max(k for _, k in sent) <= rule.topk_max
 
 
 def test_cosine_stays_within_four_millionths_of_the_real_one() -> None:

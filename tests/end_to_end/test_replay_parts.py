@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,19 @@ from hypothesis import strategies as st
 from psyche_client import optim
 from psyche_client.model.digest import digest_of
 from psyche_client.optim.table import TABLE_SHA256
+from support.coders import any_counts, form_of
 from support.optim import SHAPES, expectation_for, header_for, random_selection
-from support.replay import Expected, Layout, RefusedError, decode, digest, learning_rate
+from support.replay import Expected, Layout, RefusedError, Rule, decode, digest, learning_rate
 from support.replay.update import inverse_signs, table_digest, votes
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SCHEDULES = json.loads((GOLDEN / "schedule.json").read_text())
+TOPK = json.loads((GOLDEN / "topk.json").read_text())
 PAYLOADS = json.loads((GOLDEN / "payload.json").read_text())
-FORMS = [optim.Form(coefficients=n, topk=k) for n, k in ((9000, 8), (4096, 64), (5000, 4096))]
+FORMS = [
+    *(optim.Form(coefficients=n, topk=k) for n, k in ((9000, 8), (4096, 64), (5000, 4096))),
+    optim.Form(coefficients=9000, topk=8, most=30, value_bits=5),
+]
 
 
 def expected(expectation: optim.Expectation) -> Expected:
@@ -34,6 +39,8 @@ def expected(expectation: optim.Expectation) -> Expected:
         layout_digest=expectation.layout_digest,
         coefficients=expectation.form.coefficients,
         topk=expectation.form.topk,
+        most=expectation.form.most,
+        value_bits=expectation.form.value_bits,
         bytes_max=expectation.bytes_max,
     )
 
@@ -43,7 +50,7 @@ def both(data: bytes, expectation: optim.Expectation) -> list[list[list[int]] | 
     found: list[list[list[int]] | None] = [None, None]
     with suppress(optim.PayloadError):
         selection = optim.decode(data, expectation)
-        found[0] = [selection.positions().tolist(), selection.signs.tolist()]
+        found[0] = [selection.positions().tolist(), selection.values.tolist()]
     with suppress(RefusedError):
         found[1] = [part.tolist() for part in decode(data, expected(expectation))]
     return found
@@ -52,7 +59,11 @@ def both(data: bytes, expectation: optim.Expectation) -> list[list[list[int]] | 
 def payload(seed: int, form: optim.Form) -> bytes:
     """A payload whose counts are random, or all at their limits for an odd seed."""
     rng = np.random.default_rng(seed)
-    counts = None if seed % 2 else [int(rng.integers(0, limit + 1)) for limit in form.limits]
+    counts = (
+        None
+        if seed % 2
+        else any_counts(form, lambda _plain, limit: int(rng.integers(0, limit + 1)))
+    )
     return optim.encode(header_for(), random_selection(seed, form, counts), form)
 
 
@@ -80,7 +91,7 @@ def test_damaged_bytes_are_judged_as_the_client_judges_them(
     "case", [*PAYLOADS["bodies"], *PAYLOADS["refused"]], ids=lambda case: case["name"]
 )
 def test_golden_bodies_are_read_or_refused(case: dict[str, Any]) -> None:
-    form = optim.Form(coefficients=case["coefficients"], topk=case["topk"])
+    form = form_of(case)
     sent = case["sent"] if "fault" in case else len(case["indices"])
     header = replace(header_for(), groups=form.groups, coefficients=sent)
     data, wanted = header.pack() + bytes.fromhex(case["body"]), expectation_for(header, form)
@@ -89,10 +100,10 @@ def test_golden_bodies_are_read_or_refused(case: dict[str, Any]) -> None:
         with pytest.raises(RefusedError):
             decode(data, expected(wanted))
         return
-    positions, signs = decode(data, expected(wanted))
+    positions, values = decode(data, expected(wanted))
     group = np.repeat(np.arange(form.groups), case["counts"])
     assert (positions == 4096 * group + case["indices"]).all()
-    assert signs.tolist() == case["signs"]
+    assert values.tolist() == case["values"]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -110,6 +121,14 @@ def test_the_table_is_the_clients() -> None:
 def test_rates_are_those_of_the_vectors(case: dict[str, Any]) -> None:
     assert case["rates"]
     assert all(learning_rate(case["schedule"], step) == rate for step, rate in case["rates"])
+
+
+@pytest.mark.parametrize("case", TOPK)
+def test_what_is_sent_is_that_of_the_vectors(case: dict[str, Any]) -> None:
+    names = dict.fromkeys((item.name for item in fields(Rule)), 0)
+    rule = Rule(**names | {name: value for name, value in case.items() if name != "sent"})
+    assert case["sent"]
+    assert all(rule.topk_at(step) == sent for step, sent in case["sent"])
 
 
 @pytest.mark.parametrize("embeddings", ["block", "row"])

@@ -65,7 +65,7 @@ def tokens(seed: int, count: int = 2) -> npt.NDArray[np.int64]:
 
 def key(number: int, slot: int) -> PayloadKey:
     """Whose payload: the member of a slot has the slot's number plus one."""
-    return PayloadKey(epoch=0, round=number, slot=slot, member_id=slot + 1)
+    return PayloadKey(epoch=0, round=number, slot=slot, member_id=slot + 1, step=number)
 
 
 def settled(number: int, payloads: dict[int, bytes], previous: bytes = START) -> SettledRound:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from psyche_client.optim import Form, PayloadError, Selection, body, native
 from psyche_client.optim.codec import VERSION
@@ -59,6 +60,19 @@ def hostile(seed: int) -> Iterator[Hostile]:
             yield base if rng.random() < 0.02 else damaged(rng, base)
 
 
+def form_of(case: dict[str, Any]) -> Form:
+    """The form of a case of the golden file."""
+    return Form(**{item.name: case[item.name] for item in fields(Form)})
+
+
+def any_counts(form: Form, draw: Callable[[int, int], int]) -> list[int]:
+    """A count of each group, drawn from its plain number and limit, while the payload has room."""
+    counts: list[int] = []
+    for plain, limit in zip(form.plain.tolist(), form.limits.tolist(), strict=True):
+        counts.append(min(draw(plain, limit), form.sent_max - sum(counts)))
+    return counts
+
+
 def valid(rng: random.Random) -> Hostile:
     """A body as an honest member writes it."""
     form = Form(
@@ -67,10 +81,13 @@ def valid(rng: random.Random) -> Hostile:
     )
     if form.topk > 1_000 and rng.random() < 0.9:  # these take long
         form = Form(coefficients=rng.randint(1, 200), topk=4_096)
-    below = rng.choice([0.0, 0.0, 0.3, 1.0])
-    counts = [
-        rng.randint(0, int(limit)) if rng.random() < below else int(limit) for limit in form.limits
-    ]
+    if rng.random() < 0.4:
+        most = rng.choice([form.topk, min(3 * form.topk, 4_096)])
+        form = replace(form, most=most, value_bits=rng.choice([1, 2, 5, 12]))
+    differ = rng.choice([0.0, 0.0, 0.3, 1.0])
+    counts = any_counts(
+        form, lambda plain, limit: rng.randint(0, limit) if rng.random() < differ else plain
+    )
     selection = random_selection(rng.randrange(1 << 32), form, counts)
     return Hostile(form, len(selection.indices), body.encode(selection, form))
 

@@ -56,9 +56,9 @@ def random_tensors(
 
 
 def random_selection(seed: int, form: Form, counts: Iterable[int] | None = None) -> Selection:
-    """Distinct indices at the given counts, or at each group's limit."""
+    """Distinct indices at the given counts, or at each group's plain number; any values."""
     rng = np.random.default_rng(seed)
-    chosen = form.limits if counts is None else np.array(list(counts), np.int64)
+    chosen = form.plain if counts is None else np.array(list(counts), np.int64)
     parts = [
         np.sort(rng.choice(int(size), int(count), replace=False))
         for size, count in zip(form.sizes, chosen, strict=True)
@@ -67,7 +67,9 @@ def random_selection(seed: int, form: Form, counts: Iterable[int] | None = None)
     return Selection(
         chosen.astype(np.uint16),
         np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.uint16),
-        (rng.integers(0, 2, total) * 2 - 1).astype(np.int8),
+        ((rng.integers(0, 2, total) * 2 - 1) * rng.integers(1, form.value_max + 1, total)).astype(
+            "i2"
+        ),
     )
 
 
@@ -106,7 +108,7 @@ def reference_signs(
     """Signs by tensor name: whole numbers, one block after the other, as docs/payload.md says."""
     votes = np.zeros(layout.coefficients, np.int64)
     for selection in selections:
-        votes[selection.positions()] += selection.signs
+        votes[selection.positions()] += selection.values
     if cap:
         votes = np.clip(votes, -cap, cap)
     signs = {}

@@ -33,7 +33,17 @@ def document() -> ModelDocument:
         kind="cosine", peak=optim.rate_units("0.004"), warmup_steps=2, total_steps=ROUNDS
     )
     rule = optim.UpdateRule(
-        topk=48, weight_decay_micro=100_000, embeddings="row", schedule=schedule
+        topk=48,
+        topk_end=20,
+        topk_ramp_steps=5,
+        group_topk_max=100,
+        energy_micro=400_000,
+        value_bits=5,
+        value_exponent=-12,
+        vote_cap=20,
+        weight_decay_micro=100_000,
+        embeddings="row",
+        schedule=schedule,
     ).to_value()
     rule.pop("schedule")
     return ModelDocument(
@@ -56,6 +66,7 @@ def payloads_of(
             round=number % EPOCH_ROUNDS,
             slot=slot,
             member_id=slot + 10,
+            step=number,
         )
         payload = trainer.train(rng.integers(0, 64, (2, 33)), key).payload
         if (number, slot) == BROKEN:

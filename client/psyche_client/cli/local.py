@@ -15,7 +15,15 @@ import typer
 from psyche_client.cli.errors import Code, CommandError
 from psyche_client.cli.keys import load_key
 from psyche_client.cli.output import lamports_of, put_json, say
-from psyche_client.cli.settings import Url, WalletFile, endpoint, wallet_path
+from psyche_client.cli.settings import (
+    Bfloat16,
+    MicroBatch,
+    Recompute,
+    Url,
+    WalletFile,
+    endpoint,
+    wallet_path,
+)
 from psyche_client.cli.words import words
 from psyche_client.options import Compute, DemoOptions, JoinOptions
 from psyche_client.orphan import die_with
@@ -180,15 +188,9 @@ def join(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Tell nothing but what ends it; see events.jsonl.")
     ] = False,
-    micro_batch: Annotated[
-        int, typer.Option(min=1, max=4_096, help="Sequences in a backward pass.")
-    ] = 8,
-    bf16: Annotated[
-        bool, typer.Option("--bf16", help="Multiply matrices in bfloat16 for the gradient.")
-    ] = False,
-    recompute: Annotated[
-        bool, typer.Option("--recompute", help="Compute layers twice: less memory, more time.")
-    ] = False,
+    micro_batch: MicroBatch = 8,
+    bf16: Bfloat16 = False,
+    recompute: Recompute = False,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Train in a run until it is finished. Ctrl-C hands the batch back and leaves."""

@@ -9,7 +9,8 @@ import typer
 
 from psyche_client.cli.errors import Code, CommandError
 from psyche_client.cli.output import count_bytes, put, put_json, say
-from psyche_client.cli.settings import Json
+from psyche_client.cli.settings import Bfloat16, Json, MicroBatch, Recompute
+from psyche_client.options import Compute
 
 if TYPE_CHECKING:
     from psyche_client.model.config import ModelConfig
@@ -73,10 +74,11 @@ def plan(
     """Say what a model needs: memory to train and to run it, bytes and seconds a round."""
     from psyche_client.cli import plan as pages  # noqa: PLC0415 - it imports torch
 
-    config, own_topk = _planned(model)
+    config, own_topk, value_bits = _planned(model)
     found = pages.make(
         config,
         topk=topk or own_topk,
+        value_bits=value_bits,
         members=members,
         sequences=sequences,
         tokens=tokens or config.max_position_embeddings,
@@ -131,6 +133,45 @@ def export(
     say(f"wrote {out}: open it with transformers' AutoModelForCausalLM.from_pretrained")
 
 
+@app.command()
+def anneal(
+    source: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Of a client: model.json, model.safetensors.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder for the new model.")],
+    *,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Prepared data of its tokenizer.")],
+    steps: Annotated[
+        int, typer.Option(min=0, max=2**31, help="Until the rate is 0 [a tenth of the model's].")
+    ] = 0,
+    sequences: Annotated[int, typer.Option(min=1, max=1 << 20, help="Of each step.")] = 32,
+    micro_batch: MicroBatch = 8,
+    bf16: Bfloat16 = False,
+    recompute: Recompute = False,
+    json: Json = False,
+) -> None:
+    """Anneal a run's checkpoint, alone on this machine, into a second, smoothed model.
+
+    The learning rate falls from the run's to 0. The run's schedule must be wsd or constant, and the
+    checkpoint from before its decay. The run and its folder stay as they are.
+    """
+    from psyche_client.annealing import Plan, anneal  # noqa: PLC0415 - it imports torch
+    from psyche_client.cli.progress import Progress  # noqa: PLC0415 - a page of help is light
+
+    if out.exists() and any(out.iterdir()):
+        raise CommandError(f"{out} is not empty", hint="name a folder that is new")
+    compute = Compute(micro_batch=micro_batch, bfloat16=bf16, recompute=recompute)
+    plan = Plan(steps=steps, sequences=sequences, compute=compute)
+    with Progress() as bar:
+        found = anneal(source, out, data, plan, lambda done, of: bar.report("steps", done, of))
+    if json:
+        put_json(found)
+        return
+    put(f"held-out loss before {found['validation_loss_before']:.4f} nats")
+    put(f"held-out loss after  {found['validation_loss_after']:.4f} nats")
+    say(f"wrote {out}: {found['steps']} steps of {found['sequences']} sequences")
+
+
 @app.command("import")
 def import_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="As save_pretrained writes it.")],
@@ -159,18 +200,19 @@ def restamp(
     put(save(out, found.parameters, step=step, chain_hash=found.chain_hash).hex())
 
 
-def _planned(model: str) -> tuple[ModelConfig, int]:
-    """The configuration that a preset's name or a model.json gives, and what is sent of 4,096."""
+def _planned(model: str) -> tuple[ModelConfig, int, int]:
+    """The configuration that a name or a file gives, what is sent of 4,096, and bits of each."""
     from psyche_client.model.presets import PRESETS, preset  # noqa: PLC0415 - a page of help is light
 
     if model in PRESETS:
-        return preset(model), TOPK
+        return preset(model), TOPK, 1
     if not Path(model).is_file():
         raise CommandError(
             f"`{model}` is neither a preset nor a file", hint=f"a preset is {', '.join(PRESETS)}"
         )
     found = _document(Path(model))
-    return found.architecture, int(found.update_rule.get("topk", TOPK))
+    sizes = [int(found.update_rule.get(name, 0)) for name in ("topk", "topk_end")]
+    return found.architecture, max(sizes) or TOPK, int(found.update_rule.get("value_bits", 1))
 
 
 def _document(path: Path) -> ModelDocument:

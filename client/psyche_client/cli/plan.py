@@ -22,7 +22,13 @@ MINUTE, HOUR = 60, 3_600
 
 
 def make(
-    config: ModelConfig, *, topk: int, members: int, sequences: int, tokens: int
+    config: ModelConfig,
+    *,
+    topk: int,
+    value_bits: int,
+    members: int,
+    sequences: int,
+    tokens: int,
 ) -> dict[str, Any]:
     """The plan as a JSON value."""
     training = {}
@@ -30,13 +36,14 @@ def make(
         kept = kept_bytes(config, sequences, tokens, recomputes=recomputes)
         training[name] = training_memory(config, topk=topk, members=members, activations=kept)
     try:
-        rounds = [asdict(line) for line in lines(config, topk=topk)]
+        rounds = [asdict(line) for line in lines(config, topk=topk, value_bits=value_bits)]
     except ValueError as error:
         raise CommandError(str(error), hint="write a smaller --topk") from error
     return {
         "kind": config.kind,
         "parameters": config.parameter_count(),
         "topk": topk,
+        "value_bits": value_bits,
         "members": members,
         "sequences": sequences,
         "tokens": tokens,

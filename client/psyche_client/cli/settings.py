@@ -1,4 +1,4 @@
-"""Which chain and which wallet: options, else the Solana CLI's own file, else its defaults."""
+"""Options of several commands; chain and wallet are the Solana CLI's own where none is named."""
 
 from __future__ import annotations
 
@@ -32,6 +32,13 @@ Url = Annotated[
 WalletFile = Annotated[
     Path | None,
     typer.Option("--wallet", "-k", metavar="FILE", help="Key file [the Solana CLI's]."),
+]
+MicroBatch = Annotated[int, typer.Option(min=1, max=4_096, help="Sequences in a backward pass.")]
+Bfloat16 = Annotated[
+    bool, typer.Option("--bf16", help="Multiply matrices in bfloat16 for the gradient.")
+]
+Recompute = Annotated[
+    bool, typer.Option("--recompute", help="Compute layers twice: less memory, more time.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 

@@ -25,7 +25,7 @@ def encode(selection: Selection, form: Form) -> bytes:
 
     Raises:
         ValueError: the selection does not have the form: wrong group count, too many in a group,
-            an index out of range, repeated or not rising, a sign that is not +1 or -1.
+            an index out of range, repeated or not rising, a value that is 0 or too large.
     """
     counts, indices = selection.counts.astype(np.int64), selection.indices.astype(np.int64)
     _check(selection, form, counts, indices)
@@ -33,7 +33,7 @@ def encode(selection: Selection, form: Form) -> bytes:
     return b"".join(
         (
             _counts_bytes(counts, form),
-            np.packbits(selection.signs > 0, bitorder="little").tobytes(),
+            _values_bytes(selection.values.astype(np.int64), form.value_bits),
             (lengths - _STATE_WORDS).astype("<u2").tobytes(),
             words.astype("<u2").tobytes(),
         )
@@ -48,11 +48,11 @@ def decode(body: bytes, form: Form, sent: int) -> Selection:
     """
     data = np.frombuffer(body, np.uint8)
     counts, data = _read_counts(data, form)
-    if counts is None or int(counts.sum()) != sent:
+    if counts is None or int(counts.sum()) != sent or sent > form.sent_max:
         raise PayloadError(PayloadFault.COUNTS, "counts that no payload of this size has")
-    sign_bytes, data = _take(data, -(-sent // 8))
-    if sent and not bits.padding_is_zero(sign_bytes, sent):
-        raise PayloadError(PayloadFault.PADDING, "a bit after the last sign is set")
+    value_bytes, data = _take(data, -(-sent * form.value_bits // 8))
+    if sent and not bits.padding_is_zero(value_bytes, sent * form.value_bits):
+        raise PayloadError(PayloadFault.PADDING, "a bit after the last value is set")
     cut = strands.Cut(counts)
     length_bytes, data = _take(data, 2 * cut.strands)
     lengths = length_bytes.view("<u2").astype(np.int64) + _STATE_WORDS
@@ -61,24 +61,30 @@ def decode(body: bytes, form: Form, sent: int) -> Selection:
     indices = strands.read(data.view("<u2"), lengths, cut)
     if indices is None or (indices >= np.repeat(form.sizes, counts)).any():
         raise PayloadError(PayloadFault.STRAND, "a strand does not decode")
-    positive = np.unpackbits(sign_bytes, count=sent, bitorder="little")
+    values = bits.unpack_fixed(value_bytes, sent, form.value_bits)
     return Selection(
         counts.astype(np.uint16),
         indices.astype(np.uint16),
-        positive.astype(np.int8) * np.int8(2) - np.int8(1),
+        (((values >> 1) + 1) * ((values & 1) * 2 - 1)).astype(np.int16),
     )
+
+
+def _values_bytes(values: NDArray[np.int64], width: int) -> bytes:
+    """A bit of each for above zero, then its magnitude less one."""
+    return bits.pack_fixed(np.abs(values) - 1 << 1 | (values > 0), width)
 
 
 def _check(
     selection: Selection, form: Form, counts: NDArray[np.int64], indices: NDArray[np.int64]
 ) -> None:
-    if len(counts) != form.groups or (counts > form.limits).any():
-        raise ValueError("the selection's counts do not fit the form")
     total = int(counts.sum())
-    if len(indices) != total or len(selection.signs) != total:
-        raise ValueError("the selection's indices and signs do not match its counts")
-    if not (np.abs(selection.signs) == 1).all():
-        raise ValueError("a sign is not +1 or -1")
+    if len(counts) != form.groups or (counts > form.limits).any() or total > form.sent_max:
+        raise ValueError("the selection's counts do not fit the form")
+    if len(indices) != total or len(selection.values) != total:
+        raise ValueError("the selection's indices and values do not match its counts")
+    sizes = np.abs(selection.values.astype(np.int64))
+    if ((sizes < 1) | (sizes > form.value_max)).any():
+        raise ValueError("a value is 0 or does not fit its bits")
     rises = np.diff(indices, prepend=-1) > 0
     rises[(np.cumsum(counts) - counts)[counts > 0]] = True
     if not rises.all() or (indices >= np.repeat(form.sizes, counts)).any():
@@ -102,9 +108,11 @@ def _counts_bytes(counts: NDArray[np.int64], form: Form) -> bytes:
 
 
 def _list_bytes(counts: NDArray[np.int64], form: Form) -> bytes:
-    lacks = form.limits - counts
-    groups = np.flatnonzero(lacks)
-    pairs = np.stack((np.diff(groups, prepend=-1) - 1, lacks[groups]), axis=1)
+    plain = form.plain
+    groups = np.flatnonzero(counts != plain)
+    # What it lacks is 1 to the plain number, so a larger count stands for itself.
+    differs = np.where(counts < plain, plain - counts, counts)[groups]
+    pairs = np.stack((np.diff(groups, prepend=-1) - 1, differs), axis=1)
     return bits.pack_numbers(np.concatenate(([len(groups)], pairs.ravel())))
 
 
@@ -132,10 +140,11 @@ def _read_list(data: Bytes, form: Form) -> tuple[NDArray[np.int64] | None, Bytes
     found = bits.unpack_numbers(listed[head[1] :], 2 * int(head[0][0]))
     if found is None:
         return None, data
-    since, lacks = found[0].reshape(-1, 2).T
+    since, differs = found[0].reshape(-1, 2).T
     groups = np.cumsum(since + 1) - 1
-    counts = form.limits
-    if (groups >= form.groups).any() or (lacks == 0).any() or (lacks > counts[groups]).any():
+    counts = form.plain
+    if (groups >= form.groups).any() or ((differs < 1) | (differs > form.limits[groups])).any():
         return None, data
-    counts[groups] -= lacks
+    plain = counts[groups]
+    counts[groups] = np.where(differs <= plain, plain - differs, differs)
     return counts, data[head[1] + found[1] :]

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 MAGIC = b"PSYP"
-VERSION = 2
+VERSION = 3
 HEADER = struct.Struct("<4sHH32sIIHHI32sII32s32s")
 assert HEADER.size == HEADER_BYTES
 NO_ROOT = bytes(32)
@@ -80,7 +80,7 @@ def encode(header: PayloadHeader, selection: Selection, form: Form) -> bytes:
 
     Raises:
         ValueError: the selection does not have the form: wrong group count, too many in a group,
-            an index out of range, repeated or not rising, a sign that is not +1 or -1.
+            an index out of range, repeated or not rising, a value that is 0 or too large.
     """
     sent = len(selection.indices)
     head = replace(header, groups=form.groups, coefficients=sent).pack()

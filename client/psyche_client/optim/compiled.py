@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from psyche_client.optim import native
-from psyche_client.optim.codec import Selection
+from psyche_client.optim.codec import Form, Selection
 from psyche_client.optim.errors import LayoutError
 from psyche_client.optim.layout import Layout
 from psyche_client.optim.momentum import InFlight
@@ -44,19 +44,22 @@ class Compiled:
         return cls(native.TRANSFORM, layout, rule) if native.TRANSFORM else None
 
     def takes(self, *tensors: Tensor) -> bool:
-        """Whether it can work on these tensors."""
+        """Whether it can take what the rule says out of these: signs, as many of each group."""
+        return self._rule.is_even and self._rule.value_bits == 1 and self._holds(tensors)
+
+    def moves(self, selections: Sequence[Selection], *tensors: Tensor) -> bool:
+        """Whether it can move these tensors by so many payloads."""
+        whole = len(selections) << (self._rule.value_bits - 1)
+        return min(whole, self._rule.vote_cap or whole) <= self._vote_max and self._holds(tensors)
+
+    def _holds(self, tensors: Sequence[Tensor]) -> bool:
         return all(
             one.device.type == "cpu" and one.dtype == torch.float32 and one.is_contiguous()
             for one in tensors
         )
 
-    def moves(self, selections: Sequence[Selection], *tensors: Tensor) -> bool:
-        """Whether it can move these tensors by so many payloads."""
-        peak = min(len(selections), self._rule.vote_cap or len(selections))
-        return peak <= self._vote_max and self.takes(*tensors)
-
     def take(
-        self, momentum: Tensor, matrices: Mapping[str, Tensor], scale: float
+        self, momentum: Tensor, matrices: Mapping[str, Tensor], scale: float, form: Form
     ) -> tuple[Selection, InFlight]:
         """M <- beta M + scale DCT(gradients); takes the largest of each group out of M."""
         made = self._transform.generate(
@@ -64,12 +67,12 @@ class Compiled:
             self._arrays(matrices),
             self._rule.beta_micro / MICRO,
             scale,
-            self._rule.topk,
+            form.topk,
             torch.get_num_threads(),
         )
         counts, indices = (np.frombuffer(part, np.uint16) for part in made[:2])
         values = np.frombuffer(made[2], np.float32)
-        selection = Selection(counts, indices, np.sign(values).astype(np.int8))
+        selection = Selection(counts, indices, np.sign(values).astype(np.int16))
         positions = torch.from_numpy(selection.positions())
         return selection, InFlight(positions, torch.from_numpy(values))
 
@@ -85,7 +88,7 @@ class Compiled:
             (
                 np.ascontiguousarray(one.counts, np.uint16),
                 np.ascontiguousarray(one.indices, np.uint16),
-                np.ascontiguousarray(one.signs, np.int16),
+                np.ascontiguousarray(one.values, np.int16),
             )
             for one in selections
         ]

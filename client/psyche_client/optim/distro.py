@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from psyche_client.optim.codec import Selection
+from psyche_client.optim.codec import Form, Selection
 from psyche_client.optim.compiled import Compiled
 from psyche_client.optim.errors import LayoutError
 from psyche_client.optim.layout import Layout, check_exactness
@@ -56,7 +56,6 @@ class DisTrO:
             raise LayoutError(f"the layout has embeddings by {layout.embeddings}")
         check_exactness(members_max, layout, rule)
         self.layout, self.rule, self.members_max = layout, rule, members_max
-        self.form = layout.form(rule.topk)
         self._tiled = Tiled(layout, rule, device)
         self._compiled = Compiled.of(layout, rule) if compiled else None
         self._momentum = torch.zeros(layout.coefficients, device=device)
@@ -72,11 +71,21 @@ class DisTrO:
         """Rounds whose selections are neither accepted nor given back, oldest first."""
         return tuple(self._in_flight)
 
+    def form_at(self, step: int) -> Form:
+        """The form of the payloads of a round that begins at this step of the run."""
+        return self.rule.form_at(step, self.layout.coefficients)
+
     # One round of a trainer
 
     @torch.no_grad()
-    def generate(self, gradients: Mapping[str, Tensor], round_key: RoundKey) -> Selection:
+    def generate(
+        self, gradients: Mapping[str, Tensor], round_key: RoundKey, *, step: int = 0
+    ) -> Selection:
         """M <- beta M + DCT(gradients); takes the largest of each group out of M.
+
+        Where values have several bits, it takes what they say: a whole number of units each.
+
+        How many is the rule's to say; `step` matters where that changes with the run's steps.
 
         Gradients (or pseudo-gradients) are scaled down to the rule's norm first. Gradients that
         hold a NaN or an infinity count as zero as a whole: one bad batch must not poison the
@@ -88,12 +97,12 @@ class DisTrO:
         """
         if round_key in self._in_flight:
             raise ValueError(f"round {round_key} is already in flight")
-        matrices = self._matrices(gradients)
+        matrices, form = self._matrices(gradients), self.form_at(step)
         scale = clip_scale(matrices, self.rule)
         if self._compiled and self._compiled.takes(self._momentum, *matrices.values()):
-            selection, taken = self._compiled.take(self._momentum, matrices, scale)
+            selection, taken = self._compiled.take(self._momentum, matrices, scale, form)
         else:
-            selection, taken = self._tiled.take(self._momentum, matrices, scale)
+            selection, taken = self._tiled.take(self._momentum, matrices, scale, form)
         for flight in self._in_flight.values():
             flight.decays += 1
         self._in_flight[round_key] = taken

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 GROUP_SIZE = 4_096
 HEADER_BYTES = 160
+#: A value's magnitude is at most 2^11.
+VALUE_BITS_MAX = 12
 #: A strand has the groups that begin in its part of so many coefficients sent.
 STRAND = 2_048
 _INDEX_BITS = 12
@@ -18,22 +20,34 @@ _STRAND_BYTES = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """The shape of every payload of a run: coefficients in the layout and the most a group sends.
+    """The shape of every payload of a round: coefficients in the layout, and how many are sent.
 
-    A group of 4,096 sends at most `topk`; the smaller last group its share, rounded up.
+    All groups together send no more than if every 4,096 coefficients sent `topk`; one group up to
+    `most` of 4,096 (0: `topk`). A smaller last group has its share of either, rounded up. A value
+    is a whole number but 0, of magnitude 2^(value_bits - 1) at most: with one bit, a sign.
     """
 
     coefficients: int
     topk: int
+    most: int = 0
+    value_bits: int = 1
 
     def __post_init__(self) -> None:
         """Refuse what a header's fields cannot hold.
 
         Raises:
-            ValueError: no coefficient, a topk outside 1..4096, or 2^32 coefficients a payload.
+            ValueError: no coefficient, a topk or most outside 1..4096, a most below topk, value
+                bits outside 1..12, or 2^32 coefficients a payload.
         """
-        if self.coefficients < 1 or not 1 <= self.topk <= GROUP_SIZE:
-            raise ValueError(f"no payload has {self.coefficients} coefficients, topk {self.topk}")
+        if not self.most:
+            object.__setattr__(self, "most", self.topk)
+        if self.coefficients < 1 or not 1 <= self.topk <= self.most <= GROUP_SIZE:
+            raise ValueError(
+                f"no payload has {self.coefficients} coefficients, topk {self.topk}, "
+                f"most {self.most}"
+            )
+        if not 1 <= self.value_bits <= VALUE_BITS_MAX:
+            raise ValueError(f"value_bits ({self.value_bits}) must be from 1 to {VALUE_BITS_MAX}")
         if self.groups * self.topk >= 1 << 32:
             raise ValueError(f"topk {self.topk} makes payloads of 2^32 coefficients or more")
 
@@ -50,14 +64,30 @@ class Form:
         return sizes
 
     @property
+    def plain(self) -> NDArray[np.int64]:
+        """What each group sends if all send alike: its share of `topk`."""
+        return np.asarray(-(-self.sizes * self.topk // GROUP_SIZE), np.int64)
+
+    @property
     def limits(self) -> NDArray[np.int64]:
         """Most coefficients that each group sends."""
-        return np.asarray(-(-self.sizes * self.topk // GROUP_SIZE), np.int64)
+        return np.asarray(-(-self.sizes * self.most // GROUP_SIZE), np.int64)
+
+    @property
+    def sent_max(self) -> int:
+        """Most coefficients that a payload sends: the sum of what is plain."""
+        full, last = divmod(self.coefficients, GROUP_SIZE)
+        return full * self.topk + -(-last * self.topk // GROUP_SIZE)
+
+    @property
+    def value_max(self) -> int:
+        """Largest magnitude of a value."""
+        return 1 << (self.value_bits - 1)
 
     @property
     def count_bits(self) -> int:
         """Bits of a count that is written as a field."""
-        return self.topk.bit_length()
+        return self.most.bit_length()
 
     @property
     def fields_bytes(self) -> int:
@@ -67,15 +97,16 @@ class Form:
     @property
     def bytes_max(self) -> int:
         """No payload of this form is longer."""
-        full, last = divmod(self.coefficients, GROUP_SIZE)
-        last_count = -(-last * self.topk // GROUP_SIZE)
-        sent = full * self.topk + last_count
+        # A set's bits grow less and less with its count: equal counts have the most in sum.
+        sent = self.sent_max
+        each, more = divmod(sent, self.groups)
         # A step multiplies the state by 4096 / size, by 17/16 more at most as it rounds, and by
         # 17/16 more as it gives a word away: 2 log2(17/16) < 1/5 bit.
-        bits = full * _set_bits(self.topk) + _set_bits(last_count) + -(-sent // 5)
+        bits = (self.groups - more) * _set_bits(each) + more * _set_bits(each + 1) + -(-sent // 5)
         # A strand that begins at the last coefficient is one more; a word may be begun in each.
         strands = -(-sent // STRAND) + 1
-        sections = (self.fields_bytes, -(-sent // 8), strands * (_STRAND_BYTES + 2), -(-bits // 8))
+        values = -(-sent * self.value_bits // 8)
+        sections = (self.fields_bytes, values, strands * (_STRAND_BYTES + 2), -(-bits // 8))
         return HEADER_BYTES + 1 + sum(sections)
 
 
@@ -89,12 +120,12 @@ class Selection:
     """What one member sends in a round.
 
     counts [groups] uint16; indices [sum of counts] uint16, rising within each group and
-    relative to it; signs [sum of counts] int8, +1 or -1.
+    relative to it; values [sum of counts] int16, none 0: +1 or -1 where a value has one bit.
     """
 
     counts: NDArray[np.uint16]
     indices: NDArray[np.uint16]
-    signs: NDArray[np.int8]
+    values: NDArray[np.int16]
 
     def positions(self) -> NDArray[np.int64]:
         """Indices into the whole row of coefficients, rising."""
@@ -102,9 +133,9 @@ class Selection:
         return np.repeat(starts, self.counts) + self.indices
 
     def equals(self, other: Selection) -> bool:
-        """Whether both name the same coefficients with the same signs."""
+        """Whether both name the same coefficients with the same values."""
         return (
             np.array_equal(self.counts, other.counts)
             and np.array_equal(self.indices, other.indices)
-            and np.array_equal(self.signs, other.signs)
+            and np.array_equal(self.values, other.values)
         )

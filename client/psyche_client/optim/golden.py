@@ -2,7 +2,9 @@
 
     python -m psyche_client.optim.golden table PATH      # writes dct2.bin
     python -m psyche_client.optim.golden schedule PATH   # writes schedule.json
+    python -m psyche_client.optim.golden topk PATH       # writes topk.json
     python -m psyche_client.optim.golden payload PATH    # writes payload.json
+    python -m psyche_client.optim.golden aggregate PATH  # writes aggregate.json
 
 Everything here is decimal or whole-number arithmetic, so any machine makes the same bytes.
 """
@@ -92,6 +94,23 @@ def schedule_vectors() -> list[dict[str, object]]:
     ]
 
 
+def topk_vectors() -> list[dict[str, object]]:
+    """How many coefficients rules send at chosen steps."""
+    from psyche_client.optim.rule import UpdateRule  # noqa: PLC0415 - needs no table
+
+    cases = [(32, 0, 0), (8, 64, 100), (64, 8, 7), (4096, 1, 1), (1, 2, (1 << 32) - 1)]
+    steps = [0, 1, 2, 3, 6, 7, 8, 49, 50, 99, 100, 101, (1 << 31) - 1, (1 << 32) - 1, 1 << 32]
+    found: list[dict[str, object]] = []
+    for topk, end, ramp in cases:
+        rule = UpdateRule(topk=topk, topk_end=end, topk_ramp_steps=ramp)
+        names = ("topk", "topk_end", "topk_ramp_steps")
+        found.append(
+            {name: getattr(rule, name) for name in names}
+            | {"sent": [[step, rule.topk_at(step)] for step in steps]}
+        )
+    return found
+
+
 def main(arguments: list[str]) -> int:
     """Writes the asked-for file."""
     match arguments:
@@ -99,12 +118,18 @@ def main(arguments: list[str]) -> int:
             Path(path).write_bytes(table_bytes())
         case ["schedule", path]:
             Path(path).write_text(json.dumps(schedule_vectors(), indent=1) + "\n")
+        case ["topk", path]:
+            Path(path).write_text(json.dumps(topk_vectors(), indent=1) + "\n")
         case ["payload", path]:
             from psyche_client.optim import golden_payload  # noqa: PLC0415 - needs the table
 
             Path(path).write_text(golden_payload.text())
+        case ["aggregate", path]:
+            from psyche_client.optim import golden_aggregate  # noqa: PLC0415 - needs the table
+
+            Path(path).write_text(golden_aggregate.text())
         case _:
-            sys.stderr.write("usage: golden table|schedule|payload PATH\n")
+            sys.stderr.write("usage: golden table|schedule|topk|payload|aggregate PATH\n")
             return 2
     return 0
 

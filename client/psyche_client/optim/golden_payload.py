@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from hashlib import sha256
 
 import numpy as np
@@ -16,6 +17,9 @@ _SMALL = Form(coefficients=3 * GROUP_SIZE + 700, topk=8)
 _MANY = Form(coefficients=20 * GROUP_SIZE + 700, topk=8)
 _WIDE = Form(coefficients=40 * GROUP_SIZE, topk=3)
 _BROAD = Form(coefficients=2 * GROUP_SIZE + 1_000, topk=1_100)
+_UNEVEN = replace(_MANY, most=40)
+_WHOLE = replace(_SMALL, value_bits=3)
+_ANY = [0, 40, 3, 9, 8, 1, 2, 16, 7, 5, 0, 2, 12, 30, 1, 0, 4, 6, 9, 2, 5]
 _SELECTIONS: dict[str, tuple[Form, Sequence[int]]] = {
     "every count at its limit": (_SMALL, [8, 8, 8, 2]),
     "nothing is sent": (_SMALL, [0, 0, 0, 0]),
@@ -24,17 +28,32 @@ _SELECTIONS: dict[str, tuple[Form, Sequence[int]]] = {
     "two strands": (_BROAD, [1_100, 1_100, 269]),
     "a whole group": (Form(coefficients=97, topk=GROUP_SIZE), [97]),
     "one coefficient": (Form(coefficients=1, topk=1), [1]),
+    "one group sends more than the plain number": (_UNEVEN, [8] * 7 + [1, 15] + [8] * 11 + [2]),
+    "every group sends what it likes": (_UNEVEN, _ANY),
+    "values of three bits": (_WHOLE, [8, 8, 8, 2]),
+    "the largest values": (Form(coefficients=GROUP_SIZE, topk=16, most=64, value_bits=12), [16]),
 }
 
 
-def chosen(form: Form, counts: Sequence[int]) -> Selection:
-    """Indices and signs by their hashes: the same on every machine."""
+def chosen(form: Form, counts: Sequence[int], member: int = 0) -> Selection:
+    """Indices and values by their hashes: the same on every machine."""
+    whose = f" {member}" if member else ""
     indices: list[int] = []
     for group, (size, count) in enumerate(zip(form.sizes.tolist(), counts, strict=True)):
-        ranked = sorted(range(size), key=lambda index, g=group: _hash("index", g, index))  # type: ignore[misc]
+        ranked = sorted(range(size), key=lambda index, g=group: _hash(f"index{whose}", g, index))  # type: ignore[misc]
         indices += sorted(ranked[:count])
-    signs = [1 - 2 * (_hash("sign", 0, place)[0] & 1) for place in range(len(indices))]
-    return Selection(np.array(counts, "u2"), np.array(indices, "u2"), np.array(signs, "i1"))
+    values = [_value(form, place, whose) for place in range(len(indices))]
+    return Selection(np.array(counts, "u2"), np.array(indices, "u2"), np.array(values, "i2"))
+
+
+def _value(form: Form, place: int, whose: str) -> int:
+    """The largest magnitude first, then any."""
+    less = (
+        int.from_bytes(_hash(f"size{whose}", 0, place)[:2], "little") % form.value_max
+        if place
+        else 0
+    )
+    return (form.value_max - less) * (1 - 2 * (_hash(f"sign{whose}", 0, place)[0] & 1))
 
 
 def _hash(what: str, group: int, number: int) -> bytes:
@@ -85,8 +104,8 @@ def _refused_sections() -> dict[str, tuple[bytes, int]]:
     """The same for `_SMALL` and faults after the counts."""
     full = body.encode(chosen(_SMALL, [8, 8, 8, 2]), _SMALL)
     return {
-        "signs that are cut off": (full[:5], 26),
-        "a bit after the last sign": (full[:5] + bytes([full[5] | 4]) + full[6:], 26),
+        "values that are cut off": (full[:5], 26),
+        "a bit after the last value": (full[:5] + bytes([full[5] | 4]) + full[6:], 26),
         "lengths that are cut off": (full[:7], 26),
         "a byte too few": (full[:-1], 26),
         "a byte too many": (full + b"\0", 26),
@@ -113,10 +132,28 @@ def _refused_strands() -> dict[str, tuple[Form, bytes, int]]:
     }
 
 
+def _refused_uneven() -> dict[str, tuple[Form, bytes, int]]:
+    """Bodies whose groups may send more than the plain number, or whose values have more bits."""
+    nines = replace(_UNEVEN, topk=9)
+    one_more = body.encode(chosen(nines, [9] + [8] * 19 + [2]), nines)
+    three = bytearray(body.encode(chosen(_WHOLE, [8, 8, 8, 2]), _WHOLE))
+    three[2 + 26 * 3 // 8] |= 64
+    return {
+        "more in all than the plain numbers": (
+            _UNEVEN, b"\0\1\0\x09" + one_more[1 + nines.fields_bytes :], 163
+        ),
+        "a group above its larger limit": (
+            _UNEVEN, b"\0\6" + b"\0\x08" * 5 + b"\0\x29", 155
+        ),
+        "a small group above its larger limit": (_UNEVEN, b"\0\2\0\x08\x13\x08", 160),
+        "a bit after the last value of three bits": (_WHOLE, bytes(three), 26),
+    }  # fmt: skip
+
+
 def _refused() -> dict[str, tuple[Form, bytes, int]]:
     counts = {name: (_MANY, *case) for name, case in _refused_counts().items()}
     sections = {name: (_SMALL, *case) for name, case in _refused_sections().items()}
-    return counts | sections | _refused_strands()
+    return counts | sections | _refused_strands() | _refused_uneven()
 
 
 def vectors() -> dict[str, list[dict[str, object]]]:
@@ -126,13 +163,13 @@ def vectors() -> dict[str, list[dict[str, object]]]:
     for name, (form, counts) in _SELECTIONS.items():
         selection = chosen(form, counts)
         bodies.append({
-            "name": name, "coefficients": form.coefficients, "topk": form.topk,
+            "name": name, **asdict(form),
             "counts": selection.counts.tolist(), "indices": selection.indices.tolist(),
-            "signs": selection.signs.tolist(), "body": body.encode(selection, form).hex(),
+            "values": selection.values.tolist(), "body": body.encode(selection, form).hex(),
         })  # fmt: skip
     for name, (form, data, sent) in _refused().items():
         refused.append({
-            "name": name, "coefficients": form.coefficients, "topk": form.topk,
+            "name": name, **asdict(form),
             "sent": sent, "body": data.hex(), "fault": _fault(data, form, sent),
         })  # fmt: skip
     return {"bodies": bodies, "refused": refused}

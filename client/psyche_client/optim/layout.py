@@ -25,6 +25,8 @@ EDGE_MIN = 32
 EMBEDDING_SUFFIXES = ("embed_tokens.weight", "lm_head.weight")
 #: float64 adds whole numbers below this without rounding, in any order.
 EXACT_BELOW = 1 << 53
+#: The same of float32.
+EXACT_FLOAT32_BELOW = 1 << 24
 COEFFICIENTS_MAX = 1 << 40
 _MATRIX_DIMENSIONS = 2
 _DIMENSIONS_MAX = 255
@@ -196,19 +198,28 @@ def _at(place: Placement, start: int) -> Placement:
 
 
 def check_exactness(members_max: int, layout: Layout, rule: UpdateRule) -> None:
-    """Proves that every sum of the inverse transform stays below 2^53.
+    """Proves that float32 adds all values, and that sums of the inverse transform are below 2^53.
 
-    A vote is at most min(members, vote cap) either way, a basis entry at most 2^14, and a sum
-    runs over one block.
+    A coefficient's sum is at most members * largest value either way, and the vote cap. A member
+    sends no more of a block than of the two groups that it may lie in. A basis entry is at most
+    2^14.
 
     Raises:
-        ExactnessError: so many members could make a sum that float64 rounds.
+        ExactnessError: so many members could make a sum that rounds.
     """
-    vote = min(members_max, rule.vote_cap) if rule.vote_cap else members_max
+    form = rule.form_max(layout.coefficients)
+    whole = members_max * form.value_max
+    if whole >= EXACT_FLOAT32_BELOW:
+        raise ExactnessError(
+            f"{members_max} members' values of {rule.value_bits} bits can exceed 2^24: allow fewer "
+            "members or bits"
+        )
+    vote = min(whole, rule.vote_cap) if rule.vote_cap else whole
     for buffer in layout.buffers:
         block = buffer.edge_rows * buffer.edge_columns
-        if vote * block << (2 * SCALE_BITS) >= EXACT_BELOW:
+        mass = min(vote * block, whole * min(block, 2 * form.most))
+        if mass << (2 * SCALE_BITS) >= EXACT_BELOW:
             raise ExactnessError(
-                f"{members_max} members' votes on blocks of {block} can exceed 2^53: "
-                "set vote_cap or allow fewer members"
+                f"{members_max} members' values on blocks of {block} can exceed 2^53: set "
+                "vote_cap, or allow fewer members, value_bits or coefficients of a group"
             )

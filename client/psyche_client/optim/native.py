@@ -45,19 +45,23 @@ def encode(module: Any, selection: Selection, form: Form) -> bytes:
     counts, indices = (
         np.ascontiguousarray(array, np.uint16) for array in (selection.counts, selection.indices)
     )
-    signs = np.ascontiguousarray(selection.signs, np.int8)
-    made: bytes = module.encode(form.coefficients, form.topk, counts, indices, signs)
+    values = np.ascontiguousarray(selection.values, np.int16)
+    made: bytes = module.encode(_parts(form), counts, indices, values)
     return made
 
 
 def decode(module: Any, body: bytes, form: Form, sent: int) -> Selection:
     """The same as `body.decode`."""
     try:
-        counts, indices, signs = module.decode(body, form.coefficients, form.topk, sent)
+        counts, indices, values = module.decode(body, _parts(form), sent)
     except ValueError as error:
         raise PayloadError(PayloadFault(str(error)), "found by the Rust coder") from None
     return Selection(
         np.frombuffer(counts, np.uint16),
         np.frombuffer(indices, np.uint16),
-        np.frombuffer(signs, np.int8),
+        np.frombuffer(values, np.int16),
     )
+
+
+def _parts(form: Form) -> tuple[int, int, int, int]:
+    return form.coefficients, form.topk, form.most, form.value_bits

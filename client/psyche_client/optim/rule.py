@@ -6,13 +6,16 @@ import json
 from dataclasses import dataclass, field, fields
 
 from psyche_client.optim.errors import RuleError
-from psyche_client.optim.schedule import RATE_MAX, Schedule, check_whole, exact_fields
+from psyche_client.optim.form import GROUP_SIZE, VALUE_BITS_MAX, Form
+from psyche_client.optim.schedule import RATE_MAX, STEPS_MAX, Schedule, check_whole, exact_fields
 
 MICRO = 1_000_000
 #: A group's indices never outnumber its coefficients.
-TOPK_MAX = 4_096
+TOPK_MAX = GROUP_SIZE
 #: A share has no more parts than that.
 LOCAL_STEPS_MAX = 1 << 16
+#: Far from where float32 ends, with any value.
+EXPONENT_MAX = 100
 EMBEDDINGS = ("block", "row")
 
 
@@ -28,9 +31,20 @@ class UpdateRule:
 
     #: Momentum kept from one round to the next: 950_000 is .95.
     beta_micro: int = 950_000
-    #: Most coefficients sent by a selection group of 4,096.
+    #: Coefficients that a selection group of 4,096 sends, if all send alike; in the first step.
     topk: int = 32
-    #: Largest sum of votes a coefficient, either way; 0 leaves sums as they are.
+    #: The same from `topk_ramp_steps` on, between which it changes in equal parts; 0: no change.
+    topk_end: int = 0
+    topk_ramp_steps: int = 0
+    #: Most coefficients of one group: what others do not need is there to take; 0: `topk`.
+    group_topk_max: int = 0
+    #: Share of its energy with which a group has enough; 1_000_000: it takes what there is.
+    energy_micro: int = MICRO
+    #: Bits of a value: 1 is a sign; b is a whole number of magnitude 2^(b - 1) at most.
+    value_bits: int = 1
+    #: What 1 stands for in the transformed gradient: 2 to this power. Signs have no such unit.
+    value_exponent: int = 0
+    #: Largest sum of values a coefficient, either way; 0 leaves sums as they are.
     vote_cap: int = 1
     #: Gradients with a larger global norm are scaled down to it; 0 never scales.
     clip_micro: int = 1_000_000
@@ -52,13 +66,66 @@ class UpdateRule:
         """
         check_whole("beta_micro", self.beta_micro, MICRO - 1)
         check_whole("topk", self.topk, TOPK_MAX, 1)
-        check_whole("vote_cap", self.vote_cap, 1 << 15)
+        check_whole("topk_end", self.topk_end, TOPK_MAX)
+        check_whole("topk_ramp_steps", self.topk_ramp_steps, STEPS_MAX)
+        if (self.topk_end > 0) != (self.topk_ramp_steps > 0):
+            raise RuleError("topk_end and topk_ramp_steps need one another: write both, or neither")
+        check_whole("group_topk_max", self.group_topk_max, TOPK_MAX)
+        if 0 < self.group_topk_max < self.topk_max:
+            raise RuleError(f"group_topk_max ({self.group_topk_max}) is below topk")
+        check_whole("energy_micro", self.energy_micro, MICRO, 1)
+        self._check_values()
         check_whole("clip_micro", self.clip_micro, MICRO * MICRO)
         check_whole("weight_decay_micro", self.weight_decay_micro, MICRO)
         check_whole("local_steps", self.local_steps, LOCAL_STEPS_MAX, 1)
         check_whole("local_rate", self.local_rate, RATE_MAX, 1)
         if self.embeddings not in EMBEDDINGS:
             raise RuleError(f"embeddings ({self.embeddings!r}) must be block or row")
+
+    def _check_values(self) -> None:
+        check_whole("value_bits", self.value_bits, VALUE_BITS_MAX, 1)
+        check_whole("value_exponent", self.value_exponent, EXPONENT_MAX, -EXPONENT_MAX)
+        if self.value_bits == 1 and self.value_exponent:
+            raise RuleError("value_exponent belongs to values of several bits: signs have none")
+        check_whole("vote_cap", self.vote_cap, 1 << 15)
+        if 0 < self.vote_cap < 1 << (self.value_bits - 1):
+            raise RuleError(
+                f"vote_cap ({self.vote_cap}) would cut single values of {self.value_bits} bits: "
+                f"write 0, or {1 << (self.value_bits - 1)} at least"
+            )
+
+    @property
+    def topk_max(self) -> int:
+        """The largest k of the run."""
+        return max(self.topk, self.topk_end)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether every group sends its k, whatever is in it."""
+        return not self.group_topk_max and self.energy_micro == MICRO
+
+    def topk_at(self, step: int) -> int:
+        """k of a step: topk + floor((topk_end - topk) * min(step, ramp) / ramp)."""
+        if not self.topk_ramp_steps:
+            return self.topk
+        done = min(step, self.topk_ramp_steps)
+        return self.topk + (self.topk_end - self.topk) * done // self.topk_ramp_steps
+
+    def form_at(self, step: int, coefficients: int) -> Form:
+        """The form of all payloads of a round that begins at this step."""
+        return self._form(self.topk_at(step), coefficients)
+
+    def form_max(self, coefficients: int) -> Form:
+        """The form of the longest payloads of the run."""
+        return self._form(self.topk_max, coefficients)
+
+    def _form(self, topk: int, coefficients: int) -> Form:
+        return Form(
+            coefficients=coefficients,
+            topk=topk,
+            most=self.group_topk_max,
+            value_bits=self.value_bits,
+        )
 
     def to_value(self) -> dict[str, object]:
         """The rule as a JSON value, all fields written out."""

@@ -136,6 +136,26 @@ class Schedule:
         """The rate of a step as the float32 that `apply` multiplies by."""
         return rate_float32(self.lr_at(step))
 
+    def annealed(self, step: int, steps: int) -> Schedule:
+        """The same up to a step, then a fall to 0 over so many: how a later annealing begins.
+
+        Raises:
+            RuleError: the rate is not at its peak at that step, so this is no end of that schedule.
+        """
+        rate = self.lr_at(step)
+        if self.kind not in ("constant", "wsd") or step < self.warmup_steps or rate != self.peak:
+            raise RuleError(
+                f"at step {step} this {self.kind} schedule is not at its peak, where annealing "
+                "begins: choose a step between the warm-up and the decay of a wsd schedule"
+            )
+        return Schedule(
+            kind="wsd",
+            peak=self.peak,
+            warmup_steps=self.warmup_steps,
+            total_steps=step + steps,
+            decay_steps=steps,
+        )
+
     def to_value(self) -> dict[str, object]:
         """This schedule as a JSON value, all fields written out."""
         return {field.name: getattr(self, field.name) for field in fields(self)}

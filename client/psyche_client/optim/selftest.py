@@ -20,7 +20,7 @@ from psyche_client.optim.table import BASIS
 from psyche_client.optim.transform import Transform
 
 #: (block rows, block columns, largest vote): sha256 of the sums as int64, little-endian. The
-#: last has votes of 1,024 members without a cap, whose first half float32 could not hold.
+#: last ones have votes whose first half float32 could not hold.
 GOLDEN = {
     (64, 64, 1): "7c8ebad8618915499fbb3819b1cfc2c8bcb4e890b8432bcce1ac1e99bb5e8932",
     (64, 64, 64): "841eeccc88b6f7de8b2ffd29745d774673439484946f7b4e178bdad693d06c29",
@@ -30,6 +30,7 @@ GOLDEN = {
     (1, 40, 16): "2ccd172fdfd2fd1c2611a687acbe67baef5896744093ac98dad54512e3697c5c",
     (64, 1, 1): "4df0fa651fc9be3953c1c1001f89f1152b1c024f8332d7d3df1e3419c0e2d877",
     (64, 64, 1024): "183def9e5edbf29d9567069e59e1eb5c46a1c3d892014d5cad7ac07fcbe5c8e4",
+    (64, 64, 4096): "b7072181d35603198e903ad5a7b097e479b12cb1aa664e0366c8114fb64e80e3",
 }
 _BLOCKS = 48
 

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from psyche_client.optim.codec import GROUP_SIZE, Selection
+from psyche_client.optim.codec import GROUP_SIZE, Form, Selection
 from psyche_client.optim.layout import Layout
 from psyche_client.optim.momentum import InFlight
 from psyche_client.optim.rule import MICRO, UpdateRule
-from psyche_client.optim.select import largest
+from psyche_client.optim.select import take_even, take_uneven
 from psyche_client.optim.transform import Step, Tile, Transform, gather, move, tiles, votes_of
 
 
@@ -23,7 +23,7 @@ class Tiled:
         self, layout: Layout, rule: UpdateRule, device: torch.device | None = None
     ) -> None:
         """Takes the device of momentum and parameters, the CPU by default."""
-        self._layout, self._rule = layout, rule
+        self._rule, self._largest = rule, rule.form_max(layout.coefficients)
         self._device = device or torch.device("cpu")
         self.tiles = tiles(layout)
         self._transforms = {
@@ -37,38 +37,45 @@ class Tiled:
     # Gradients to a selection
 
     def take(
-        self, momentum: Tensor, matrices: Mapping[str, Tensor], scale: float
+        self, momentum: Tensor, matrices: Mapping[str, Tensor], scale: float, form: Form
     ) -> tuple[Selection, InFlight]:
-        """M <- beta M + scale DCT(gradients); takes the largest of each group out of M.
-
-        Groups are searched as soon as their tiles are done, while they are in the cache.
-        """
-        found, taken, limits = [], [], []
+        """M <- beta M + scale DCT(gradients); takes what the form and the rule say out of M."""
         ends = self.accumulate(momentum, matrices, scale)
-        for start, end, size in self._whole_groups(ends):
-            limit = -(-size * self._rule.topk // GROUP_SIZE)
-            sizes = self._scratch.view(-1)[: end - start]
-            torch.abs(momentum[start:end], out=sizes)
-            where = largest(sizes.view(-1, size), limit)
-            where += torch.arange(start, end, size, device=self._device)[:, None]
-            found.append(where.view(-1))
-            taken.append(momentum[found[-1]])
-            limits += [limit] * len(where)
-            # Whatever is not finite leaves the momentum and is not sent.
-            momentum[found[-1]] = 0.0
-        positions, values = torch.cat(found), torch.cat(taken)
-        counts = torch.tensor(limits, device=self._device)
-        sendable = values.isfinite() & (values != 0)
-        if not sendable.all():
-            group = torch.arange(len(counts), device=self._device).repeat_interleave(counts)
-            counts = torch.bincount(group[sendable], minlength=len(counts))
-            positions, values = positions[sendable], values[sendable]
+        spare = self._scratch.view(-1)
+        if self._rule.is_even:
+            positions, values = take_even(momentum, ends, form, spare)
+        else:
+            energy = self._rule.energy_micro / MICRO
+            positions, values = take_uneven(momentum, ends, form, spare, energy)
+        positions, values, whole = self._sendable(momentum, positions, values)
+        counts = torch.bincount(positions // GROUP_SIZE, minlength=form.groups)
         selection = Selection(
             counts.cpu().numpy().astype("u2"),
             (positions % GROUP_SIZE).cpu().numpy().astype("u2"),
-            values.sign().cpu().numpy().astype("i1"),
+            whole.cpu().numpy().astype("i2"),
         )
         return selection, InFlight(positions, values)
+
+    def _sendable(
+        self, momentum: Tensor, positions: Tensor, values: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Positions, what of the momentum goes there, and the whole numbers that say it.
+
+        With signs all of a coefficient goes. Whole numbers leave what they do not say.
+        """
+        finite = values.isfinite()
+        if self._rule.value_bits == 1:
+            whole = values.sign()
+        else:
+            unit, most = 2.0**self._rule.value_exponent, 1 << (self._rule.value_bits - 1)
+            whole = (values / unit).round_().clamp_(-most, most)
+            rest = values - whole * unit
+            momentum[positions[finite]] = rest[finite]
+            values = whole * unit
+        sendable = finite & (whole != 0)
+        if sendable.all():
+            return positions, values, whole
+        return positions[sendable], values[sendable], whole[sendable]
 
     def accumulate(
         self, momentum: Tensor, matrices: Mapping[str, Tensor], scale: float
@@ -86,34 +93,23 @@ class Tiled:
                 transform.accumulate(row, part, spare, beta=beta, scale=scale)
             yield tile.end
 
-    def _whole_groups(self, ends: Iterable[int]) -> Iterator[tuple[int, int, int]]:
-        """Start, end and group size of what lies before each of these ends, in whole groups."""
-        start, all_of_it = 0, self._layout.coefficients
-        full = all_of_it - all_of_it % GROUP_SIZE
-        for done in ends:
-            end = min(done - done % GROUP_SIZE, full)
-            if end > start:
-                yield start, end, GROUP_SIZE
-                start = end
-        if full < all_of_it:
-            yield full, all_of_it, all_of_it - full
-
     # Selections to moved parameters
 
     def signed(self, selections: Sequence[Selection]) -> Iterator[tuple[Tile, Tensor]]:
         """Signs of the inverse transform of the clamped votes; the next tile overwrites them."""
         cap = self._rule.vote_cap
-        peak = min(cap, len(selections)) if cap else len(selections)
+        whole = len(selections) * self._largest.value_max
+        peak = min(cap, whole) if cap else whole
         # A block of up to 4,096 coefficients meets two groups at most.
-        mass = 2 * self._rule.topk * len(selections)
+        mass = 2 * self._largest.most * whole
         before = [np.insert(np.cumsum(s.counts, dtype=np.int64), 0, 0) for s in selections]
         for tile in self.tiles:
             tally = self._scratch[0, : tile.end - tile.start].zero_()
             for selection, begins in zip(selections, before, strict=True):
-                where, signs = votes_of(selection, begins, tile)
+                where, values = votes_of(selection, begins, tile)
                 index = torch.from_numpy(where).to(self._device)
-                tally.index_add_(0, index, torch.from_numpy(signs).to(self._device, torch.float32))
-            if cap and len(selections) > cap:
+                tally.index_add_(0, index, torch.from_numpy(values).to(self._device, torch.float32))
+            if cap and whole > cap:
                 tally.clamp_(-cap, cap)
             transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
             yield tile, transform.inverse_signs(tally, peak, mass, self._scratch[1:])

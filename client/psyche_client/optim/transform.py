@@ -17,13 +17,11 @@ from torch import Tensor
 
 from psyche_client.optim.codec import GROUP_SIZE, Selection
 from psyche_client.optim.errors import LayoutError
-from psyche_client.optim.layout import Buffer, Layout, Placement
+from psyche_client.optim.layout import EXACT_FLOAT32_BELOW, Buffer, Layout, Placement
 from psyche_client.optim.table import BASIS, SCALE_BITS
 
 #: Coefficients a tile: 6 MiB of scratch. Smaller tiles fit a cache but cost more by their calls.
 TILE = 1 << 19
-#: float32 adds whole numbers below this without rounding, in any order.
-EXACT_FLOAT32_BELOW = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +95,17 @@ def matrix(tensor: Tensor, place: Placement) -> Tensor:
 
 def votes_of(
     selection: Selection, begins: NDArray[np.int64], tile: Tile
-) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    """Where in a tile a selection votes, and how; `begins` says where each group's votes begin."""
+) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
+    """Where in a tile a selection votes, and what; `begins` says where each group's votes begin."""
     first, last = tile.start // GROUP_SIZE, -(-tile.end // GROUP_SIZE)
     part = slice(begins[first], begins[last])
     starts = np.arange(first, last, dtype=np.int64) * GROUP_SIZE - tile.start
     where = np.repeat(starts, selection.counts[first:last]) + selection.indices[part]
-    signs = selection.signs[part]
+    values = selection.values[part]
     if tile.start % GROUP_SIZE or tile.end % GROUP_SIZE:
         inside = (where >= 0) & (where < tile.end - tile.start)
-        where, signs = where[inside], signs[inside]
-    return where, signs
+        where, values = where[inside], values[inside]
+    return where, values
 
 
 def gather(tile_row: Tensor, matrices: Mapping[str, Tensor], tile: Tile) -> None:

@@ -15,6 +15,9 @@ type Arrays<'py> = (
     Bound<'py, PyByteArray>,
 );
 
+/// Coefficients, topk, most of a group, bits of a value.
+type Parts = (u64, u16, u16, u32);
+
 /// The payload codec and the update. `VERSION` is that of the payloads that it reads and writes.
 #[pymodule]
 mod psyche_codec {
@@ -30,56 +33,48 @@ mod psyche_codec {
     const VOTE_MAX: u32 = psyche_transform::VOTE_MAX;
 }
 
-/// The body of a selection: counts and indices as uint16, signs as int8.
+/// The body of a selection: counts and indices as uint16, values as int16.
 ///
+/// The form is (coefficients, topk, most, value_bits).
 /// Raises ValueError, with what is wrong, if the selection does not have the form.
 #[pyfunction]
 fn encode<'py>(
     py: Python<'py>,
-    coefficients: u64,
-    topk: u16,
+    form: Parts,
     counts: PyBuffer<u16>,
     indices: PyBuffer<u16>,
-    signs: PyBuffer<i8>,
+    values: PyBuffer<i16>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let form = form(coefficients, topk)?;
-    let (counts, indices, signs) = (counts.to_vec(py)?, indices.to_vec(py)?, signs.to_vec(py)?);
-    let body = py.detach(|| ::psyche_codec::encode(&form, &counts, &indices, &signs));
+    let form = form_of(form)?;
+    let (counts, indices, values) = (counts.to_vec(py)?, indices.to_vec(py)?, values.to_vec(py)?);
+    let body = py.detach(|| ::psyche_codec::encode(&form, &counts, &indices, &values));
     Ok(PyBytes::new(
         py,
         &body.map_err(|misfit| PyValueError::new_err(misfit.0))?,
     ))
 }
 
-/// Counts, indices and signs of a body, as the bytes of the arrays that `encode` takes.
+/// Counts, indices and values of a body, as the bytes of the arrays that `encode` takes.
 ///
 /// Raises ValueError, with the name of the faulty section, if the body is not a payload's.
 #[pyfunction]
-fn decode<'py>(
-    py: Python<'py>,
-    body: &[u8],
-    coefficients: u64,
-    topk: u16,
-    sent: u32,
-) -> PyResult<Arrays<'py>> {
-    let form = form(coefficients, topk)?;
+fn decode<'py>(py: Python<'py>, body: &[u8], form: Parts, sent: u32) -> PyResult<Arrays<'py>> {
+    let form = form_of(form)?;
     let selection = py
         .detach(|| ::psyche_codec::decode(body, &form, sent))
         .map_err(|fault| PyValueError::new_err(fault.name()))?;
     Ok((
         array(py, &selection.counts, u16::to_ne_bytes)?,
         array(py, &selection.indices, u16::to_ne_bytes)?,
-        array(py, &selection.signs, i8::to_ne_bytes)?,
+        array(py, &selection.values, i16::to_ne_bytes)?,
     ))
 }
 
-fn form(coefficients: u64, topk: u16) -> PyResult<::psyche_codec::Form> {
-    let none = || {
-        PyValueError::new_err(format!(
-            "no payload has {coefficients} coefficients, topk {topk}"
-        ))
-    };
-    ::psyche_codec::Form::new(coefficients, topk).ok_or_else(none)
+fn form_of(parts: Parts) -> PyResult<::psyche_codec::Form> {
+    let (coefficients, topk, most, value_bits) = parts;
+    ::psyche_codec::Form::new(coefficients, topk)
+        .and_then(|form| form.with(most, value_bits))
+        .ok_or_else(|| PyValueError::new_err(format!("no payload has the form {parts:?}")))
 }
 
 /// A bytearray with the values as this machine keeps them: numpy may write to it.

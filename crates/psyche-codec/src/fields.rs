@@ -55,9 +55,9 @@ pub(crate) fn write_number(out: &mut Vec<u8>, mut value: u32) {
 }
 
 /// Each value in `width` bits, then zeros to a whole byte.
-pub(crate) fn write_fixed(out: &mut Vec<u8>, values: &[u16], width: u32) {
+pub(crate) fn write_fixed(out: &mut Vec<u8>, values: impl Iterator<Item = u16>, width: u32) {
     let (mut held, mut bits) = (0u32, 0);
-    for &value in values {
+    for value in values {
         held |= u32::from(value) << bits;
         bits += width;
         while bits >= 8 {
@@ -72,7 +72,12 @@ pub(crate) fn write_fixed(out: &mut Vec<u8>, values: &[u16], width: u32) {
 }
 
 /// The values that [`write_fixed`] wrote; none if a bit after the last one is set.
-pub(crate) fn read_fixed(bytes: &[u8], count: usize, width: u32) -> Option<Vec<u16>> {
+pub(crate) fn read_fixed<T>(
+    bytes: &[u8],
+    count: usize,
+    width: u32,
+    value_of: impl Fn(u16) -> T,
+) -> Option<Vec<T>> {
     let mut values = Vec::with_capacity(count);
     let (mut held, mut bits) = (0u32, 0);
     let mut bytes = bytes.iter();
@@ -81,34 +86,54 @@ pub(crate) fn read_fixed(bytes: &[u8], count: usize, width: u32) -> Option<Vec<u
             held |= u32::from(*bytes.next()?) << bits;
             bits += 8;
         }
-        values.push((held & ((1 << width) - 1)) as u16);
+        values.push(value_of((held & ((1 << width) - 1)) as u16));
         held >>= width;
         bits -= width;
     }
     (held == 0).then_some(values)
 }
 
-/// One bit a sign, 1 for +1.
-pub(crate) fn write_signs(out: &mut Vec<u8>, signs: &[i8]) {
-    for eight in signs.chunks(8) {
-        let bits = eight.iter().enumerate();
-        out.push(bits.fold(0, |byte, (place, &sign)| byte | u8::from(sign > 0) << place));
-    }
+/// Each value in `width` bits: 1 for above zero, then its magnitude less one.
+pub(crate) fn write_values(out: &mut Vec<u8>, values: &[i16], width: u32) {
+    let fields = values.iter().map(|&value| {
+        let magnitude = value.unsigned_abs() - 1;
+        magnitude << 1 | u16::from(value > 0)
+    });
+    write_fixed(out, fields, width);
 }
 
-/// The signs that [`write_signs`] wrote.
-pub(crate) fn read_signs(reader: &mut Reader<'_>, count: usize) -> Result<Vec<i8>, Fault> {
-    let bytes = reader.take(count.div_ceil(8)).ok_or(Fault::Length)?;
+/// The values that [`write_values`] wrote.
+pub(crate) fn read_values(
+    reader: &mut Reader<'_>,
+    count: usize,
+    width: u32,
+) -> Result<Vec<i16>, Fault> {
+    let bytes = reader
+        .take((count * width as usize).div_ceil(8))
+        .ok_or(Fault::Length)?;
+    if width == 1 {
+        return read_signs(bytes, count).ok_or(Fault::Padding);
+    }
+    read_fixed(bytes, count, width, |field| {
+        let magnitude = (field >> 1) as i16 + 1;
+        if field & 1 == 1 {
+            magnitude
+        } else {
+            -magnitude
+        }
+    })
+    .ok_or(Fault::Padding)
+}
+
+/// The same as [`read_fixed`] for values of one bit, eight at a time.
+fn read_signs(bytes: &[u8], count: usize) -> Option<Vec<i16>> {
     let mut signs = vec![0; count];
     for (eight, &byte) in signs.chunks_mut(8).zip(bytes) {
         for (place, sign) in eight.iter_mut().enumerate() {
-            *sign = ((byte >> place & 1) as i8) * 2 - 1;
+            *sign = i16::from(byte >> place & 1) * 2 - 1;
         }
     }
     let used = count % 8;
     let padded = used != 0 && bytes.last().is_some_and(|&last| last >> used != 0);
-    if padded {
-        return Err(Fault::Padding);
-    }
-    Ok(signs)
+    (!padded).then_some(signs)
 }

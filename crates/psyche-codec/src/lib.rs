@@ -1,4 +1,4 @@
-//! The body of a payload: which coefficients a member sends in a round, and their signs.
+//! The body of a payload: which coefficients a member sends in a round, and their values.
 //!
 //! `docs/payload.md` has the format to the bit. A selection has exactly one body and a body at
 //! most one selection; whatever the bytes are, reading them takes time and memory that the form
@@ -14,12 +14,12 @@ mod set;
 mod strand;
 mod writing;
 
-pub use form::{Form, GROUP_SIZE};
+pub use form::{Form, GROUP_SIZE, VALUE_BITS_MAX};
 
 use fields::Reader;
 
 /// The version of payloads that this crate reads and writes.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// What one member sends in a round.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub struct Selection {
     pub counts: Vec<u16>,
     /// Indices within their groups, rising in each; one group after the other.
     pub indices: Vec<u16>,
-    /// +1 or -1, in the order of the indices.
-    pub signs: Vec<i8>,
+    /// Whole numbers but 0, in the order of the indices; +1 or -1 where a value has one bit.
+    pub values: Vec<i16>,
 }
 
 /// The first section of a body that is not as the format wants it.
@@ -39,7 +39,7 @@ pub enum Fault {
     Counts,
     /// The body is shorter or longer than its counts and strands say.
     Length,
-    /// A bit after the last sign is set.
+    /// A bit after the last value is set.
     Padding,
     /// A strand does not decode to rising indices of its groups, or has another encoding.
     Strand,
@@ -65,18 +65,18 @@ pub struct Misfit(pub &'static str);
 ///
 /// # Errors
 /// [`Misfit`] if counts exceed their limits, indices do not rise within their groups or are out
-/// of range, or a sign is not +1 or -1.
+/// of range, or a value is 0 or has too large a magnitude.
 pub fn encode(
     form: &Form,
     counts: &[u16],
     indices: &[u16],
-    signs: &[i8],
+    values: &[i16],
 ) -> Result<Vec<u8>, Misfit> {
-    check(form, counts, indices, signs)?;
+    check(form, counts, indices, values)?;
     let strands = strand::cut(counts);
-    let mut body = Vec::with_capacity(2 * indices.len() + 6 * strands.len() + 16);
+    let mut body = Vec::with_capacity(4 * indices.len() + 6 * strands.len() + 16);
     counts::write(&mut body, form, counts);
-    fields::write_signs(&mut body, signs);
+    fields::write_values(&mut body, values, form.value_bits());
     writing::write(&mut body, &strands, counts, indices);
     Ok(body)
 }
@@ -90,30 +90,37 @@ pub fn decode(body: &[u8], form: &Form, sent: u32) -> Result<Selection, Fault> {
     let counts = counts::read(&mut reader, form, sent)?;
     // The counts add up to it and each has its limit, so the form bounds all that follows.
     let sent = sent as usize;
-    let signs = fields::read_signs(&mut reader, sent)?;
+    let values = fields::read_values(&mut reader, sent, form.value_bits())?;
     let strands = strand::cut(&counts);
     let words = strand::read_words(&mut reader, &strands)?;
     let indices = reading::read(&words, &strands, &counts, form)?;
     Ok(Selection {
         counts,
         indices,
-        signs,
+        values,
     })
 }
 
-fn check(form: &Form, counts: &[u16], indices: &[u16], signs: &[i8]) -> Result<(), Misfit> {
+fn check(form: &Form, counts: &[u16], indices: &[u16], values: &[i16]) -> Result<(), Misfit> {
     let above = |(group, &count): (usize, &u16)| count > form.limit(group);
     if counts.len() != form.groups() || counts.iter().enumerate().any(above) {
         return Err(Misfit("the selection's counts do not fit the form"));
     }
     let total: usize = counts.iter().map(|&count| usize::from(count)).sum();
-    if indices.len() != total || signs.len() != total {
+    if total as u64 > form.sent_max() {
+        return Err(Misfit("the selection's counts do not fit the form"));
+    }
+    if indices.len() != total || values.len() != total {
         return Err(Misfit(
-            "the selection's indices and signs do not match its counts",
+            "the selection's indices and values do not match its counts",
         ));
     }
-    if signs.iter().any(|&sign| sign != 1 && sign != -1) {
-        return Err(Misfit("a sign is not +1 or -1"));
+    let largest = 1 << (form.value_bits() - 1);
+    if values
+        .iter()
+        .any(|value| !(1..=largest).contains(&value.unsigned_abs()))
+    {
+        return Err(Misfit("a value is 0 or does not fit its bits"));
     }
     let mut rest = indices;
     for (group, &count) in counts.iter().enumerate() {

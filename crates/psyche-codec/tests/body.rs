@@ -49,7 +49,9 @@ fn bytes(value: &Value) -> Vec<u8> {
 
 fn form_of(case: &Value) -> Form {
     let number = |name: &str| case[name].as_u64().expect("a number");
-    Form::new(number("coefficients"), number("topk") as u16).expect("a valid form")
+    Form::new(number("coefficients"), number("topk") as u16)
+        .and_then(|form| form.with(number("most") as u16, number("value_bits") as u32))
+        .expect("a valid form")
 }
 
 #[test]
@@ -59,7 +61,7 @@ fn bodies_are_those_of_the_golden_file() {
         let selection = Selection {
             counts: numbers(&case["counts"]),
             indices: numbers(&case["indices"]),
-            signs: numbers(&case["signs"]),
+            values: numbers(&case["values"]),
         };
         assert_eq!(support::encode(&form, &selection), body, "{}", case["name"]);
         assert_eq!(
@@ -81,8 +83,8 @@ fn refused_bodies_of_the_golden_file_are_refused_for_the_same_fault() {
 #[test]
 fn what_does_not_have_the_form_is_not_encoded() {
     let form = Form::new(4_096 + 700, 8).expect("a valid form"); // limits 8 and 2
-    let refused = |counts: &[u16], indices: &[u16], signs: &[i8]| {
-        let Misfit(_) = encode(&form, counts, indices, signs).expect_err("refused");
+    let refused = |counts: &[u16], indices: &[u16], values: &[i16]| {
+        let Misfit(_) = encode(&form, counts, indices, values).expect_err("refused");
     };
     refused(&[1], &[5], &[1]);
     refused(&[9, 0], &[0, 1, 2, 3, 4, 5, 6, 7, 8], &[1; 9]);

@@ -80,3 +80,13 @@ class Permutation:
         for key in self._keys[::-1]:
             left, right = right ^ (_mix(left, key) & self._mask), left
         return (left << self._half_bits) | right
+
+
+def sequences_at(data_seed: bytes, n: int, positions: Ids) -> Ids:
+    """The sequences at positions of an endless order: pass after pass over ``n``, each shuffled."""
+    found = np.empty_like(positions)
+    passes = positions // np.uint64(n)
+    for index in np.unique(passes).tolist():
+        here = passes == index
+        found[here] = Permutation(data_seed, index, n).sequence_ids(positions[here] % np.uint64(n))
+    return found

@@ -13,7 +13,7 @@ STRAND = 2_048
 FIRST = 1 << 16
 
 Selection = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Positions in the whole row of coefficients, and signs +1 or -1."""
+"""Positions in the whole row of coefficients, and values: +1 or -1 where they have one bit."""
 
 
 class RefusedError(ValueError):
@@ -32,6 +32,8 @@ class Expected:
     layout_digest: bytes
     coefficients: int
     topk: int
+    most: int
+    value_bits: int
     bytes_max: int
 
 
@@ -42,10 +44,11 @@ def decode(data: bytes, expected: Expected) -> Selection:
     sent = _check_header(data, expected)
     sizes = _group_sizes(expected.coefficients)
     body = _Body(data[HEADER.size :])
-    counts = _counts(body, sizes, expected.topk)
-    if sum(counts) != sent:
-        raise RefusedError("the counts do not add up")
-    signs = _bits(body, sent)
+    plain, limits = (_shares(sizes, of) for of in (expected.topk, expected.most))
+    counts = _counts(body, plain, limits, expected.most.bit_length())
+    if sum(counts) != sent or sent > sum(plain):
+        raise RefusedError("the counts do not add up, or to more than a payload sends")
+    values = _values(_fields(body, sent, expected.value_bits))
     strands = _cut(counts)
     lengths = [2 * _number16(body) + 4 for _ in strands]
     positions: list[int] = []
@@ -53,7 +56,7 @@ def decode(data: bytes, expected: Expected) -> Selection:
         positions += _strand(body.take(length), groups, counts, sizes)
     if body.take(len(body)):
         raise RefusedError("the body goes on")
-    return np.array(positions, np.int64), 2 * np.array(signs, np.int64) - 1
+    return np.array(positions, np.int64), np.array(values, np.int64)
 
 
 def _check_header(data: bytes, expected: Expected) -> int:
@@ -63,7 +66,7 @@ def _check_header(data: bytes, expected: Expected) -> int:
     )
     found = (magic, version, flags, reserved, instance, epoch, number, slot, member, layout, groups)
     wanted = (
-        b"PSYP", 2, 0, 0, expected.instance, expected.epoch, expected.round, expected.slot,
+        b"PSYP", 3, 0, 0, expected.instance, expected.epoch, expected.round, expected.slot,
         expected.member_id, expected.layout_digest, -(-expected.coefficients // GROUP),
     )  # fmt: skip
     if found != wanted:
@@ -116,16 +119,23 @@ def _number(body: _Body) -> int:
     return number
 
 
-def _counts(body: _Body, sizes: list[int], topk: int) -> list[int]:
-    limits = [-(-size * topk // GROUP) for size in sizes]
-    width = topk.bit_length()
-    fields = -(-width * len(sizes) // 8)
+def _values(fields: list[int]) -> list[int]:
+    """The lowest bit says that it is above zero, the others are its magnitude less one."""
+    return [(field >> 1) + 1 if field & 1 else -(field >> 1) - 1 for field in fields]
+
+
+def _shares(sizes: list[int], of: int) -> list[int]:
+    return [-(-size * of // GROUP) for size in sizes]
+
+
+def _counts(body: _Body, plain: list[int], limits: list[int], width: int) -> list[int]:
+    fields = -(-width * len(plain) // 8)
     (mode,) = body.take(1)
     if mode > 1:
         raise RefusedError(f"mode {mode}")
     before = len(body)
-    counts = _fields(body, len(sizes), width) if mode else _list(body, limits)
-    listed = _list_size(counts, limits) if mode else before - len(body)
+    counts = _fields(body, len(plain), width) if mode else _list(body, plain, limits)
+    listed = _list_size(counts, plain) if mode else before - len(body)
     if any(count > limit for count, limit in zip(counts, limits, strict=True)):
         raise RefusedError("a count is above its limit")
     if (listed > fields) != (mode == 1):
@@ -138,25 +148,26 @@ def _fields(body: _Body, groups: int, width: int) -> list[int]:
     return [sum(flat[at + i] << i for i in range(width)) for at in range(0, len(flat), width)]
 
 
-def _list(body: _Body, limits: list[int]) -> list[int]:
-    counts, group = limits.copy(), -1
+def _list(body: _Body, plain: list[int], limits: list[int]) -> list[int]:
+    counts, group = plain.copy(), -1
     for _ in range(_number(body)):
         group += 1 + _number(body)
-        lacks = _number(body)
-        if group >= len(counts) or not 1 <= lacks <= counts[group]:
-            raise RefusedError("a group that is not there, or lacks nothing or too much")
-        counts[group] -= lacks
+        differs = _number(body)
+        if group >= len(counts) or not 1 <= differs <= limits[group]:
+            raise RefusedError("a group that is not there, or differs by nothing or too much")
+        lacks = differs <= plain[group]
+        counts[group] = plain[group] - differs if lacks else differs
     return counts
 
 
-def _list_size(counts: list[int], limits: list[int]) -> int:
+def _list_size(counts: list[int], plain: list[int]) -> int:
     """Bytes of the list with these counts."""
     numbers, since = [0], 0
-    for count, limit in zip(counts, limits, strict=True):
-        if count < limit:
-            numbers += [since, limit - count]
-        numbers[0] += count < limit
-        since = 0 if count < limit else since + 1
+    for count, usual in zip(counts, plain, strict=True):
+        if count != usual:
+            numbers += [since, usual - count if count < usual else count]
+        numbers[0] += count != usual
+        since = 0 if count != usual else since + 1
     return sum(max(1, -(-number.bit_length() // 7)) for number in numbers)
 
 

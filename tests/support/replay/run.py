@@ -57,6 +57,7 @@ class _Expectations:
         self._bytes_max = folder.payload_bytes_max
 
     def of(self, record: Round, slot: int, member: int) -> Expected:
+        topk = self._rule.topk_at(record.step)
         return Expected(
             instance=self._folder.instance,
             epoch=record.epoch,
@@ -65,7 +66,9 @@ class _Expectations:
             member_id=member,
             layout_digest=self._digest,
             coefficients=self._coefficients,
-            topk=self._rule.topk,
+            topk=topk,
+            most=self._rule.group_topk_max or topk,
+            value_bits=self._rule.value_bits,
             bytes_max=self._bytes_max,
         )
 

@@ -30,6 +30,10 @@ class Rule:
     """What model.json says of the update."""
 
     topk: int
+    topk_end: int
+    topk_ramp_steps: int
+    group_topk_max: int
+    value_bits: int
     vote_cap: int
     weight_decay_micro: int
     embeddings: str
@@ -41,11 +45,22 @@ class Rule:
         rule = document["update_rule"]
         return cls(
             topk=rule["topk"],
+            topk_end=rule["topk_end"],
+            topk_ramp_steps=rule["topk_ramp_steps"],
+            group_topk_max=rule["group_topk_max"],
+            value_bits=rule["value_bits"],
             vote_cap=rule["vote_cap"],
             weight_decay_micro=rule["weight_decay_micro"],
             embeddings=rule["embeddings"],
             schedule=document["schedule"],
         )
+
+    def topk_at(self, step: int) -> int:
+        """How many coefficients a full group sends in a round that begins at this step."""
+        if self.topk_ramp_steps == 0:
+            return self.topk
+        change = (self.topk_end - self.topk) * min(step, self.topk_ramp_steps)
+        return self.topk + change // self.topk_ramp_steps
 
 
 @cache
@@ -169,10 +184,10 @@ def _half_cosine(done: int, span: int) -> int:
 
 
 def votes(selections: Sequence[Selection], coefficients: int, cap: int) -> NDArray[np.int64]:
-    """For every coefficient the clamped sum of the members' signs."""
+    """For every coefficient the clamped sum of the members' values."""
     sums = np.zeros(coefficients, np.int64)
-    for positions, signs in selections:
-        sums[positions] += signs  # positions are distinct within a payload
+    for positions, values in selections:
+        sums[positions] += values  # positions are distinct within a payload
     return np.clip(sums, -cap, cap) if cap else sums
 
 

@@ -22,18 +22,18 @@ impl Chance {
     }
 }
 
-/// How counts lie below their limits.
+/// How counts differ from the plain ones.
 #[derive(Clone, Copy)]
 pub enum Counts {
-    AtLimit,
-    AFewBelow,
+    Plain,
+    AFewOthers,
     Anything,
     Zero,
 }
 
 pub const COUNTS: [Counts; 4] = [
-    Counts::AtLimit,
-    Counts::AFewBelow,
+    Counts::Plain,
+    Counts::AFewOthers,
     Counts::Anything,
     Counts::Zero,
 ];
@@ -41,24 +41,32 @@ pub const COUNTS: [Counts; 4] = [
 pub fn form(chance: &mut Chance) -> Form {
     let topk = chance.pick(&[1, 2, 3, 8, 64, 300, 2_048, 4_096]);
     let coefficients = 1 + chance.below(4 * u64::from(GROUP_SIZE));
-    Form::new(coefficients, topk).expect("a valid form")
+    let most = chance.pick(&[topk, topk, topk.max(40), GROUP_SIZE]);
+    let value_bits = chance.pick(&[1, 1, 2, 4, 12]);
+    let form = Form::new(coefficients, topk).and_then(|form| form.with(most, value_bits));
+    form.expect("a valid form")
 }
 
 pub fn selection(chance: &mut Chance, form: &Form, counts: Counts) -> Selection {
-    let mut made = Selection::default();
+    let (mut made, mut left) = (Selection::default(), form.sent_max());
     for group in 0..form.groups() {
-        let limit = u64::from(form.limit(group));
-        let lacks = match counts {
-            Counts::AtLimit => 0,
-            Counts::AFewBelow if chance.below(8) > 0 => 0,
-            Counts::AFewBelow | Counts::Anything => chance.below(limit + 1),
-            Counts::Zero => limit,
+        let (plain, limit) = (u64::from(form.plain(group)), u64::from(form.limit(group)));
+        let count = match counts {
+            Counts::Plain => plain,
+            Counts::AFewOthers if chance.below(8) > 0 => plain,
+            Counts::AFewOthers | Counts::Anything => chance.below(limit + 1),
+            Counts::Zero => 0,
         };
-        made.counts.push((limit - lacks) as u16);
+        let count = count.min(left);
+        left -= count;
+        made.counts.push(count as u16);
         made.indices
-            .extend(indices(chance, form.size(group), (limit - lacks) as usize));
+            .extend(indices(chance, form.size(group), count as usize));
     }
-    made.signs = made.indices.iter().map(|_| chance.pick(&[-1, 1])).collect();
+    let largest = 1 << (form.value_bits() - 1);
+    made.values = (made.indices.iter())
+        .map(|_| chance.pick(&[-1, 1]) * (1 + chance.below(largest) as i16))
+        .collect();
     made
 }
 
@@ -77,7 +85,7 @@ pub fn encode(form: &Form, selection: &Selection) -> Vec<u8> {
     let Selection {
         counts,
         indices,
-        signs,
+        values,
     } = selection;
-    psyche_codec::encode(form, counts, indices, signs).expect("a selection of that form")
+    psyche_codec::encode(form, counts, indices, values).expect("a selection of that form")
 }
