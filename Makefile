@@ -1,7 +1,7 @@
 # The front door. `make demo` and `make test` set everything up by themselves.
 #
 #   make setup      .venv with the exact packages of requirements.lock and the `psyche` command; with
-#                   Rust here also the fast payload codec, which `make native` builds alone
+#                   Rust here also the fast codec and update, which `make native` builds alone
 #   make demo       a whole network on this machine            (ARGS="--rounds 50 --json")
 #   make test       pytest on all cores, nothing else          (ARGS="tests/client -k config -n 0")
 #   make check      all else: lint, types, contracts, spelling, Rust, generated files, the program's bytes

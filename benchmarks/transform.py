@@ -1,6 +1,7 @@
 """What an update costs beyond the gradient, beside pytorch-optimizer's DeMo, on one thread.
 
-Whole: gather, clip, decay, transform, select, zero and encode, then aggregate and apply 4 payloads.
+Whole: gather, clip, decay, transform, select, zero and encode, then aggregate and apply 4 payloads;
+by the Rust extension where it is installed, and by torch alone.
 The peer's whole step with 4 payloads, none of which is sent or received; it neither clips nor
 encodes. "No exchange" is its step for a member alone, which leaves aggregation out. Speeds are in
 million parameters a second of one core; the best of several calls, ours and the peer's in turn.
@@ -22,7 +23,15 @@ from torch import Tensor
 from benchmarks import rows
 from benchmarks.peer import Peer
 from benchmarks.rows import Row
-from psyche_client.optim import DisTrO, Layout, PayloadHeader, Selection, UpdateRule, encode
+from psyche_client.optim import (
+    DisTrO,
+    Layout,
+    PayloadHeader,
+    Selection,
+    UpdateRule,
+    encode,
+    native,
+)
 
 SIZES = {"4 x 512 x 512": (4, 512), "4 x 1,024 x 1,024": (4, 1_024)}
 TOPKS = (8, 32)
@@ -78,48 +87,70 @@ def interleaved(
     return best
 
 
+def engines() -> dict[str, bool]:
+    """What computes here, and whether that is the extension."""
+    return {"Rust": True, "torch": False} if native.TRANSFORM else {"torch": False}
+
+
 def _speed_rows(where: str, shapes: Shapes, topk: int) -> Iterator[Row]:
     rule = UpdateRule(topk=topk, weight_decay_micro=100_000)
     layout = Layout.from_shapes(shapes)
-    optimizer = DisTrO(layout, rule)
     gradients = random_gradients(shapes, 99)
-    parameters = {name: torch.zeros(shape) for name, shape in shapes.items()}
     selections = selections_of(layout, rule, shapes, MEMBERS)
     peer, alone = (Peer(gradients, topk=topk, members=members) for members in (MEMBERS, 1))
+
+    def prepare() -> None:
+        peer.prepare()
+        alone.prepare()
+
+    calls: dict[str, Callable[[], object]] = {"peer": peer.step, "alone": alone.step}
+    for engine, compiled in engines().items():
+        optimizer = DisTrO(layout, rule, compiled=compiled)
+        for name, call in _parts(optimizer, gradients, list(selections)).items():
+            calls[f"{name}, {engine}"] = call
+    seconds = interleaved(calls, prepare)
+    for engine in engines():
+        yield from _engine_rows(where, engine, seconds, layout.parameters / 1e6)
+
+
+def _parts(
+    optimizer: DisTrO, gradients: dict[str, Tensor], selections: list[Selection]
+) -> dict[str, Callable[[], object]]:
+    """What a round computes beyond the gradient, in three calls."""
+    parameters = {name: torch.zeros_like(one) for name, one in gradients.items()}
+    digest = optimizer.layout.digest()
     header = PayloadHeader(
-        instance=bytes(32), epoch=0, round=0, slot=0, member_id=1, layout_digest=layout.digest()
+        instance=bytes(32), epoch=0, round=0, slot=0, member_id=1, layout_digest=digest
     )
 
     def generate() -> None:
         optimizer.settled((0, 0), accepted=True)
         selections[0] = optimizer.generate(gradients, (0, 0))
 
-    def prepare() -> None:
-        peer.prepare()
-        alone.prepare()
-
-    calls: dict[str, Callable[[], object]] = {
-        "peer": peer.step,
+    return {
         "generate": generate,
         "encode": lambda: encode(header, selections[0], optimizer.form_at(0)),
         "update": lambda: optimizer.update(parameters, selections, 1 << 20),
-        "alone": alone.step,
     }
-    seconds = interleaved(calls, prepare)
-    millions = layout.parameters / 1e6
-    ours = seconds["generate"] + seconds["encode"] + seconds["update"]
+
+
+def _engine_rows(
+    where: str, engine: str, seconds: dict[str, float], millions: float
+) -> Iterator[Row]:
+    update = seconds[f"update, {engine}"]
+    sending = seconds[f"generate, {engine}"] + seconds[f"encode, {engine}"]
     for name, took, beside in (
-        ("whole", ours, "peer"),
-        ("whole, peer without exchange", ours, "alone"),
-        ("generate and encode", seconds["generate"] + seconds["encode"], ""),
-        ("aggregate and apply", seconds["update"], ""),
+        ("whole", sending + update, "peer"),
+        ("whole, peer without exchange", sending + update, "alone"),
+        ("generate and encode", sending, "peer"),
+        ("aggregate and apply", update, "peer"),
     ):
-        ratio = seconds[beside or "peer"] / took
-        promised = name == "whole"
+        ratio = seconds[beside] / took
+        promised = name == "whole" and engine == "Rust"
         yield Row(
-            name=f"{name}, {where}",
+            name=f"{name}, {engine}, {where}",
             ours=millions / took,
-            peer=millions / seconds[beside or "peer"],
+            peer=millions / seconds[beside],
             ratio=ratio,
             goal="at least 3 times" if promised else "",
             holds=ratio >= 3 if promised else None,

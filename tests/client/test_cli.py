@@ -189,9 +189,17 @@ def test_doctor_reports_each_thing_it_looked_at(capsys: pytest.CaptureFixture[st
     run(["doctor", "--json", "--url", "http://127.0.0.1:1"])
 
     findings = {one["what"]: one for one in json.loads(capsys.readouterr().out)}
-    assert {"python", "packages", "codec", "chain", "wallet", "ports", "gpu", "disk"} <= set(
-        findings
-    )
+    assert {
+        "python",
+        "packages",
+        "codec",
+        "update",
+        "chain",
+        "wallet",
+        "ports",
+        "gpu",
+        "disk",
+    } <= set(findings)
     assert findings["python"]["good"] is True
     assert "no answer" in findings["chain"]["detail"]
 

@@ -59,10 +59,13 @@ def test_a_gpu_finds_the_same_bits(agreed: str) -> None:
     assert exact.digest(PAYLOADS, device="cuda") == agreed
 
 
+@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("cap", [0, 1])
-def test_the_votes_of_1024_payloads_give_the_signs_of_whole_numbers(cap: int) -> None:
+def test_the_votes_of_1024_payloads_give_the_signs_of_whole_numbers(
+    cap: int, compiled: bool
+) -> None:
     rule = small_rule(vote_cap=cap, topk=64)
-    replica = DisTrO(Layout.from_shapes(TINY), rule, members_max=1024)
+    replica = DisTrO(Layout.from_shapes(TINY), rule, members_max=1024, compiled=compiled)
     # As many votes as can fall on one coefficient, and others.
     selections = [random_selection(1, replica.form_at(0))] * 512
     selections += [random_selection(seed, replica.form_at(0)) for seed in range(512)]

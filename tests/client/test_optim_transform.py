@@ -10,7 +10,7 @@ import torch
 
 from psyche_client.optim import ExactnessError, Layout, selftest, table
 from psyche_client.optim.golden import table_bytes
-from psyche_client.optim.transform import Transform, gather, move, tiles
+from psyche_client.optim.transform import Step, Transform, gather, move, tiles
 from support.optim import SHAPES, random_tensors
 
 
@@ -81,7 +81,7 @@ def test_tensors_come_back_from_their_tiles_whatever_the_padding(
     for tile in cut:
         row = torch.full((tile.end - tile.start,), float("nan"))
         gather(row, matrices, tile)
-        move(row, matrices, tile, rate=1.0, shrink=1.0)
+        move(row, matrices, tile, Step(1.0, 1.0))
     assert all(not tensor.any() for tensor in tensors.values())
 
 

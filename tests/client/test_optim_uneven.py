@@ -142,7 +142,9 @@ def test_the_bound_of_a_blocks_votes_holds_where_one_takes_the_whole_payload(
 ) -> None:
     """It says how far float32 can err, so it follows from `group_topk_max`, not from k."""
     replica = DisTrO(
-        Layout.from_shapes({"w": (64, 64 * 64)}), small_rule(topk=64, group_topk_max=4_096)
+        Layout.from_shapes({"w": (64, 64 * 64)}),
+        small_rule(topk=64, group_topk_max=4_096),
+        compiled=False,
     )
     form = replica.form_at(0)
     selection = random_selection(1, form, [4_096] + [0] * (form.groups - 1))

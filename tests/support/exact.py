@@ -24,14 +24,26 @@ WIDE: dict[str, tuple[int, ...]] = {**SHAPES, "wide.weight": (832, 1024)}
 def digest(count: int, *, device: str = "cpu", reverse: bool = False) -> str:
     """sha256 of the parameters after updates by `count` payloads, signs and whole numbers.
 
-    Nothing that goes in comes from torch, whose random numbers differ between processors.
+    torch finds it, and so does the extension where it is installed. Nothing that goes in comes
+    from torch, whose random numbers differ between processors.
     """
+    found = [_digest(count, device, reverse, compiled=compiled) for compiled in (False, True)]
+    assert found[0] == found[1], "torch and the extension differ"
+    return found[0]
+
+
+def _digest(count: int, device: str, reverse: bool, *, compiled: bool) -> str:
     rng = np.random.default_rng(7)
     found = hashlib.sha256()
     for cap, value_bits in ((0, 1), (1, 1), (0, 12), (2_500, 12)):
         rule = small_rule(vote_cap=cap, value_bits=value_bits, topk=64, weight_decay_micro=100_000)
-        layout = Layout.from_shapes(WIDE)
-        replica = DisTrO(layout, rule, members_max=count, device=torch.device(device))
+        replica = DisTrO(
+            Layout.from_shapes(WIDE),
+            rule,
+            members_max=count,
+            device=torch.device(device),
+            compiled=compiled,
+        )
         selections = [random_selection(seed, replica.form_at(0)) for seed in range(count)]
         given = {n: rng.standard_normal(s, np.float32) for n, s in sorted(WIDE.items())}
         parameters = {name: torch.from_numpy(one).to(device) for name, one in given.items()}

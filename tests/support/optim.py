@@ -19,7 +19,7 @@ from psyche_client.optim import (
     UpdateRule,
     rate_units,
 )
-from psyche_client.optim.distro import DisTrO
+from psyche_client.optim.distro import DisTrO, clip_scale
 from psyche_client.optim.table import BASIS
 
 #: Every kind of tensor: divided evenly, padded, shorter than an edge, 1-D, an embedding.
@@ -41,7 +41,9 @@ def small_rule(**changes: object) -> UpdateRule:
 
 def accumulate(replica: DisTrO, gradients: dict[str, Tensor]) -> None:
     """Takes gradients into the momentum and sends nothing of it."""
-    for _ in replica._accumulate(replica._matrices(gradients)):
+    matrices = replica._matrices(gradients)
+    scale = clip_scale(matrices, replica.rule)
+    for _ in replica._tiled.accumulate(replica.momentum, matrices, scale):
         pass
 
 

@@ -64,6 +64,7 @@ def look(url: str, wallet: Path, home: Path) -> Iterator[Finding]:
     yield Finding("python", good, f"{platform.python_version()} on {platform.platform(terse=True)}")
     yield _packages()
     yield _codec()
+    yield _update()
     yield from _chain(url)
     yield _wallet(wallet)
     yield _socket()
@@ -90,6 +91,18 @@ def _codec() -> Finding:
         return Finding("codec", True, "payloads are coded by psyche_codec, in Rust")
     return Finding(
         "codec", None, "payloads are coded by numpy; `make native` builds a faster coder"
+    )
+
+
+def _update() -> Finding:
+    from psyche_client.optim.native import TRANSFORM  # noqa: PLC0415 - as above
+
+    if TRANSFORM:
+        return Finding("update", True, "gradients and votes are added up by psyche_codec, in Rust")
+    return Finding(
+        "update",
+        None,
+        "gradients and votes are added up by torch; `make native` builds a faster way",
     )
 
 

@@ -8,20 +8,20 @@ sign, so that every client moves its parameters by the same bits.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from psyche_client.optim.codec import GROUP_SIZE, Form, Selection
+from psyche_client.optim.codec import Form, Selection
+from psyche_client.optim.compiled import Compiled
 from psyche_client.optim.errors import LayoutError
 from psyche_client.optim.layout import Layout, check_exactness
 from psyche_client.optim.momentum import InFlight, RoundKey, pack_state, unpack_state
 from psyche_client.optim.rule import MICRO, UpdateRule
 from psyche_client.optim.schedule import RATE_MAX, rate_float32
-from psyche_client.optim.select import take_even, take_uneven
-from psyche_client.optim.transform import Tile, Transform, gather, matrix, move, tiles, votes_of
+from psyche_client.optim.tiled import Tiled
+from psyche_client.optim.transform import Step, matrix
 
 
 class DisTrO:
@@ -41,8 +41,12 @@ class DisTrO:
         *,
         members_max: int = 1024,
         device: torch.device | None = None,
+        compiled: bool = True,
     ) -> None:
         """Start with a momentum of zeros on the device (the CPU by default) of the parameters.
+
+        The Rust extension serves float32 on the CPU where it is installed, unless `compiled` is
+        false; else torch does. Both move parameters by the same bits.
 
         Raises:
             LayoutError: the layout was not built with the rule's `embeddings`.
@@ -52,16 +56,8 @@ class DisTrO:
             raise LayoutError(f"the layout has embeddings by {layout.embeddings}")
         check_exactness(members_max, layout, rule)
         self.layout, self.rule, self.members_max = layout, rule, members_max
-        self._largest = rule.form_max(layout.coefficients)
-        self._device = device or torch.device("cpu")
-        self._tiles = tiles(layout)
-        self._transforms = {
-            (b.edge_rows, b.edge_columns): Transform(b.edge_rows, b.edge_columns, device)
-            for b in layout.buffers
-        }
-        # Kept, because pages that are new each time cost as much as the sums do.
-        longest = max(tile.end - tile.start for tile in self._tiles)
-        self._scratch = torch.empty(3, longest, device=device)
+        self._tiled = Tiled(layout, rule, device)
+        self._compiled = Compiled.of(layout, rule) if compiled else None
         self._momentum = torch.zeros(layout.coefficients, device=device)
         self._in_flight: dict[RoundKey, InFlight] = {}
 
@@ -101,24 +97,16 @@ class DisTrO:
         """
         if round_key in self._in_flight:
             raise ValueError(f"round {round_key} is already in flight")
-        form = self.form_at(step)
-        ends = self._accumulate(self._matrices(gradients))
-        row, spare = self._momentum, self._scratch.view(-1)
-        if self.rule.is_even:
-            positions, values = take_even(row, ends, form, spare)
+        matrices, form = self._matrices(gradients), self.form_at(step)
+        scale = clip_scale(matrices, self.rule)
+        if self._compiled and self._compiled.takes(self._momentum, *matrices.values()):
+            selection, taken = self._compiled.take(self._momentum, matrices, scale, form)
         else:
-            energy = self.rule.energy_micro / MICRO
-            positions, values = take_uneven(row, ends, form, spare, energy)
-        positions, values, whole = self._sendable(positions, values)
-        counts = torch.bincount(positions // GROUP_SIZE, minlength=form.groups)
+            selection, taken = self._tiled.take(self._momentum, matrices, scale, form)
         for flight in self._in_flight.values():
             flight.decays += 1
-        self._in_flight[round_key] = InFlight(positions, values)
-        return Selection(
-            counts.cpu().numpy().astype("u2"),
-            (positions % GROUP_SIZE).cpu().numpy().astype("u2"),
-            whole.cpu().numpy().astype("i2"),
-        )
+        self._in_flight[round_key] = taken
+        return selection
 
     def settled(self, round_key: RoundKey, *, accepted: bool) -> None:
         """The chain decided on this member's payload of a round; unknown rounds are ignored.
@@ -156,8 +144,9 @@ class DisTrO:
         """
         if not selections:
             return None
+        self._check_count(selections)
         signs = torch.empty(self.layout.coefficients, dtype=torch.int8)
-        for tile, part in self._signed(selections):
+        for tile, part in self._tiled.signed(selections):
             signs[tile.start : tile.end] = part
         return signs
 
@@ -177,47 +166,36 @@ class DisTrO:
             LayoutError: a parameter is missing, not float32, or has another shape.
         """
         if signs is not None:
-            parts = ((tile, signs[tile.start : tile.end]) for tile in self._tiles)
-            self._move(parameters, parts, rate)
+            parts = ((tile, signs[tile.start : tile.end]) for tile in self._tiled.tiles)
+            self._tiled.move(self._masters(parameters), parts, self._step(rate))
 
     @torch.no_grad()
     def update(
         self, parameters: Mapping[str, Tensor], selections: Sequence[Selection], rate: int
     ) -> None:
         """`apply` of `aggregate`, a tile at a time: the same bits without a row of signs."""
-        if selections:
-            self._move(parameters, self._signed(selections), rate)
+        if not selections:
+            return
+        self._check_count(selections)
+        masters, step = self._masters(parameters), self._step(rate)
+        if self._compiled and self._compiled.moves(selections, *masters.values()):
+            self._compiled.move(masters, selections, step)
+        else:
+            self._tiled.move(masters, self._tiled.signed(selections), step)
 
-    def _signed(self, selections: Sequence[Selection]) -> Iterator[tuple[Tile, Tensor]]:
+    def _check_count(self, selections: Sequence[Selection]) -> None:
         if len(selections) > self.members_max:
             raise ValueError(f"{len(selections)} payloads of at most {self.members_max} members")
-        cap = self.rule.vote_cap
-        whole = len(selections) * self._largest.value_max
-        peak = min(cap, whole) if cap else whole
-        # A block of up to 4,096 coefficients meets two groups at most.
-        mass = 2 * self._largest.most * whole
-        before = [np.insert(np.cumsum(s.counts, dtype=np.int64), 0, 0) for s in selections]
-        for tile in self._tiles:
-            tally = self._scratch[0, : tile.end - tile.start].zero_()
-            for selection, begins in zip(selections, before, strict=True):
-                where, values = votes_of(selection, begins, tile)
-                index = torch.from_numpy(where).to(self._device)
-                tally.index_add_(0, index, torch.from_numpy(values).to(self._device, torch.float32))
-            if cap and whole > cap:
-                tally.clamp_(-cap, cap)
-            transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
-            yield tile, transform.inverse_signs(tally, peak, mass, self._scratch[1:])
 
-    def _move(
-        self, parameters: Mapping[str, Tensor], parts: Iterable[tuple[Tile, Tensor]], rate: int
-    ) -> None:
+    def _masters(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
         matrices = self._matrices(parameters)
         if any(m.dtype != torch.float32 for m in matrices.values()):
             raise LayoutError("parameters must be float32")
+        return matrices
+
+    def _step(self, rate: int) -> Step:
         shrink = decay_factor(rate, self.rule.weight_decay_micro)
-        value = float(rate_float32(rate))
-        for tile, signs in parts:
-            move(signs.float(), matrices, tile, rate=value, shrink=shrink)
+        return Step(float(rate_float32(rate)), shrink)
 
     # State
 
@@ -235,27 +213,6 @@ class DisTrO:
         self._momentum = momentum
         self._in_flight = flights
 
-    # Parts of generate
-
-    def _sendable(self, positions: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Positions, what of the momentum goes there, and the whole numbers that say it.
-
-        With signs all of a coefficient goes. Whole numbers leave what they do not say.
-        """
-        finite = values.isfinite()
-        if self.rule.value_bits == 1:
-            whole = values.sign()
-        else:
-            unit, most = 2.0**self.rule.value_exponent, 1 << (self.rule.value_bits - 1)
-            whole = (values / unit).round_().clamp_(-most, most)
-            rest = values - whole * unit
-            self._momentum[positions[finite]] = rest[finite]
-            values = whole * unit
-        sendable = finite & (whole != 0)
-        if sendable.all():
-            return positions, values, whole
-        return positions[sendable], values[sendable], whole[sendable]
-
     def _matrices(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         places = self.layout.placements
         if tensors.keys() != places.keys():
@@ -263,29 +220,15 @@ class DisTrO:
             raise LayoutError(f"tensors missing or not in the layout: {', '.join(odd[:5])}")
         return {name: matrix(tensors[name], place) for name, place in places.items()}
 
-    def _accumulate(self, matrices: dict[str, Tensor]) -> Iterator[int]:
-        """M <- beta M + DCT(gradients), a tile at a time; yields the ends of what is done."""
-        beta = self.rule.beta_micro / MICRO
-        scale = self._scale(matrices)
-        for tile in self._tiles:
-            momentum = self._momentum[tile.start : tile.end]
-            if scale == 0.0:
-                momentum.mul_(beta)
-            else:
-                part, spare = self._scratch[:2, : tile.end - tile.start]
-                gather(part, matrices, tile)
-                transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
-                transform.accumulate(momentum, part, spare, beta=beta, scale=scale)
-            yield tile.end
 
-    def _scale(self, matrices: dict[str, Tensor]) -> float:
-        """What the gradients are multiplied by: 1, the clip over their norm, or 0 if not finite."""
-        norms = [torch.linalg.vector_norm(m, dtype=torch.float32) for m in matrices.values()]
-        norm = float(torch.stack(norms).double().norm())
-        if not math.isfinite(norm):
-            return 0.0
-        clip = self.rule.clip_micro / MICRO
-        return clip / norm if clip and norm > clip else 1.0
+def clip_scale(matrices: Mapping[str, Tensor], rule: UpdateRule) -> float:
+    """What gradients are multiplied by: 1, the rule's norm over theirs, or 0 if not finite."""
+    norms = [torch.linalg.vector_norm(m, dtype=torch.float32) for m in matrices.values()]
+    norm = float(torch.stack(norms).double().norm())
+    if not math.isfinite(norm):
+        return 0.0
+    clip = rule.clip_micro / MICRO
+    return clip / norm if clip and norm > clip else 1.0
 
 
 def decay_factor(rate: int, weight_decay_micro: int) -> float:

@@ -1,6 +1,7 @@
-"""The Rust coder, `psyche_codec`, where it is installed: the same bodies, many times as fast.
+"""The Rust extension, `psyche_codec`, where it is installed: the same bodies, many times as fast.
 
-`make native` builds it. Without it, or with one of another version, `body` serves.
+`make native` builds it. Without it, or with one of another version, `body` serves for payloads and
+`tiled` for the update. No torch here.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import numpy as np
 from psyche_client.optim.errors import PayloadError, PayloadFault
 from psyche_client.optim.form import Form, Selection
 
+#: What `compiled` takes and gives changes with it.
+TRANSFORM_VERSION = 1
+
 
 def load(version: int) -> Any:
     """The module if it is there and reads and writes payloads of this version, else None."""
@@ -21,6 +25,19 @@ def load(version: int) -> Any:
     except ImportError:
         return None
     return module if version == module.VERSION else None
+
+
+def load_transform() -> Any:
+    """The module if it is there and its part for the update is of this version, else None."""
+    try:
+        module = import_module("psyche_codec")
+    except ImportError:
+        return None
+    return module if getattr(module, "TRANSFORM_VERSION", 0) == TRANSFORM_VERSION else None
+
+
+#: The module that `compiled` calls; None: torch serves.
+TRANSFORM = load_transform()
 
 
 def encode(module: Any, selection: Selection, form: Form) -> bytes:

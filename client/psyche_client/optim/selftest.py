@@ -1,18 +1,20 @@
 """Refuses to train on a machine whose arithmetic is not the agreed one.
 
 Run `check` once at start-up, on the threads that will train. It computes inverse transforms of
-fixed votes by the very code that `aggregate` uses and compares their sums, all bits of them, with
-sums of whole numbers, and those with committed hashes.
+fixed votes by the very code that `aggregate` and `update` use, the extension's included, and
+compares their sums, all bits of them, with sums of whole numbers, and those with committed hashes.
 """
 
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from psyche_client.optim import native
 from psyche_client.optim.errors import ExactnessError
 from psyche_client.optim.table import BASIS
 from psyche_client.optim.transform import Transform
@@ -82,8 +84,22 @@ def _check_signs(votes: NDArray[np.int64], peak: int) -> None:
     flat = torch.from_numpy(votes.reshape(-1)).to(torch.float32)
     mass, spare = int(np.abs(votes).sum((1, 2)).max()), torch.empty(2, len(flat))
     signs = Transform(rows, columns).inverse_signs(flat, peak, mass, spare)
-    if not np.array_equal(signs.numpy(), np.sign(golden_sums(votes).reshape(-1))):
+    expected = np.sign(golden_sums(votes).reshape(-1))
+    if not np.array_equal(signs.numpy(), expected):
         raise ExactnessError(
             f"signs of {rows} x {columns} blocks differ here: check the BLAS library and float32 "
             "matmul precision settings"
         )
+    if native.TRANSFORM and not np.array_equal(_compiled_signs(native.TRANSFORM, votes), expected):
+        raise ExactnessError(
+            f"the extension psyche_codec finds other signs of {rows} x {columns} blocks: build it "
+            "again by `make native`, or uninstall it"
+        )
+
+
+def _compiled_signs(module: Any, votes: NDArray[np.int64]) -> NDArray[np.int8]:
+    _, rows, columns = votes.shape
+    flat = votes.astype(np.int32).reshape(-1)
+    return np.frombuffer(
+        module.block_signs((rows, columns), BASIS[rows], BASIS[columns], flat), np.int8
+    )

@@ -6,7 +6,9 @@ rows of one tensor: d blocks down, c across.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -46,6 +48,13 @@ class Tile:
     start: int
     end: int
     pieces: tuple[Piece, ...]
+
+
+class Step(NamedTuple):
+    """How far parameters move: by `rate`, after those that decay were multiplied by `shrink`."""
+
+    rate: float
+    shrink: float
 
 
 def tiles(layout: Layout, size: int = TILE) -> list[Tile]:
@@ -99,7 +108,7 @@ def votes_of(
     return where, values
 
 
-def gather(tile_row: Tensor, matrices: dict[str, Tensor], tile: Tile) -> None:
+def gather(tile_row: Tensor, matrices: Mapping[str, Tensor], tile: Tile) -> None:
     """Copies the tile's parts of the matrices into `tile_row` in block order, zeros as padding."""
     for piece in tile.pieces:
         place = piece.place
@@ -112,9 +121,7 @@ def gather(tile_row: Tensor, matrices: dict[str, Tensor], tile: Tile) -> None:
         blocks.copy_(part.reshape(piece.down, a, c, b).permute(0, 2, 1, 3))
 
 
-def move(
-    tile_row: Tensor, matrices: dict[str, Tensor], tile: Tile, *, rate: float, shrink: float
-) -> None:
+def move(tile_row: Tensor, matrices: Mapping[str, Tensor], tile: Tile, step: Step) -> None:
     """p <- fl(p * shrink) where weight decay applies, then p <- fl(p - rate * s); drops padding.
 
     `tile_row` holds signs: rate times -1, 0 or +1 is exact, so the subtraction rounds once whether
@@ -125,15 +132,15 @@ def move(
         place = piece.place
         a, b, c = place.edge_rows, place.edge_columns, place.blocks_across
         part = matrices[place.name][piece.first * a : (piece.first + piece.down) * a]
-        if place.decays and shrink != 1.0:
-            part.mul_(shrink)
+        if place.decays and step.shrink != 1.0:
+            part.mul_(step.shrink)
         blocks = tile_row[piece.offset : piece.offset + piece.size].view(piece.down, c, a, b)
         whole = blocks.permute(0, 2, 1, 3)
         if part.shape == (piece.down * a, c * b):
-            part.view(piece.down, a, c, b).sub_(whole, alpha=rate)
+            part.view(piece.down, a, c, b).sub_(whole, alpha=step.rate)
         else:
             flat = whole.reshape(piece.down * a, c * b)
-            part.sub_(flat[: part.shape[0], : part.shape[1]], alpha=rate)
+            part.sub_(flat[: part.shape[0], : part.shape[1]], alpha=step.rate)
 
 
 def _basis(points: int, dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -1,4 +1,8 @@
-//! `psyche_codec`: the payload codec for Python. `psyche_client.optim` calls it where it is there.
+//! `psyche_codec`: the payload codec and the update's arithmetic for Python. `psyche_client.optim`
+//! calls it where it is there.
+
+mod memory;
+mod transform;
 
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
@@ -14,13 +18,19 @@ type Arrays<'py> = (
 /// Coefficients, topk, most of a group, bits of a value.
 type Parts = (u64, u16, u16, u32);
 
-/// The payload codec. `VERSION` is that of the payloads that it reads and writes.
+/// The payload codec and the update. `VERSION` is that of the payloads that it reads and writes.
 #[pymodule]
 mod psyche_codec {
+    #[pymodule_export]
+    use super::transform::{block_signs, Transform};
     #[pymodule_export]
     use super::{decode, encode};
     #[pymodule_export]
     const VERSION: u16 = ::psyche_codec::VERSION;
+    #[pymodule_export]
+    const TRANSFORM_VERSION: u16 = psyche_transform::VERSION;
+    #[pymodule_export]
+    const VOTE_MAX: u32 = psyche_transform::VOTE_MAX;
 }
 
 /// The body of a selection: counts and indices as uint16, values as int16.

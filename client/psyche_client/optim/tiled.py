@@ -1,0 +1,122 @@
+"""The update's arithmetic by torch, a tile at a time: on any device, and `compiled`'s oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from psyche_client.optim.codec import GROUP_SIZE, Form, Selection
+from psyche_client.optim.layout import Layout
+from psyche_client.optim.momentum import InFlight
+from psyche_client.optim.rule import MICRO, UpdateRule
+from psyche_client.optim.select import take_even, take_uneven
+from psyche_client.optim.transform import Step, Tile, Transform, gather, move, tiles, votes_of
+
+
+class Tiled:
+    """What `DisTrO` computes, for one layout on one device."""
+
+    def __init__(
+        self, layout: Layout, rule: UpdateRule, device: torch.device | None = None
+    ) -> None:
+        """Takes the device of momentum and parameters, the CPU by default."""
+        self._rule, self._largest = rule, rule.form_max(layout.coefficients)
+        self._device = device or torch.device("cpu")
+        self.tiles = tiles(layout)
+        self._transforms = {
+            (b.edge_rows, b.edge_columns): Transform(b.edge_rows, b.edge_columns, device)
+            for b in layout.buffers
+        }
+        # Kept, because pages that are new each time cost as much as the sums do.
+        longest = max(tile.end - tile.start for tile in self.tiles)
+        self._scratch = torch.empty(3, longest, device=device)
+
+    # Gradients to a selection
+
+    def take(
+        self, momentum: Tensor, matrices: Mapping[str, Tensor], scale: float, form: Form
+    ) -> tuple[Selection, InFlight]:
+        """M <- beta M + scale DCT(gradients); takes what the form and the rule say out of M."""
+        ends = self.accumulate(momentum, matrices, scale)
+        spare = self._scratch.view(-1)
+        if self._rule.is_even:
+            positions, values = take_even(momentum, ends, form, spare)
+        else:
+            energy = self._rule.energy_micro / MICRO
+            positions, values = take_uneven(momentum, ends, form, spare, energy)
+        positions, values, whole = self._sendable(momentum, positions, values)
+        counts = torch.bincount(positions // GROUP_SIZE, minlength=form.groups)
+        selection = Selection(
+            counts.cpu().numpy().astype("u2"),
+            (positions % GROUP_SIZE).cpu().numpy().astype("u2"),
+            whole.cpu().numpy().astype("i2"),
+        )
+        return selection, InFlight(positions, values)
+
+    def _sendable(
+        self, momentum: Tensor, positions: Tensor, values: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Positions, what of the momentum goes there, and the whole numbers that say it.
+
+        With signs all of a coefficient goes. Whole numbers leave what they do not say.
+        """
+        finite = values.isfinite()
+        if self._rule.value_bits == 1:
+            whole = values.sign()
+        else:
+            unit, most = 2.0**self._rule.value_exponent, 1 << (self._rule.value_bits - 1)
+            whole = (values / unit).round_().clamp_(-most, most)
+            rest = values - whole * unit
+            momentum[positions[finite]] = rest[finite]
+            values = whole * unit
+        sendable = finite & (whole != 0)
+        if sendable.all():
+            return positions, values, whole
+        return positions[sendable], values[sendable], whole[sendable]
+
+    def accumulate(
+        self, momentum: Tensor, matrices: Mapping[str, Tensor], scale: float
+    ) -> Iterator[int]:
+        """M <- beta M + scale DCT(gradients), a tile at a time; yields the ends of what is done."""
+        beta = self._rule.beta_micro / MICRO
+        for tile in self.tiles:
+            row = momentum[tile.start : tile.end]
+            if scale == 0.0:
+                row.mul_(beta)
+            else:
+                part, spare = self._scratch[:2, : tile.end - tile.start]
+                gather(part, matrices, tile)
+                transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
+                transform.accumulate(row, part, spare, beta=beta, scale=scale)
+            yield tile.end
+
+    # Selections to moved parameters
+
+    def signed(self, selections: Sequence[Selection]) -> Iterator[tuple[Tile, Tensor]]:
+        """Signs of the inverse transform of the clamped votes; the next tile overwrites them."""
+        cap = self._rule.vote_cap
+        whole = len(selections) * self._largest.value_max
+        peak = min(cap, whole) if cap else whole
+        # A block of up to 4,096 coefficients meets two groups at most.
+        mass = 2 * self._largest.most * whole
+        before = [np.insert(np.cumsum(s.counts, dtype=np.int64), 0, 0) for s in selections]
+        for tile in self.tiles:
+            tally = self._scratch[0, : tile.end - tile.start].zero_()
+            for selection, begins in zip(selections, before, strict=True):
+                where, values = votes_of(selection, begins, tile)
+                index = torch.from_numpy(where).to(self._device)
+                tally.index_add_(0, index, torch.from_numpy(values).to(self._device, torch.float32))
+            if cap and whole > cap:
+                tally.clamp_(-cap, cap)
+            transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
+            yield tile, transform.inverse_signs(tally, peak, mass, self._scratch[1:])
+
+    def move(
+        self, matrices: Mapping[str, Tensor], parts: Iterable[tuple[Tile, Tensor]], step: Step
+    ) -> None:
+        """Moves float32 parameters by the signs of every tile."""
+        for tile, signs in parts:
+            move(signs.float(), matrices, tile, step)
