@@ -89,6 +89,29 @@ def test_a_run_of_256_members_keeps_every_invariant() -> None:
     assert Sweep(plan).run().world.past.rounds_settled >= 3
 
 
+@pytest.mark.parametrize("seed", range(5, 9))
+def test_what_is_drawn_for_filters_fits_the_capacity(seed: int) -> None:
+    Sweep(Plan(seed=seed, members=1, capacity=256), attestation_kind=1)
+
+
+def test_newcomers_do_not_attest_to_a_round_that_a_tick_has_settled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sweep = Sweep(Plan(members=4, wild=0))
+    while sweep.world.now.phase is not Phase.TRAIN:
+        sweep.turn()
+    copy, played = sweep.copy, []
+    copy.take(sweep.world, sweep.world.now)
+    while copy.run.phase is not Phase.WITNESS:
+        copy.wait_for_a_tick()
+    monkeypatch.setattr(copy, "play", lambda *_: played.append(copy.run.phase))
+
+    copy.move()
+
+    assert copy.run.phase is not Phase.WITNESS
+    assert not played
+
+
 def test_the_same_seed_gives_the_same_run() -> None:
     again = Sweep(small(3).plan, attestation_kind=1).run()
 

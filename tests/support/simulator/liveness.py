@@ -159,7 +159,8 @@ class Copy(World):
         if run.phase is Phase.WITNESS:
             self.pass_time(slots=3)
             self.ticked()
-            self.play("attest", present)
+            if self.run.phase is Phase.WITNESS:  # the tick may have settled the round
+                self.play("attest", present)
         self.wait_for_a_tick()
 
     def extend(self) -> None:

@@ -7,6 +7,8 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+from psyche_sdk._rules.bloom import BLOOM_BYTES_MAX, Form
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -29,6 +31,7 @@ def first_settings(plan: Plan, rng: random.Random) -> dict[str, Any]:
     """Drawn ones that fit each other."""
     many = max(plan.members // 4, 2)
     rates = [1, 10_000, 500_000] if plan.capacity <= 256 else [200_000, 500_000]
+    rates = [one for one in rates if Form.of(plan.capacity, one).bytes <= BLOOM_BYTES_MAX]
     drawn = {
         "overlap": [0, 1],
         "witness_count": [2, 5, 32],
