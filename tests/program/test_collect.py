@@ -11,7 +11,7 @@ from psyche_sdk.program_errors import (
     WrongAccount,
 )
 from psyche_sdk.views import MemberState, Phase
-from support.actors import BOB, CAROL, MALLORY, TRIO
+from support.actors import BOB, CAROL, DAVE, MALLORY, TRIO
 from support.bonds import (
     given,
     participant,
@@ -82,6 +82,30 @@ def test_points_that_are_earned_are_those_that_are_collected() -> None:
         world.collect(world.member(actor).slot, actor)
 
     assert {actor: participant(world, actor).points_earned for actor in TRIO} == on_roster
+
+
+def test_rounds_and_epochs_that_were_served_are_counted_and_collected() -> None:
+    world = world_at(Phase.TRAIN, epoch_rounds=2, points_per_sequence=3)
+    world.finish_round()
+    world.commit_all(but=[DAVE])
+    world.pass_seconds(world.config.train_seconds)
+    world.tick()
+    world.to_phase(Phase.WAITING_FOR_MEMBERS)
+    on_roster = {actor: world.member(actor) for actor in TRIO}
+    served = [(one.rounds_served, one.epochs_served) for one in on_roster.values()]
+    assert served == [(2, 1), (2, 1), (1, 1)]
+
+    sent = world.collect(0, BOB)
+
+    found = told(sent)
+    assert (found.rounds_served, found.epochs_served) == (2, 1)
+    held = participant(world, BOB)
+    assert (held.rounds_served, held.epochs_served, held.claims) == (2, 1, 1)
+    assert (world.member(BOB).rounds_served, world.member(BOB).epochs_served) == (0, 0)
+    world.leave(BOB)
+    world.collect(0, BOB)
+    held = participant(world, BOB)
+    assert (held.rounds_served, held.epochs_served, held.claims) == (2, 1, 1), "no points, no claim"
 
 
 def test_points_stay_at_the_end_of_their_type_and_stop_nobody() -> None:

@@ -211,6 +211,11 @@ def audit_oneself(forged: Forged) -> None:
     row["slot"] = row["target"] = slot
 
 
+def reject_unsaid(forged: Forged) -> None:
+    present = int(forged.run["round"]) % 4
+    forged.columns[present]["rejected"][:] = 1
+
+
 CASES: list[tuple[int, Callable[[Forged], object]]] = [
     (1, add("active", 1)),
     (2, add("accepted", 1)),
@@ -241,6 +246,7 @@ CASES: list[tuple[int, Callable[[Forged], object]]] = [
     (26, kept_unpublished),
     (27, gift),
     (28, reject),
+    (28, reject_unsaid),
     (28, audit_oneself),
     (29, strike),
 ]

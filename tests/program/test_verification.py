@@ -11,6 +11,7 @@ from psyche_sdk.views import (
     MemberState,
     Phase,
     VerdictWord,
+    accepted,
     decode_participant,
     my_audit,
     my_seats,
@@ -132,6 +133,39 @@ def test_a_committee_that_rejects_takes_the_points_of_the_round(overlap: int) ->
     assert (closed.stage_after, closed.passes, closed.fails) == (CaseStage.REJECTED, 0, 3)
     (told,) = world.told(PayloadRejected)
     assert (told.slot, told.round, told.state_after) == (slot, 0, MemberState.ACTIVE)
+
+
+def test_a_committee_that_is_quicker_than_its_round_keeps_the_payload_out() -> None:
+    world = Verified(overlap=1).audited()
+    assert not world.record(0).settled
+    seats = world.flag()
+    slot = world.case().target or 0
+    for seat in seats:
+        world.seal_verdict(seat)
+    world.open_verdict(seats[0])
+    assert not any(world.record(0).rejected), "one voice of three is no quorum"
+    world.open_verdict(seats[1])
+    world.play_rounds(2)
+
+    record = world.record(0)
+    assert record.settled
+    assert record.masks[slot] == record.attested > 0, "all witnesses hold it"
+    assert accepted(record) == [one for one in range(7) if one != slot]
+    lost = share(world, world.actor(slot), 0)
+    assert record.sequences - record.sequences_accepted == lost > 0
+    trainer = world.roster.member(slot)
+    assert (trainer.misses, trainer.strikes) == (0, 0), "what it costs comes with the decision"
+    world.play_rounds(4)
+    assert world.roster.member(slot).strikes == 1
+
+
+def test_what_has_settled_stays_accepted_whatever_a_committee_says() -> None:
+    world = Verified().audited()
+    world.judge(passes=0, fails=3)
+    before = accepted(world.record(0))
+    world.play_rounds(2)
+
+    assert accepted(world.record(0)) == before == list(range(7))
 
 
 def test_a_committee_that_acquits_earns_points_and_who_flagged_does_not() -> None:

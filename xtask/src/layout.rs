@@ -69,13 +69,13 @@ fn types() -> Value {
         "Checkpoint": fields!(Checkpoint: step, published_at, epoch, round, digest, publishers, confirmed_by, uri_len, confirmations, valid, reserved, uri_first, uri_second),
         "RosterHeader": fields!(RosterHeader: version, padding, capacity, padding2, run, reserved),
         "Roster": fields!(Roster: header, entries),
-        "RosterEntry": fields!(RosterEntry: wallet, node_key, vote, points, bond_lamports, joined_at, state_since, state_since_slot, last_seen, last_seen_slot, member_id, admitted_epoch, admitted_round, named_epoch, named_round, declared_weight, weight, state, misses, silences, strikes, vote_stage, strikes_collected, padding, points_slashed, reserved),
+        "RosterEntry": fields!(RosterEntry: wallet, node_key, vote, points, bond_lamports, joined_at, state_since, state_since_slot, last_seen, last_seen_slot, member_id, admitted_epoch, admitted_round, named_epoch, named_round, declared_weight, weight, state, misses, silences, strikes, vote_stage, strikes_collected, padding, points_slashed, rounds_served, epochs_served, reserved),
         "RoundsHeader": fields!(RoundsHeader: version, padding, capacity, padding2, run, reserved),
         "RoundHeader": fields!(RoundHeader: epoch, round, step, train_started_at, train_started_slot, train_closed_at, entropy_target_slot, weight_total, entropy, roles_entropy, chain_hash_before, chain_hash_after, segments, sequences, sequences_committed, sequences_gone, sequences_accepted, attested, witnesses_gone, trainers, expected, committed, gone, accepted, verifiers, valid, is_drain, settled, entropy_stored, draws, witnesses, segment_count, failed, witness_slots, witness_member_ids, returned_to, redraw_target_slot, redraw_entropy, auditors, targets_drawn, verdicts, cases, cases_undrawn, seats, finalised, judged, custody_roots, reserved),
         "Auditor": fields!(Auditor: member_id, committee_delay, slot, target, jaccard_permille, hamming_permille, manhattan_permille, alignment_permille, verdict, case_stage, first_seat, seats),
         "Seat": fields!(Seat: sealed, member_id, slot, jaccard_permille, hamming_permille, manhattan_permille, alignment_permille, case, stage, verdict, reserved),
         "Rounds": fields!(Rounds: header, records),
-        "Participant": fields!(Participant: version, bump, address_len, barred, slot, strikes, padding, member_id, joins, run, wallet, payee, rent_payer, address, points_earned, points_slashed, points_claimed, claims, epochs_served, rounds_served, bond_lamports, instance, reserved),
+        "Participant": fields!(Participant: version, bump, address_len, barred, slot, strikes, padding, member_id, joins, run, wallet, payee, rent_payer, address, points_earned, points_slashed, padding2, claims, epochs_served, rounds_served, bond_lamports, instance, reserved),
         "Pass": fields!(Pass: version, bump, padding, expiry, run, wallet, issuer, rent_payer, instance, reserved),
     })
 }

@@ -100,13 +100,13 @@ PARTICIPANT: Final = _sized(
             ("points_earned", "<u8"),
             #: Points taken so far.
             ("points_slashed", "<u8"),
-            #: Points claimed so far.
-            ("points_claimed", "<u8"),
-            #: Claims so far.
+            #: Zero.
+            ("padding2", "u1", (8,)),
+            #: How often points were collected so far.
             ("claims", "<u8"),
-            #: Epochs served.
+            #: Epochs that it saw through as an Active member, so far.
             ("epochs_served", "<u4"),
-            #: Rounds served.
+            #: Rounds in which a share of its own was accepted, so far.
             ("rounds_served", "<u4"),
             #: Lamports of a bond that the payee could not take; above the rent of this account.
             ("bond_lamports", "<u8"),
@@ -223,8 +223,12 @@ ROSTER_ENTRY: Final = _sized(
             ("padding", "u1", (2,)),
             #: Points that rejected payloads cost, not yet collected.
             ("points_slashed", "<u8"),
+            #: Rounds in which a share of its own was accepted, not yet collected.
+            ("rounds_served", "<u4"),
+            #: Epochs that it saw through as an Active member, not yet collected.
+            ("epochs_served", "<u4"),
             #: For later versions; zero.
-            ("reserved", "u1", (40,)),
+            ("reserved", "u1", (32,)),
         ]
     ),
     232,

@@ -390,6 +390,10 @@ class Collected:
     points_slashed: int
     #: Rejected payloads.
     strikes: int
+    #: Rounds in which a share was accepted, that were collected.
+    rounds_served: int
+    #: Epochs that were seen through, that were collected.
+    epochs_served: int
     #: 1: the slot is free.
     freed: int
     #: Where its bond went: 0 nowhere, 1 to the payee, 2 to the participant's account because
@@ -410,6 +414,8 @@ COLLECTED_CODEC: Final[_b.Codec[Collected]] = _b.struct(
     ("points", _b.U64),
     ("points_slashed", _b.U64),
     ("strikes", _b.U8),
+    ("rounds_served", _b.U32),
+    ("epochs_served", _b.U32),
     ("freed", _b.U8),
     ("bond_to", _b.U8),
     ("bond_lamports", _b.U64),

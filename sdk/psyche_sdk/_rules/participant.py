@@ -24,6 +24,9 @@ class Participant:
         barred: whether it may not join again.
         strikes: rejected payloads that were collected so far.
         points_earned, points_slashed: what was collected so far.
+        claims: how often points were collected.
+        rounds_served, epochs_served: rounds in which a share of its own was accepted, and epochs
+            that it saw through as an Active member; of memberships that were collected.
         bond_lamports: of a bond that the payee could not take; lies above the account's rent.
     """
 
@@ -40,6 +43,9 @@ class Participant:
     address: str
     points_earned: int
     points_slashed: int
+    claims: int
+    rounds_served: int
+    epochs_served: int
     bond_lamports: int
 
 
@@ -50,6 +56,9 @@ _NUMBERS: Final = (
     "strikes",
     "points_earned",
     "points_slashed",
+    "claims",
+    "rounds_served",
+    "epochs_served",
     "bond_lamports",
 )
 _BYTES: Final = ("run", "wallet", "payee", "rent_payer", "instance")

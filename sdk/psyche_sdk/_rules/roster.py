@@ -54,6 +54,8 @@ class Member:
         points, points_slashed: final, not yet collected; the second are to be taken off.
         strikes, strikes_collected: the wallet's rejected payloads, and those of them that its
             participant's account counts already.
+        rounds_served, epochs_served: rounds in which a share of its own was accepted, and epochs
+            that it saw through as an Active member; not yet collected.
         bond_lamports: deposited, and not returned yet.
         named: (epoch, round) of the last record that named it as Active.
         misses: in a row, as a trainer.
@@ -71,6 +73,8 @@ class Member:
     points_slashed: int
     strikes: int
     strikes_collected: int
+    rounds_served: int
+    epochs_served: int
     bond_lamports: int
     joined_at: int
     state_since: int
@@ -117,6 +121,8 @@ class Roster:
             "points_slashed",
             "strikes",
             "strikes_collected",
+            "rounds_served",
+            "epochs_served",
             "bond_lamports",
             "joined_at",
             "state_since",

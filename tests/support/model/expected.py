@@ -125,6 +125,8 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "points_slashed": entry.slashed,
         "strikes": entry.strikes,
         "strikes_collected": entry.told,
+        "rounds_served": entry.rounds,
+        "epochs_served": entry.epochs,
         "state_since": entry.since.time,
         "state_since_slot": entry.since.chain_slot,
         "last_seen": entry.seen.time,

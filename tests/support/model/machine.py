@@ -197,6 +197,7 @@ def end_epoch(state: State, now: Moment) -> None:
     checkpoints.finish(state)
     digest = votes.agreed_digest(state)
     for slot in state.slots(Place.ACTIVE):
+        state.entries[slot].epochs += 1
         same = digest is not None and votes.said_digest(state, slot, digest)
         members.put(state, slot, Place.READY if same else Place.JOINED, now)
     next_epoch(state)

@@ -88,8 +88,9 @@ def admit(state: State, now: Moment) -> None:
 
 
 def reward(entry: Entry) -> None:
-    """An accepted round (sections 7, 10)."""
+    """An accepted round (sections 7, 10, 10c)."""
     entry.misses = 0
+    entry.rounds += 1
     entry.weight = min(entry.declared, entry.weight * 2)
 
 

@@ -81,6 +81,7 @@ def _take_out(state: State, record: Round, target: int, now: Moment) -> None:
     entry = state.entries[target]
     if entry.member_id == record.trainer_ids[target]:
         members.blame(entry)
+        entry.rounds = max(entry.rounds - 1, 0)
     _rehash(state, record)
     _ask_again(state, record, now)
 

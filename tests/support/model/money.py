@@ -76,11 +76,15 @@ def collect(
     holder.waiting *= not paid
     if empty or entry.wallet != wallet:
         return
+    holder.claims += entry.points > 0
     holder.earned += entry.points
     holder.slashed += entry.slashed
     holder.strikes += entry.strikes - entry.told
     entry.points = entry.slashed = 0
     entry.told = entry.strikes
+    holder.rounds += entry.rounds
+    holder.epochs += entry.epochs
+    entry.rounds = entry.epochs = 0
     if gone:
         if entry.place is Place.EJECTED:
             holder.barred = True
@@ -117,6 +121,9 @@ def expect_holder(holder: Holder) -> dict[str, Any]:
         "slashed": holder.slashed,
         "strikes": holder.strikes,
         "barred": int(holder.barred),
+        "claims": holder.claims,
+        "rounds": holder.rounds,
+        "epochs": holder.epochs,
     }
 
 

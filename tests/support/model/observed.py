@@ -20,7 +20,7 @@ RUN = (
 MEMBER = (
     "member_id", "declared_weight", "weight", "misses", "silences", "state_since",
     "state_since_slot", "last_seen", "last_seen_slot", "points", "points_slashed", "strikes",
-    "strikes_collected", "bond_lamports",
+    "strikes_collected", "bond_lamports", "rounds_served", "epochs_served",
 )  # fmt: skip
 RECORD = (
     "epoch", "round", "step", "train_started_at", "train_started_slot", "train_closed_at",
@@ -136,6 +136,9 @@ def observe_holder(data: bytes) -> dict[str, Any]:
         "slashed": "points_slashed",
         "strikes": "strikes",
         "barred": "barred",
+        "claims": "claims",
+        "rounds": "rounds_served",
+        "epochs": "epochs_served",
     }
     return {name: int(row[field]) for name, field in names.items()} | {"payee": bytes(row["payee"])}
 

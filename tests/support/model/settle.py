@@ -18,9 +18,10 @@ def draw_is_valid(record: Round) -> bool:
 
 
 def is_accepted(record: Round, slot: int) -> bool:
-    """Section 9: it committed, 3v >= 2a and 2v > e."""
+    """Section 9: it committed, 3v >= 2a and 2v > e, and it is not rejected."""
     e, a, v = len(record.witnesses), len(record.attested), len(record.held.get(slot, ()))
-    return slot in record.committed and 3 * v >= 2 * a and 2 * v > e
+    votes = 3 * v >= 2 * a and 2 * v > e
+    return slot in record.committed and votes and slot not in record.rejected
 
 
 def is_miss(record: Round, slot: int) -> bool:

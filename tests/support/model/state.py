@@ -32,6 +32,8 @@ class Entry:
     word: Word = Word.NONE
     vote: bytes = bytes(32)
     bond: int = 0
+    rounds: int = 0  # served
+    epochs: int = 0
 
     @property
     def is_member(self) -> bool:
@@ -50,6 +52,9 @@ class Holder:
     strikes: int = 0
     barred: bool = False
     waiting: int = 0
+    claims: int = 0
+    rounds: int = 0
+    epochs: int = 0
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,10 @@ def show(state: State, wallet: bytes, args: build.OpenVerdictArgs, now: Moment) 
         entry.seen = now
         chair.stage = Chaired.OPENED
         chair.word, chair.scores = (1 if args.verdict.passes else 2), _scores(args.verdict)
+        assert record is not None
+        if not record.settled and verify.fails(record, record.audits[chair.case]):
+            record.rejected.add(args.verdict.target)
+            state.met["kept out"] += 1
 
 
 def sealed(found: build.Verdict, salt: bytes, wallet: bytes) -> bytes:

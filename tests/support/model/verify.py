@@ -133,16 +133,22 @@ def is_due(record: Round) -> bool:
     return bool(record.cases()) and not record.judged
 
 
+def fails(record: Round, audit: Audit) -> bool:
+    """Whether two thirds of a committee opened that the payload fails."""
+    chairs = record.chairs[audit.first : audit.first + audit.seats]
+    said = [one.word for one in chairs if one.stage is Chaired.OPENED]
+    return 3 * said.count(2) >= 2 * len(chairs)
+
+
 def judge(state: State, record: Round, now: Moment) -> None:
     """Decides all cases; who is rejected pays."""
     record.judged = True
     for audit in record.cases():
         chairs = record.chairs[audit.first : audit.first + audit.seats]
-        said = [one.word for one in chairs if one.stage is Chaired.OPENED]
-        passes, fails = said.count(1), said.count(2)
+        passes = [one.word for one in chairs if one.stage is Chaired.OPENED].count(1)
         if not chairs:
             audit.case = Case.LAPSED
-        elif 3 * fails >= 2 * len(chairs):
+        elif fails(record, audit):
             audit.case = Case.REJECTED
             assert audit.target is not None
             record.rejected.add(audit.target)

@@ -47,6 +47,10 @@ pub struct Collected {
     pub points_slashed: u64,
     /// Rejected payloads.
     pub strikes: u8,
+    /// Rounds in which a share was accepted, that were collected.
+    pub rounds_served: u32,
+    /// Epochs that were seen through, that were collected.
+    pub epochs_served: u32,
     /// 1: the slot is free.
     pub freed: u8,
     /// Where its bond went: 0 nowhere, 1 to the payee, 2 to the participant's account because the

@@ -68,6 +68,10 @@ pub struct Taken {
     pub points_slashed: u64,
     /// Rejected payloads.
     pub strikes: u8,
+    /// Rounds served.
+    pub rounds_served: u32,
+    /// Epochs served.
+    pub epochs_served: u32,
     /// Whether the slot is free now.
     pub freed: bool,
     /// The bond, if it leaves the slot.
@@ -109,6 +113,8 @@ pub fn collect(ctx: &Context<Collect>, args: &CollectArgs) -> Result<()> {
         points: taken.points,
         points_slashed: taken.points_slashed,
         strikes: taken.strikes,
+        rounds_served: taken.rounds_served,
+        epochs_served: taken.epochs_served,
         freed: u8::from(taken.freed),
         bond_to: bond_to as u8,
         bond_lamports: taken.bond_lamports,
@@ -167,6 +173,8 @@ pub fn run(
         points: entry.points,
         points_slashed: entry.points_slashed,
         strikes: entry.strikes.saturating_sub(entry.strikes_collected),
+        rounds_served: entry.rounds_served,
+        epochs_served: entry.epochs_served,
         freed,
         bond_lamports: if freed { entry.bond_lamports } else { 0 },
         forfeited,
@@ -191,6 +199,8 @@ fn take(entry: &mut RosterEntry, freed: bool) {
     entry.points = 0;
     entry.points_slashed = 0;
     entry.strikes_collected = entry.strikes;
+    entry.rounds_served = 0;
+    entry.epochs_served = 0;
 }
 
 /// Adds it to what the participant has.
@@ -201,6 +211,14 @@ fn note(participant: &mut Participant, taken: &Taken) {
     let slashed = &mut participant.points_slashed;
     *slashed = slashed.saturating_add(taken.points_slashed);
     participant.strikes = participant.strikes.saturating_add(taken.strikes);
+    let claimed = u64::from(taken.points > 0);
+    participant.claims = participant.claims.saturating_add(claimed);
+    participant.rounds_served = participant
+        .rounds_served
+        .saturating_add(taken.rounds_served);
+    participant.epochs_served = participant
+        .epochs_served
+        .saturating_add(taken.epochs_served);
     if taken.forfeited {
         participant.barred = 1;
     }

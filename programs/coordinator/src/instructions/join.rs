@@ -128,7 +128,6 @@ pub fn begin_instance(participant: &mut Participant, instance: [u8; 32]) {
     participant.joins = 0;
     participant.points_earned = 0;
     participant.points_slashed = 0;
-    participant.points_claimed = 0;
     participant.claims = 0;
     participant.epochs_served = 0;
     participant.rounds_served = 0;

@@ -49,9 +49,10 @@ pub fn migrate(ctx: &Context<RunAccounts>) -> Result<()> {
         let full = accounts.rounds.as_ref().data_len() == rounds_bytes(run.capacity);
         require!(full, CoordinatorError::LayoutMismatch);
         let data = accounts.roster.as_ref().try_borrow_data()?;
-        let blank = entries(&data, run.capacity)?
-            .iter()
-            .all(|entry| entry.points_slashed == 0 && entry.strikes_collected == 0);
+        let blank = entries(&data, run.capacity)?.iter().all(|entry| {
+            let served = entry.rounds_served > 0 || entry.epochs_served > 0;
+            entry.points_slashed == 0 && entry.strikes_collected == 0 && !served
+        });
         require!(blank, CoordinatorError::LayoutMismatch);
     }
     emit!(RunMigrated {

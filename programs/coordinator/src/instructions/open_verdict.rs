@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     errors::CoordinatorError,
-    machine::audit::SeatStage,
+    machine::{
+        audit::{decide, CaseStage, SeatStage, Word},
+        bits::set_bit,
+    },
     state::{Audits, Seat},
     world::World,
 };
@@ -84,6 +87,7 @@ pub fn run(world: &mut World, wallet: &Pubkey, args: &OpenVerdictArgs) -> Result
         seat.manhattan_permille = finding.scores.manhattan;
         seat.alignment_permille = finding.scores.alignment;
     }
+    keep_out(world, args.round, &seat)?;
     world.seen(args.slot)?;
     let told = VerdictArgs {
         epoch: args.epoch,
@@ -92,6 +96,26 @@ pub fn run(world: &mut World, wallet: &Pubkey, args: &OpenVerdictArgs) -> Result
         verdict: args.verdict.clone(),
     };
     tell(world, &told, true, 0);
+    Ok(())
+}
+
+/// A quorum that is there before the payload's round settles keeps the payload out of the accepted
+/// set; only with overlap a committee can be that quick. What it costs the trainer comes later.
+fn keep_out(world: &mut World, round: u32, seat: &Seat) -> Result<()> {
+    let audits = world.rounds.audits(round)?;
+    if audits.header.settled == 1 {
+        return Ok(());
+    }
+    let Some(auditor) = audits.auditors.get(usize::from(seat.case)) else {
+        return Ok(());
+    };
+    let failing = |one: &&Seat| one.verdict == Word::Fail as u8;
+    let fails = audits.committee(auditor).iter().filter(failing).count();
+    let fails = u32::try_from(fails).unwrap_or(0);
+    if decide(auditor.seats.into(), 0, fails) == CaseStage::Rejected {
+        let target = usize::from(auditor.target);
+        set_bit(world.rounds.record(round)?.rejected, target, true);
+    }
     Ok(())
 }
 

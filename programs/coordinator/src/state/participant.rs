@@ -41,13 +41,13 @@ pub struct Participant {
     pub points_earned: u64,
     /// Points taken so far.
     pub points_slashed: u64,
-    /// Points claimed so far.
-    pub points_claimed: u64,
-    /// Claims so far.
+    /// Zero.
+    pub padding2: [u8; 8],
+    /// How often points were collected so far.
     pub claims: u64,
-    /// Epochs served.
+    /// Epochs that it saw through as an Active member, so far.
     pub epochs_served: u32,
-    /// Rounds served.
+    /// Rounds in which a share of its own was accepted, so far.
     pub rounds_served: u32,
     /// Lamports of a bond that the payee could not take; above the rent of this account.
     pub bond_lamports: u64,

@@ -88,8 +88,12 @@ pub struct RosterEntry {
     pub padding: [u8; 2],
     /// Points that rejected payloads cost, not yet collected.
     pub points_slashed: u64,
+    /// Rounds in which a share of its own was accepted, not yet collected.
+    pub rounds_served: u32,
+    /// Epochs that it saw through as an Active member, not yet collected.
+    pub epochs_served: u32,
     /// For later versions; zero.
-    pub reserved: [u8; 40],
+    pub reserved: [u8; 32],
 }
 
 impl RosterEntry {

@@ -59,7 +59,7 @@ fn a_roster_lies_byte_by_byte() {
 
 #[test]
 fn a_roster_entry_lies_byte_by_byte() {
-    assert_layout!(RosterEntry: (wallet, 32), (node_key, 32), (vote, 32), (points, 8), (bond_lamports, 8), (joined_at, 8), (state_since, 8), (state_since_slot, 8), (last_seen, 8), (last_seen_slot, 8), (member_id, 4), (admitted_epoch, 4), (admitted_round, 4), (named_epoch, 4), (named_round, 4), (declared_weight, 2), (weight, 2), (state, 1), (misses, 1), (silences, 1), (strikes, 1), (vote_stage, 1), (strikes_collected, 1), (padding, 2), (points_slashed, 8), (reserved, 40));
+    assert_layout!(RosterEntry: (wallet, 32), (node_key, 32), (vote, 32), (points, 8), (bond_lamports, 8), (joined_at, 8), (state_since, 8), (state_since_slot, 8), (last_seen, 8), (last_seen_slot, 8), (member_id, 4), (admitted_epoch, 4), (admitted_round, 4), (named_epoch, 4), (named_round, 4), (declared_weight, 2), (weight, 2), (state, 1), (misses, 1), (silences, 1), (strikes, 1), (vote_stage, 1), (strikes_collected, 1), (padding, 2), (points_slashed, 8), (rounds_served, 4), (epochs_served, 4), (reserved, 32));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn the_fixed_part_of_the_records_lies_byte_by_byte() {
 
 #[test]
 fn a_participant_lies_byte_by_byte() {
-    assert_layout!(Participant: (version, 1), (bump, 1), (address_len, 1), (barred, 1), (slot, 2), (strikes, 1), (padding, 1), (member_id, 4), (joins, 4), (run, 32), (wallet, 32), (payee, 32), (rent_payer, 32), (address, 96), (points_earned, 8), (points_slashed, 8), (points_claimed, 8), (claims, 8), (epochs_served, 4), (rounds_served, 4),
+    assert_layout!(Participant: (version, 1), (bump, 1), (address_len, 1), (barred, 1), (slot, 2), (strikes, 1), (padding, 1), (member_id, 4), (joins, 4), (run, 32), (wallet, 32), (payee, 32), (rent_payer, 32), (address, 96), (points_earned, 8), (points_slashed, 8), (padding2, 8), (claims, 8), (epochs_served, 4), (rounds_served, 4),
         (bond_lamports, 8), (instance, 32), (reserved, 48));
 }
 

@@ -105,6 +105,7 @@ pub fn end(world: &mut World, to: Phase) -> Result<()> {
     for (slot, entry) in world.roster.iter_mut().enumerate() {
         entry.silences = 0;
         if entry.state == MemberState::Active as u8 {
+            entry.epochs_served = entry.epochs_served.saturating_add(1);
             let ready = agreed.is_some_and(|digest| vote::said(entry, &digest));
             let (state, slots) = if ready {
                 (MemberState::Ready, &mut readied)
@@ -159,8 +160,8 @@ pub fn abort(world: &mut World) -> Result<()> {
             continue;
         }
         if header.settled == 1 {
-            while world.rounds.header(index)?.returned_to < world.rounds.header(index)?.sequences {
-                returns::give_back(world, index)?;
+            if header.returned_to < header.sequences {
+                returns::give_back_all(world, index)?;
             }
             continue;
         }

@@ -155,6 +155,7 @@ fn remove(world: &mut World, round: u32, target: u16) -> Result<()> {
     let entry = world.entry(target)?;
     if entry.member_id == member_id {
         tally::blame(entry);
+        entry.rounds_served = entry.rounds_served.saturating_sub(1);
     }
     rehash(world, round)?;
     void_vote(world, epoch, round)?;

@@ -24,11 +24,24 @@ const GIVEN_BACK_MAX: usize = 28;
 /// # Errors
 /// `Overflow`, or those of a broken account.
 pub fn give_back(world: &mut World, target: u32) -> Result<()> {
+    give_back_most(world, target, GIVEN_BACK_MAX)
+}
+
+/// The same with all that is left, for an instruction that pays for it.
+///
+/// # Errors
+/// Those of [`give_back`].
+pub fn give_back_all(world: &mut World, target: u32) -> Result<()> {
+    // Neighbours are one stretch, so there are fewer of them than slots.
+    give_back_most(world, target, usize::from(world.run.capacity))
+}
+
+fn give_back_most(world: &mut World, target: u32, most: usize) -> Result<()> {
     let record = world.rounds.record(target)?;
     let header = &*record.header;
     let (segments, pieces) = (header.segments, usize::from(header.segment_count));
-    let shares = unaccepted(&record);
-    let whole = shares.len() < GIVEN_BACK_MAX;
+    let shares = unaccepted(&record, most);
+    let whole = shares.len() < most;
     let mut sequences = 0_u32;
     let mut returned_to = 0_u32;
     for (first, end) in &shares {
@@ -44,15 +57,16 @@ pub fn give_back(world: &mut World, target: u32) -> Result<()> {
     round::give_back(world, &segments, pieces, &shares)
 }
 
-/// The lowest shares that were not accepted and are not back yet, neighbours together.
-fn unaccepted(record: &Record) -> Vec<(u32, u32)> {
+/// The lowest shares that were not accepted and are not back yet, neighbours together; at most so
+/// many.
+fn unaccepted(record: &Record, most: usize) -> Vec<(u32, u32)> {
     let header = &*record.header;
-    let mut returned: Vec<(u32, u32)> = Vec::with_capacity(GIVEN_BACK_MAX);
+    let mut returned: Vec<(u32, u32)> = Vec::with_capacity(most);
     let mut start = 0_u32;
     let shares = record.order.iter().zip(record.share_end.iter());
     for (slot, end) in shares.take(usize::from(header.trainers)) {
         if *end > start && *end > header.returned_to && !bit(record.accepted, usize::from(*slot)) {
-            let full = returned.len() == GIVEN_BACK_MAX;
+            let full = returned.len() == most;
             match returned.last_mut() {
                 Some(last) if last.1 == start => last.1 = *end,
                 _ if full => return returned,
@@ -62,7 +76,7 @@ fn unaccepted(record: &Record) -> Vec<(u32, u32)> {
         start = *end;
     }
     // Positions that nobody had.
-    if start < header.sequences && returned.len() < GIVEN_BACK_MAX {
+    if start < header.sequences && returned.len() < most {
         returned.push((start.max(header.returned_to), header.sequences));
     }
     returned

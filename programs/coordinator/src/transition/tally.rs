@@ -198,9 +198,10 @@ fn sequences_accepted(record: &Record, payloads: u16) -> u32 {
     sum
 }
 
-/// An accepted share clears misses, and lets the weight grow.
+/// An accepted share clears misses, counts as a round served, and lets the weight grow.
 fn reward(entry: &mut RosterEntry) {
     entry.misses = 0;
+    entry.rounds_served = entry.rounds_served.saturating_add(1);
     if entry.weight != entry.declared_weight {
         entry.weight = grown_weight(entry.weight, entry.declared_weight);
     }
