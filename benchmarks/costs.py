@@ -234,11 +234,14 @@ def accounts() -> dict[str, dict[int, int]]:
     for capacity in CAPACITIES:
         world = Metered(capacity)
         world.enter(0)
+        world.do("set_join_authority", ALICE, SetJoinAuthorityArgs(join_authority=ALICE.wallet))
+        world.issue_pass(world.members[0], ALICE)
         keys = {
             "Run": world.run_key,
             "Roster": world.roster_key,
             "Rounds": world.rounds_key,
             "Participant": world.participant_key(world.members[0]),
+            "Pass": world.pass_key(world.members[0]),
         }
         for name, key in keys.items():
             found.setdefault(name, {})[capacity] = len(world.data(key))

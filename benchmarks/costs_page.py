@@ -73,6 +73,7 @@ LIMITS = (
     Limit(256, "`attest`, Bloom at 1 %, 256 members", 40_000, lambda: plain(FILTER, 256)),
     Limit(256, "any tick, 256 members", 60_000, lambda: dearest("tick:", 256)),
     Limit(1_024, "any tick, 1,024 members", 250_000, lambda: dearest("tick:", 1_024)),
+    Limit(1_024, "any call, 1,024 members", 1_400_000, lambda: dearest("", 1_024)),
     Limit(0, "bytes of Run", 4_096, lambda: (max(accounts()["Run"].values()), "every capacity")),
 )
 
@@ -117,10 +118,11 @@ def rent_table() -> str:
     rows = []
     for capacity in CAPACITIES:
         of = {name: rent(by[capacity]) for name, by in accounts().items()}
-        member = of.pop("Participant")
+        member, permit = of.pop("Participant"), of.pop("Pass")
         rows.append([f"{capacity:,}", *(sol(one) for one in of.values()), sol(sum(of.values()))])
-        rows[-1].append(sol(member))
-    return table(["slots", "Run", "Roster", "Rounds", "the run", "each member"], rows)
+        rows[-1] += [sol(member), sol(permit)]
+    head = ["slots", "Run", "Roster", "Rounds", "the run", "each member", "each pass"]
+    return table(head, rows)
 
 
 def transactions(count: int) -> tuple[int, int, int]:
@@ -185,7 +187,7 @@ def reference_table() -> str:
     """The accounts beside the one of the reference implementation."""
     rows = [["reference, 256 clients", f"{REFERENCE_BYTES:,}", f"{REFERENCE_SOL}"]]
     for capacity in (256, 1_024):
-        sizes = [by[capacity] for name, by in accounts().items() if name != "Participant"]
+        sizes = [accounts()[name][capacity] for name in ("Run", "Roster", "Rounds")]
         kept = sol(sum(rent(one) for one in sizes))
         rows.append([f"Run, Roster and Rounds, {capacity:,} slots", f"{sum(sizes):,}", kept])
     return table(["accounts of a run", "bytes", "SOL of rent"], rows)

@@ -55,12 +55,13 @@ def test_a_tick_costs_at_most_60000_units_with_256_members() -> None:
     assert not dear
 
 
-def test_every_instruction_is_measured() -> None:
+def test_every_instruction_and_every_account_is_measured() -> None:
     idl = json.loads(IDL.read_text(encoding="utf-8"))
 
-    unmeasured = {one["name"] for one in idl["instructions"]} - set(costs.as_json([32]))
+    found = costs.as_json([32])
 
-    assert unmeasured == ONCE
+    assert {one["name"] for one in idl["instructions"]} - set(found) == ONCE
+    assert set(found["accounts"]) == {one["name"] for one in idl["accounts"]}
 
 
 def test_a_round_that_is_audited_takes_one_more_tick_in_a_large_run() -> None:

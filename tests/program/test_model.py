@@ -12,12 +12,15 @@ With MODEL_NO_SHRINK=1, too, the first difference is told at once, with all the 
 
 from __future__ import annotations
 
+import inspect
 import os
 
 from hypothesis import HealthCheck, settings
 from hypothesis import Phase as Step
 from hypothesis.stateful import run_state_machine_as_test
 
+from support.instruction_table import ACCOUNTS
+from support.side_by_side import Pair
 from support.sides import Sides
 
 #: Without shrinking a difference is found sooner, and told at greater length.
@@ -32,6 +35,17 @@ MET = {
     *(f"{name}: ok" for name in ("confirm_checkpoint", "close_participant", "close_run", "abort")),
     *("BLOOM", "EXACT", "settle_target", "end_epoch", "draw_audits", "finalise_lowest"),
 }
+#: Every run begins by them, or is of a version that the page says nothing about.
+APART = {"create_run", "allocate", "migrate", "migrate_participant"}
+
+
+def test_every_instruction_is_known_to_both_sides() -> None:
+    parts = {inspect.getmodule(one) for one in (Pair, *Sides.__mro__)}
+    sources = [
+        inspect.getsource(one) for one in parts if one and one.__name__.startswith("support")
+    ]
+
+    assert {name for name in ACCOUNTS if f'"{name}"' not in "".join(sources)} == APART
 
 
 def test_the_program_and_the_model_never_differ() -> None:
