@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from psyche_sdk.errors import AnchorError, ProgramError
+from psyche_sdk.errors import AnchorError, ProgramError, PsycheError
 from psyche_sdk.program_errors import (
     NotAMember,
     NotYourSlot,
@@ -15,7 +15,11 @@ from psyche_sdk.program_errors import (
     WrongVersion,
 )
 from support.actors import BOB, MALLORY
-from support.broken_calls import with_each_account_swapped, without_each_signer
+from support.broken_calls import (
+    with_each_account_swapped,
+    without_each_signer,
+    without_each_write,
+)
 from support.instruction_table import (
     ACCOUNTS,
     CALLS,
@@ -93,6 +97,32 @@ def test_no_account_can_be_another(call: Call) -> None:
             continue
         except Exception as error:
             pytest.fail(f"{name}: {error!r}")
+        pytest.fail(f"{name}: was accepted")
+
+    assert world.state() == before
+
+
+@by_name
+def test_where_another_account_is_as_good_it_is_taken(call: Call) -> None:
+    world = call.given()
+    swapped = dict(with_each_account_swapped(call, world, free=True))
+
+    assert {name.partition(" by ")[0] for name in swapped} == call.free
+    for broken in swapped.values():
+        send_as_named(world, broken, only_try=True)
+
+
+@by_name
+def test_every_account_that_changes_must_be_writable(call: Call) -> None:
+    world = call.given()
+    before = world.state()
+
+    # By Anchor, or by the chain where it would have to make or pay something.
+    for name, broken in without_each_write(call, world):
+        try:
+            send_as_named(world, broken)
+        except PsycheError:
+            continue
         pytest.fail(f"{name}: was accepted")
 
     assert world.state() == before

@@ -31,8 +31,24 @@ def without_each_signer(call: Call, world: World) -> Iterator[tuple[str, Instruc
             yield call.accounts[place], with_account(instruction, place, unsigned)
 
 
-def with_each_account_swapped(call: Call, world: World) -> Iterator[tuple[str, Instruction]]:
-    """The call with one account replaced by another, by the names of both."""
+def without_each_write(call: Call, world: World) -> Iterator[tuple[str, Instruction]]:
+    """The call with one account that cannot be written, by its name."""
+    instruction = call.instruction(world)
+    keys = [meta.pubkey for meta in instruction.accounts]
+    for place, meta in enumerate(instruction.accounts):
+        # What stands in two places can be written if it can in one of them.
+        if meta.is_writable and keys.count(meta.pubkey) == 1:
+            fixed = AccountMeta(meta.pubkey, is_signer=meta.is_signer, is_writable=False)
+            yield call.accounts[place], with_account(instruction, place, fixed)
+
+
+def with_each_account_swapped(
+    call: Call, world: World, *, free: bool = False
+) -> Iterator[tuple[str, Instruction]]:
+    """The call with one account replaced by another, by the names of both.
+
+    Without those that are as good, or with `free` those alone.
+    """
     others = _other_run(world)
     instruction = call.instruction(world)
     for place, meta in enumerate(instruction.accounts):
@@ -44,8 +60,8 @@ def with_each_account_swapped(call: Call, world: World) -> Iterator[tuple[str, I
             siblings["pass"] = world.pass_key(CAROL)
             substitutes |= siblings | {f"other {key}": value for key, value in others.items()}
         for kind, key in substitutes.items():
-            same_kind = kind in ("a wallet", f"other {name}")
-            if key == meta.pubkey or (name in call.free and same_kind):
+            same_kind = kind == ("a wallet" if meta.is_signer else f"other {name}")
+            if key == meta.pubkey or (name in call.free and same_kind) is not free:
                 continue
             signs = meta.is_signer and kind == "a wallet"
             swapped = AccountMeta(key, is_signer=signs, is_writable=meta.is_writable)

@@ -34,6 +34,12 @@ GONE_IS_RIGHT = frozenset(
 )
 #: Only grown, or only closed: nothing behind the discriminator is looked at.
 NEVER_READ = frozenset({("allocate", "roster"), ("allocate", "rounds"), ("close_run", "rounds")})
+UNREAD = ("of another version", "a discriminator alone", "shorter", "longer")
+#: All that is taken though it is wrong: instruction, place, and what is wrong.
+TAKEN = frozenset(
+    {(*where, "closed") for where in GONE_IS_RIGHT}
+    | {(*where, wrong) for where in NEVER_READ for wrong in UNREAD}
+)
 
 
 @dataclass(frozen=True)
@@ -54,9 +60,7 @@ def broken_accounts(call: Call, world: World) -> Iterator[Broken]:
         kind = _kind(name, before)
         if (call.name, name) in MADE or before is None or kind is None:
             continue
-        for wrong, after in _wrong(call, kind, before):
-            if wrong == "closed" and (call.name, name) in GONE_IS_RIGHT:
-                continue
+        for wrong, after in _wrong(kind, before):
             yield Broken(name, wrong, meta.pubkey, before, after)
 
 
@@ -70,7 +74,7 @@ def _kind(name: str, account: Account | None) -> str | None:
     return kinds[0]
 
 
-def _wrong(call: Call, kind: str, before: Account) -> Iterator[tuple[str, Account]]:
+def _wrong(kind: str, before: Account) -> Iterator[tuple[str, Account]]:
     data, lamports = bytes(before.data), before.lamports
 
     def with_data(content: bytes) -> Account:
@@ -84,8 +88,6 @@ def _wrong(call: Call, kind: str, before: Account) -> Iterator[tuple[str, Accoun
     for other, discriminator in KINDS.items():
         if other != kind:
             yield f"a {other}", with_data(discriminator + data[8:])
-    if (call.name, kind) in NEVER_READ:
-        return
     yield "of another version", with_data(data[:8] + b"\x63" + data[9:])
     yield "a discriminator alone", with_data(data[:8])
     yield "shorter", with_data(data[:-8])
