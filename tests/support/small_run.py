@@ -79,13 +79,16 @@ text_bytes_max = 100000
 
 [witness]
 witness_count = 3
+
+[rewards]
+bond_lamports = {bond}
 """
 
 
 def run_toml(**changes: int) -> str:
-    """The small run's file; `steps`, `epoch_rounds`, `members`, `overlap`, `train_seconds`."""
+    """The small run's file; `steps`, `epoch_rounds`, `members`, `overlap`, `train_seconds`, ..."""
     values = {"steps": 6, "epoch_rounds": 6, "members": 3, "overlap": 1, "train_seconds": 60}
-    return RUN_TOML.format(**(values | changes))
+    return RUN_TOML.format(**(values | {"bond": 0} | changes))
 
 
 class SmallRun:
@@ -126,6 +129,15 @@ class SmallRun:
         found = [roster.member(slot) for slot in range(roster.capacity)]
         mine = [m for m in found if m.wallet == wallet and m.state is not MemberState.EMPTY]
         return max(mine, key=lambda m: m.member_id, default=None)
+
+    def balance(self, number: int) -> int:
+        """Lamports in a client's wallet."""
+
+        async def ask() -> int:
+            async with Coordinator(self.stage.url, Pubkey.from_string(self.stage.run)) as reader:
+                return await reader.balance(self.stage.wallets[number].pubkey())
+
+        return asyncio.run(ask())
 
     def snapshot(self) -> Snapshot:
         """The accounts of the run."""

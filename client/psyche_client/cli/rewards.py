@@ -178,6 +178,8 @@ def _facts(account: Participant, run: Run, roster: Roster) -> dict[str, Any]:
         "points_earned": account.points_earned,
         "points_slashed": account.points_slashed,
         "points_to_collect": waiting,
+        "rounds_served": account.rounds_served + sum(one.rounds_served for one in mine),
+        "epochs_served": account.epochs_served + sum(one.epochs_served for one in mine),
         "slots": [one.slot for one in mine],
         "bond_lamports": sum(one.bond_lamports for one in mine),
         "bond_waiting_lamports": account.bond_lamports,

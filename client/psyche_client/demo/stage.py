@@ -65,6 +65,9 @@ class Stage:
             "--data", str(self.work / "data"), "--network", "direct",
             "--name", f"client-{number}", "--parent", str(parent), "--keep-all",
         ]  # fmt: skip
+        bond = self.config.rewards.bond_lamports
+        if bond:
+            arguments += ["--bond-max", f"{bond / 10**9:.9f}"]
         if number == 0:
             arguments.append("--validate")
         return ClientProcess.start(f"client-{number}", home, arguments)
