@@ -41,7 +41,7 @@ id = "small"
 capacity = 8
 init_min_members = {members}
 min_members = 1
-misses_max = 3
+misses_max = {misses_max}
 
 [rounds]
 total_steps = {steps}
@@ -78,7 +78,7 @@ vocabulary_tokens = 512
 text_bytes_max = 100000
 
 [witness]
-witness_count = 3
+witness_count = {witnesses}
 
 [rewards]
 bond_lamports = {bond}
@@ -88,7 +88,8 @@ bond_lamports = {bond}
 def run_toml(**changes: int) -> str:
     """The small run's file; `steps`, `epoch_rounds`, `members`, `overlap`, `train_seconds`, ..."""
     values = {"steps": 6, "epoch_rounds": 6, "members": 3, "overlap": 1, "train_seconds": 60}
-    return RUN_TOML.format(**(values | {"bond": 0} | changes))
+    others = {"misses_max": 3, "witnesses": 3, "bond": 0}
+    return RUN_TOML.format(**(values | others | changes))
 
 
 class SmallRun:
@@ -105,10 +106,12 @@ class SmallRun:
         self._tails: dict[int, Tail] = {}
         self._events: dict[int, list[Event]] = {}
 
-    def start(self, *numbers: int) -> None:
+    def start(self, *numbers: int, module: str = "psyche_client.cli") -> None:
         """Starts clients, or starts them again over what an earlier process left."""
         for number in numbers:
-            self.clients[number] = self.stage.start_client(number, parent=os.getpid())
+            self.clients[number] = self.stage.start_client(
+                number, parent=os.getpid(), module=module
+            )
             if number not in self._tails:
                 self._tails[number] = Tail(self.stage.home(number) / "events.jsonl")
 

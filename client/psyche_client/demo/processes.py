@@ -23,12 +23,14 @@ class ClientProcess:
     process: subprocess.Popen[bytes]
 
     @staticmethod
-    def start(name: str, home: Path, arguments: list[str]) -> ClientProcess:
-        """Starts `psyche ARGUMENTS` with its words in `home/client.log`."""
+    def start(
+        name: str, home: Path, arguments: list[str], *, module: str = "psyche_client.cli"
+    ) -> ClientProcess:
+        """Starts `psyche ARGUMENTS`, or another module so, with its words in `home/client.log`."""
         home.mkdir(parents=True, exist_ok=True)
         with (home / "client.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "psyche_client.cli", *arguments],
+                [sys.executable, "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -53,8 +53,10 @@ class Stage:
         """Folder of a client."""
         return self.work / f"client-{number}"
 
-    def start_client(self, number: int, *, parent: int) -> ClientProcess:
-        """Starts a client with its own wallet and folder."""
+    def start_client(
+        self, number: int, *, parent: int, module: str = "psyche_client.cli"
+    ) -> ClientProcess:
+        """Starts a client with its own wallet and folder; `module` is run as `psyche` is."""
         home = self.home(number)
         home.mkdir(parents=True, exist_ok=True)
         wallet = home / "wallet.json"
@@ -70,7 +72,7 @@ class Stage:
             arguments += ["--bond-max", f"{bond / 10**9:.9f}"]
         if number == 0:
             arguments.append("--validate")
-        return ClientProcess.start(f"client-{number}", home, arguments)
+        return ClientProcess.start(f"client-{number}", home, arguments, module=module)
 
 
 def demo_config(options: DemoOptions) -> files.Config:
