@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from support.actors import ALICE, MALLORY
+from support.actors import ALICE, MALLORY, Actor
 from support.attesting import LIES
 from support.knowing import SIX
 from support.model.words import Phase, Place, sha
@@ -292,6 +292,35 @@ def test_points_are_credited_when_a_round_is_final_and_collected() -> None:
     assert min(earned) >= 7
     assert sum(earned) >= 30 * 10 + 6 * 7
     must_have_met(sides, "finalise_oldest", "collect: ok")
+
+
+def flagged_alone(trainer: Actor) -> Sides:
+    """A round in which one trained, which five of six witnesses hold; who audits it flags it."""
+    rules = {"overlap": 0, "misses_max": 99, "points_per_attestation": 7}
+    sides = begun(**rules, **LONG, **VERIFIED)
+    until(sides, Phase.TRAIN)
+    sides.commit(trainer, 0, False)
+    over(sides)
+    sides.pair.pass_time(slots=3)
+    sides.pair.tick()
+    for index, slot in enumerate(sides.state.present().witnesses):
+        sides.attest(sides.actor_at(slot), 255 if index else 0, "exact", 0, False)
+    sides.pair.tick()
+    sides.judge_all(True, True, None)
+    return sides
+
+
+def test_where_all_was_taken_out_nobody_is_credited_for_attesting() -> None:
+    every = map(flagged_alone, SIX)
+    sides = next(one for one in every if one.state.records[0].cases())  # nobody audits itself
+    assert len(sides.state.records[0].accepted) == 1
+
+    sides.all_miss(1, 0, None)
+    assert not sides.state.records[0].accepted
+    assert len(sides.state.records[0].belied) == 5
+    good(sides, 8)
+
+    must_have_met(sides, "REJECTED", "missing: ok", "finalise_oldest")
 
 
 def test_a_run_that_trained_all_its_steps_is_finished_until_it_is_extended() -> None:

@@ -64,7 +64,7 @@ def finalise(state: State, record: Round) -> None:
         _credit(state, slot, record.trainer_ids[slot], points)
     for index, slot in enumerate(record.witnesses):
         holds_all = all(index in record.held.get(one, set()) for one in record.accepted)
-        if index in record.attested - record.belied and holds_all:
+        if record.accepted and index in record.attested - record.belied and holds_all:
             points = state.config.points_per_attestation
             _credit(state, slot, record.witness_ids[index], points)
     for slot, member_id in verify.right(record):
