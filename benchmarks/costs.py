@@ -39,6 +39,7 @@ MEMBERS = (32, 256, 1_024)
 #: Found cases that are played again, by members: the dearest of each kind of tick come first.
 SEARCHED = {32: 40, 256: 16, 1_024: 6}
 CAPACITIES = (8, 16, 32, 256, 1_024)
+RATES = {"points_per_sequence": 3, "points_per_attestation": 2}
 
 
 def whole_rounds(world: Metered) -> None:
@@ -198,7 +199,8 @@ def measured(count: int) -> tuple[dict[str, int], int]:
     whole_rounds(patient)
     others: list[tuple[Callable[[Metered], None], Metered]] = [
         (transitions, Metered(count)),
-        (admissions, Metered(count, init_min_members=count - 1, misses_max=255)),
+        # With rates, so that what is aborted is made final, too.
+        (admissions, Metered(count, init_min_members=count - 1, misses_max=255, **RATES)),
         (second_epoch, Metered(count, init_min_members=count - 1, epoch_rounds=1)),
         (farewells, Metered(count, bond_lamports=2_000_000)),
         (owners_checkpoint, Metered(count)),

@@ -53,11 +53,11 @@ _BASE: Final = {
 }
 _DEFAULT = 200_000
 #: Units a slot of instructions that look at every slot, on top of `_GROWING_BASE`: an abort gives
-#: back all that is in flight, an opened word may decide a vote and have witnesses drawn before, a
-#: missing payload has up to four chain hashes computed anew, and who comes back or closes its
-#: account may have left something on any slot.
+#: back all that is in flight and makes what is settled final, an opened word may decide a vote and
+#: have witnesses drawn before, a missing payload has up to four chain hashes computed anew, and who
+#: comes back or closes its account may have left something on any slot.
 _GROWING: Final = {
-    "abort": 1_150,
+    "abort": 1_300,
     "reveal_state": 110,
     "missing": 130,
     "join": 60,

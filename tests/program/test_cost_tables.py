@@ -10,6 +10,7 @@ import pytest
 from benchmarks import costs, costs_page
 from benchmarks.cost_drive import Metered
 from benchmarks.costs_page import Limit
+from psyche_sdk._budget import filter_units, units_for
 
 IDL = Path(__file__).resolve().parents[2] / "idl/coordinator.json"
 TICK_UNITS = 60_000
@@ -82,6 +83,20 @@ def test_an_instruction_that_makes_what_is_due_is_measured_apart(name: str) -> N
     units, _ = costs.measured(32)
 
     assert units[name] > units[name.partition(",")[0]]
+
+
+@pytest.mark.parametrize("count", [32, 256])
+def test_the_sdk_asks_for_enough_units_for_every_call(count: int) -> None:
+    short = {}
+    for name, used in costs.measured(count)[0].items():
+        call, _, kind = name.partition(", ")
+        due = kind in ("closes train", "settles and advances")
+        asked = units_for(call.partition(":")[0], capacity=count, transition=due)
+        asked = filter_units(count) if "Bloom" in kind else asked
+        if used > asked:
+            short[name] = (used, asked)
+
+    assert not short
 
 
 def test_a_good_round_of_a_large_run_takes_four_ticks() -> None:
