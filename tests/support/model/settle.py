@@ -8,7 +8,7 @@ from support.model.state import State
 from support.model.words import Interval, Place, sha
 
 #: Stretches of shares that go back to the backlog in a step (section 4).
-STRETCHES = 28
+STRETCHES = 27
 
 
 def draw_is_valid(record: Round) -> bool:
@@ -83,7 +83,7 @@ def stretches(record: Round) -> list[Interval]:
 
 
 def give_back(state: State, record: Round) -> None:
-    """A step of giving back: at most 28 stretches."""
+    """A step of giving back: at most 27 stretches."""
     for stretch in record.to_return[:STRETCHES]:
         for piece in shares.cut(record.segments, stretch):
             shares.give_back(state, piece)

@@ -107,6 +107,17 @@ pub fn share_ends(
         sum = sum.wrapping_add(u32::from(weight));
         members = members.wrapping_add(1);
     }
+    share_ends_of(batch, percent, (sum, members), weights, ends)
+}
+
+/// The same for who knows the sum of the weights and their number: a pass less.
+pub fn share_ends_of(
+    batch: u32,
+    percent: u8,
+    (sum, members): (u32, u32),
+    weights: impl Iterator<Item = u16> + Clone,
+    ends: &mut [u32],
+) -> u32 {
     let mut total = u64::from(sum);
     let mut limit = u32::MAX;
     if let Some(largest) = weight_limit(sum, members, percent) {

@@ -17,7 +17,7 @@ pub fn land(in_flight: &mut u64, sequences: u32) -> Result<()> {
 }
 
 /// Shares that one step gives back: the list of what waits is short, and a full one is slow.
-const GIVEN_BACK_MAX: usize = 28;
+const GIVEN_BACK_MAX: usize = 27;
 
 /// Puts what was not accepted in a settled round into the backlog: some shares, the lowest first.
 ///

@@ -15,7 +15,7 @@ use crate::{
         draw,
         hash::{draw_seed, Purpose},
         phase::Phase,
-        shares::share_ends,
+        shares::share_ends_of,
     },
     state::{MemberState, Record, RosterEntry},
     world::World,
@@ -147,7 +147,7 @@ fn divide(
         .copy_from_slice(trainers);
     let mut weights = vec![0_u16; trainers.len()];
     let mut position = 0_u16;
-    let mut total = 0_u64;
+    let mut total = 0_u32;
     for (slot, weight) in trainers.iter().zip(weights.iter_mut()) {
         let index = usize::from(*slot);
         if let (Some(place), Some(own)) =
@@ -155,7 +155,7 @@ fn divide(
         {
             *place = position;
             *weight = *own;
-            total = total.wrapping_add(u64::from(*own));
+            total = total.wrapping_add(u32::from(*own));
         }
         position = position.wrapping_add(1);
     }
@@ -163,14 +163,16 @@ fn divide(
         .share_end
         .get_mut(..trainers.len())
         .ok_or(CoordinatorError::IndexOutOfRange)?;
-    let expected = share_ends(
+    let many = u32::try_from(trainers.len()).map_err(|_| CoordinatorError::Overflow)?;
+    let expected = share_ends_of(
         record.header.sequences,
         share_percent_max,
+        (total, many),
         weights.iter().copied(),
         ends,
     );
     record.header.expected = u16::try_from(expected).map_err(|_| CoordinatorError::Overflow)?;
-    record.header.weight_total = total;
+    record.header.weight_total = u64::from(total);
     Ok(())
 }
 

@@ -41,12 +41,8 @@ pub fn reveals_open(world: &World) -> bool {
 /// Opens a vote on the present parameters among the Active members.
 pub fn open(world: &mut World, kind: VoteKind) {
     for entry in world.roster.iter_mut() {
-        let may = entry.state == MemberState::Active as u8;
-        entry.vote_stage = if may {
-            VoteStage::May as u8
-        } else {
-            VoteStage::None as u8
-        };
+        // May is 1 and None 0: without a branch, for every slot of a large run.
+        entry.vote_stage = u8::from(entry.state == MemberState::Active as u8);
     }
     let run = &mut *world.run;
     let vote = &mut run.vote;
@@ -179,7 +175,8 @@ pub fn record_reveal(world: &mut World, slot: u16, digest: [u8; 32]) -> Result<(
 /// # Errors
 /// Those of a broken account.
 pub fn decide(world: &mut World) -> Result<()> {
-    if !vote_open(world) || world.run.vote.agreed == 1 {
+    let said = world.run.vote.revealed > 0;
+    if !vote_open(world) || world.run.vote.agreed == 1 || !said {
         return Ok(());
     }
     let revealed = world
