@@ -102,9 +102,6 @@ def test_parquet_without_its_package_says_what_to_install(
     assert "pip install" in caught.value.hint
 
 
-# What follows runs where pyarrow is installed: a first set-up goes without it.
-
-
 def write_parquet(path: Path, **columns: list[Any]) -> None:
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     parquet.write_table(arrow.table(columns), path, row_group_size=2)
