@@ -211,7 +211,11 @@ class Metered(World):
         """A witness's filter; none where attestations are exact."""
         record = self.record(self.target)
         filter_ = bloom_filter(self.run, record, witnesses(record).index(slot))
-        return None if filter_ is None else filter_.made_of(map(record.commitment, held))
+        return (
+            None
+            if filter_ is None
+            else filter_.made_of((one, record.commitment(one)) for one in held)
+        )
 
     def go(self, name: str, index: int, kind: str = "", *, held: int | None = None) -> None:
         """A member leaves its slot, or another that it holds, or says that it is behind."""

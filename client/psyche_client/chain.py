@@ -247,7 +247,7 @@ class Chain:
         if target.filter is None:
             bits = bit_field(sorted(slots), target.capacity)
         else:
-            bits = target.filter.made_of(target.commitments[slot].digest for slot in slots)
+            bits = target.filter.made_of((slot, target.commitments[slot].digest) for slot in slots)
         assert sight.seat is not None
         args = t.AttestArgs(
             epoch=target.epoch,

@@ -85,7 +85,8 @@ def test_shapes_of_filters_are_the_same(row: list[int]) -> None:
 def test_filters_are_the_same(row: dict[str, Any]) -> None:
     instance, entropy = bytes.fromhex(row["instance"]), bytes.fromhex(row["entropy"])
     keys = bloom.keys(instance, row["epoch"], row["round"], entropy, row["witness"])
-    form, held = bloom.shape(row["committed"], row["ppm"]), map(bytes.fromhex, row["held"])
+    form = bloom.shape(row["committed"], row["ppm"])
+    held = [(slot, bytes.fromhex(one)) for slot, one in row["held"]]
     assert keys.fill(form, held).hex() == row["bits"]
 
 

@@ -29,19 +29,23 @@ def test_filters_agree(case: dict[str, Any]) -> None:
         entropy=bytes.fromhex(case["entropy"]),
         witness=case["witness"],
     )
-    held = [bytes.fromhex(one) for one in case["held"]]
+    held = [(slot, bytes.fromhex(one)) for slot, one in case["held"]]
 
     assert filter_.made_of(held).hex() == case["bits"]
-    assert all(filter_.holds(bytes.fromhex(case["bits"]), one) for one in held)
+    assert all(filter_.holds(bytes.fromhex(case["bits"]), *one) for one in held)
 
 
-@given(st.sets(HASH, min_size=1, max_size=300), st.integers(1, 500_000), HASH)
-def test_what_was_put_in_is_found(held: set[bytes], ppm: int, entropy: bytes) -> None:
+@given(
+    st.sets(st.tuples(st.integers(0, 1_023), HASH), min_size=1, max_size=300),
+    st.integers(1, 500_000),
+    HASH,
+)
+def test_what_was_put_in_is_found(held: set[tuple[int, bytes]], ppm: int, entropy: bytes) -> None:
     form = Form.of(len(held), ppm)
     filter_ = Filter.of(form, instance=bytes(32), epoch=0, round_=0, entropy=entropy, witness=31)
     filled = filter_.made_of(held)
     assert len(filled) == form.bytes
-    assert all(filter_.holds(filled, one) for one in held)
+    assert all(filter_.holds(filled, *one) for one in held)
     assert int.from_bytes(filled).bit_count() <= form.ones_max(len(held))
     assert not any(
         filled[place >> 3] >> (place & 7) & 1 for place in range(form.bits, 8 * form.bytes)
@@ -53,6 +57,16 @@ def test_what_is_no_commitment_or_no_filter_is_refused() -> None:
         Form.of(8, 10_000), instance=bytes(32), epoch=0, round_=0, entropy=bytes(32), witness=0
     )
     with pytest.raises(ValueError, match="32 bytes"):
-        filter_.made_of([b"short"])
+        filter_.made_of([(0, b"short")])
     with pytest.raises(ValueError, match="wanted"):
-        filter_.holds(bytes(BLOOM_BYTES_MAX), bytes(32))
+        filter_.holds(bytes(BLOOM_BYTES_MAX), 0, bytes(32))
+
+
+def test_who_commits_to_anothers_hash_is_not_vouched_for_with_it() -> None:
+    held = {(slot, bytes([slot]) * 32) for slot in range(8)}
+    form = Form.of(9, 100)
+    filter_ = Filter.of(form, instance=bytes(32), epoch=0, round_=0, entropy=bytes(32), witness=0)
+    filled = filter_.made_of(held)
+    found = [slot for slot in range(8, 1_024) if filter_.holds(filled, slot, bytes([3]) * 32)]
+    # One in ten thousand is found by chance.
+    assert len(found) < 5

@@ -56,7 +56,8 @@ class Attesting(Knowing):
             own = bloom.keys(self.state.instance, target.epoch, target.number, bytes(32), place)
         else:
             own = attesting.keys_of(self.state, target, place + (lie == "copied"))
-        bits = bytearray(own.fill(form, [target.committed[one].digest for one in sorted(held)]))
+        told = [(slot, target.committed[slot].digest) for slot in sorted(held)]
+        bits = bytearray(own.fill(form, told))
         if lie == "spare bit":
             bits[-1] |= 0x80
         return bytes(bits[: -1 if lie == "short" else None])

@@ -226,7 +226,7 @@ class World(Chain):
         record = self.record(target)
         place = my_role(record, self.member(actor)).witness
         filter_ = bloom_filter(self.run, record, place) if place is not None else None
-        return filter_.made_of(map(record.commitment, held)) if filter_ else b""
+        return filter_.made_of((slot, record.commitment(slot)) for slot in held) if filter_ else b""
 
     def attest(
         self,

@@ -1,7 +1,8 @@
 """Bloom filters: a witness's word about many payloads in few bytes.
 
 The keys of a filter come from entropy that nobody knew when the payloads were committed to, so no
-commitment can be chosen to hit a filter, and no filter made before.
+commitment can be chosen to hit a filter, and no filter made before. Slots are part of what a filter
+holds: whoever commits to another's hash is not vouched for by those who hold the other's payload.
 """
 
 import math
@@ -77,35 +78,36 @@ class Filter:
         a, b, c, d = _words(sha256(seed, bytes([witness])))
         return cls(form, (a, b | 1, c, d | 1))
 
-    def made_of(self, commitments: Iterable[bytes]) -> bytes:
-        """The filter that holds these commitments.
+    def made_of(self, held: Iterable[tuple[int, bytes]]) -> bytes:
+        """The filter that holds these slots' commitments.
 
         Raises:
             ValueError: one is not 32 bytes long.
         """
         filled = bytearray(self.form.bytes)
-        for commitment in commitments:
-            for place in self._places(commitment):
+        for slot, commitment in held:
+            for place in self._places(slot, commitment):
                 filled[place >> 3] |= 1 << (place & 7)
         return bytes(filled)
 
-    def holds(self, filled: bytes, commitment: bytes) -> bool:
-        """Whether a filter has all bits of a commitment.
+    def holds(self, filled: bytes, slot: int, commitment: bytes) -> bool:
+        """Whether a filter has all bits of a slot's commitment.
 
         Raises:
             ValueError: the commitment is not 32 bytes long, or the filter has another length.
         """
         if len(filled) != self.form.bytes:
             raise ValueError(f"a filter of {len(filled)} bytes, {self.form.bytes} wanted")
-        return all(filled[place >> 3] >> (place & 7) & 1 for place in self._places(commitment))
+        places = self._places(slot, commitment)
+        return all(filled[place >> 3] >> (place & 7) & 1 for place in places)
 
-    def _places(self, commitment: bytes) -> list[int]:
+    def _places(self, slot: int, commitment: bytes) -> list[int]:
         """The i-th place: the upper half of x + i * y, scaled to the filter's bits."""
         if len(commitment) != HASH_BYTES:
             raise ValueError("a commitment has 32 bytes")
         a, b, c, d = self.keys
         first, second, *_ = _words(commitment)
-        x, y = (first ^ a) * b & _U64, (second ^ c) * d & _U64
+        x, y = (first + a + slot) * b & _U64, (second + c + slot) * d & _U64
         every = range(self.form.keys)
         return [((x + i * y & _U64) >> 32) * self.form.bits >> 32 for i in every]
 

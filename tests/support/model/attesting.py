@@ -80,7 +80,7 @@ def _said(state: State, target: Round, index: int, bits: bytes) -> Iterable[int]
         return _ones(bits)
     form, own_keys = shape_of(state, target), keys_of(state, target, index)
     told = target.committed.items()
-    return [slot for slot, one in told if own_keys.holds(form, bits, one.digest)]
+    return [slot for slot, one in told if own_keys.holds(form, bits, slot, one.digest)]
 
 
 def shape_of(state: State, target: Round) -> bloom.Shape:

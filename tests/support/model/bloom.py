@@ -54,20 +54,20 @@ class Keys(NamedTuple):
     c: int
     d: int
 
-    def places(self, form: Shape, commitment: bytes) -> list[int]:
-        """The bits that a commitment sets."""
+    def places(self, form: Shape, slot: int, commitment: bytes) -> list[int]:
+        """The bits that a slot's commitment sets."""
         p, q = (int.from_bytes(commitment[at : at + 8], "little") for at in (0, 8))
-        x, y = (p ^ self.a) * self.b % WORD, (q ^ self.c) * self.d % WORD
+        x, y = (p + self.a + slot) * self.b % WORD, (q + self.c + slot) * self.d % WORD
         return [(x + i * y) % WORD // 2**32 * form.bits // 2**32 for i in range(form.keys)]
 
-    def fill(self, form: Shape, commitments: Iterable[bytes]) -> bytes:
-        """The filter of these commitments."""
-        bits = {place for one in commitments for place in self.places(form, one)}
+    def fill(self, form: Shape, held: Iterable[tuple[int, bytes]]) -> bytes:
+        """The filter of these slots' commitments."""
+        bits = {place for slot, one in held for place in self.places(form, slot, one)}
         return sum(1 << bit for bit in bits).to_bytes(form.size, "little")
 
-    def holds(self, form: Shape, filled: bytes, commitment: bytes) -> bool:
-        """Whether all bits of a commitment are set."""
-        return all(filled[bit // 8] >> bit % 8 & 1 for bit in self.places(form, commitment))
+    def holds(self, form: Shape, filled: bytes, slot: int, commitment: bytes) -> bool:
+        """Whether all bits of a slot's commitment are set."""
+        return all(filled[bit // 8] >> bit % 8 & 1 for bit in self.places(form, slot, commitment))
 
 
 def keys(instance: bytes, epoch: int, number: int, entropy: bytes, place: int) -> Keys:

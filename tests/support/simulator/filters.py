@@ -38,4 +38,4 @@ def filter_of(
     )
     told = [one for one in held if world.rng.random() < 0.5] if lie == "other payloads" else held
     commitments = target.commitments()
-    return own.made_of(commitments[one].tobytes() for one in told)
+    return own.made_of((one, commitments[one].tobytes()) for one in told)

@@ -41,10 +41,14 @@ fn filter(ppm: u32) -> Value {
     let held: Vec<[u8; 32]> = (0..count.div_ceil(2))
         .map(|number| some_hash(2_000 + u64::from(number)))
         .collect();
-    for commitment in &held {
-        keys.add(&mut bits, form, first_words(commitment));
+    for (slot, commitment) in (0..).step_by(3).zip(&held) {
+        keys.add(&mut bits, form, slot, first_words(commitment));
     }
-    let held: Vec<String> = held.iter().map(|commitment| hex(commitment)).collect();
+    let slots = (0..).step_by(3);
+    let held: Vec<Value> = slots
+        .zip(&held)
+        .map(|(slot, commitment): (u32, _)| json!([slot, hex(commitment)]))
+        .collect();
     json!({
         "instance": hex(&instance), "epoch": epoch, "round": round, "entropy": hex(&entropy),
         "witness": witness, "committed": count, "ppm": ppm, "held": held, "bits": hex(&bits),

@@ -160,21 +160,25 @@ fn count_filter(
         .map_err(|_| error!(CoordinatorError::LayoutMismatch))?;
     let masks = record.mask.as_chunks_mut::<8>().0.iter_mut();
     let commitments = commitments.as_chunks::<8>().0.iter();
+    let mut slot = 0_u64;
     for ((byte, masks), commitments) in record.committed.iter().zip(masks).zip(commitments) {
         let mut rest = *byte;
-        for (slot, commitment) in masks.iter_mut().zip(commitments) {
+        let mut here = slot;
+        for (voters, commitment) in masks.iter_mut().zip(commitments) {
             if rest == 0 {
                 break;
             }
             if rest & 1 == 1 {
                 let [first, second, ..] = *commitment;
                 let words = [u64::from_le(first), u64::from_le(second)];
-                if keys.holds(&filter, form, words) {
-                    *slot |= mask;
+                if keys.holds(&filter, form, here, words) {
+                    *voters |= mask;
                 }
             }
             rest >>= 1;
+            here = here.wrapping_add(1);
         }
+        slot = slot.wrapping_add(8);
     }
     record.header.attested |= mask;
     Ok(())

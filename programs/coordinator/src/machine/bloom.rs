@@ -3,7 +3,8 @@
 //! The keys of a filter come from entropy that nobody knew when the payloads were committed to, so no
 //! commitment can be chosen to hit a filter, and no filter made before. Commitments are hashes, so
 //! that two keyed products of theirs are hash enough: the i-th position of a commitment is the upper
-//! half of x + i * y, scaled to the filter's bits.
+//! half of x + i * y, scaled to the filter's bits. The slot is part of x: whoever commits to another's
+//! hash is not vouched for by those who hold the other's payload.
 
 use super::{
     bits::set_bit,
@@ -110,17 +111,23 @@ impl Keys {
         }
     }
 
-    /// Whether the filter has all bits of a commitment, given as its first two words.
+    /// Whether the filter has all bits of a slot's commitment, given as its first two words.
     #[inline]
     #[must_use]
-    pub const fn holds(&self, filter: &Filter, form: Form, commitment: [u64; 2]) -> bool {
-        let (x, y) = self.start(commitment);
+    pub const fn holds(
+        &self,
+        filter: &Filter,
+        form: Form,
+        slot: u64,
+        commitment: [u64; 2],
+    ) -> bool {
+        let (x, y) = self.start(slot, commitment);
         filter.all(form.bits as u64, form.keys as u64, x, y) == 1
     }
 
-    /// Sets all bits of a commitment, given as its first two words, in a filter of `form`.
-    pub fn add(&self, filter: &mut [u8], form: Form, commitment: [u64; 2]) {
-        let (mut x, y) = self.start(commitment);
+    /// Sets all bits of a slot's commitment, given as its first two words, in a filter of `form`.
+    pub fn add(&self, filter: &mut [u8], form: Form, slot: u64, commitment: [u64; 2]) {
+        let (mut x, y) = self.start(slot, commitment);
         for _ in 0..form.keys {
             let place = usize::try_from(position(x, u64::from(form.bits))).unwrap_or(usize::MAX);
             set_bit(filter, place, true);
@@ -129,10 +136,13 @@ impl Keys {
     }
 
     #[inline]
-    const fn start(&self, commitment: [u64; 2]) -> (u64, u64) {
+    const fn start(&self, slot: u64, commitment: [u64; 2]) -> (u64, u64) {
         let [first, second] = commitment;
         let [a, b, c, d] = self.words;
-        ((first ^ a).wrapping_mul(b), (second ^ c).wrapping_mul(d))
+        (
+            first.wrapping_add(a).wrapping_add(slot).wrapping_mul(b),
+            second.wrapping_add(c).wrapping_add(slot).wrapping_mul(d),
+        )
     }
 }
 

@@ -18,7 +18,7 @@ fn keys(witness: u8) -> Keys {
 fn filter_of(keys: &Keys, form: Form, held: std::ops::Range<u64>) -> Vec<u8> {
     let mut filter = vec![0; form.bytes() as usize];
     for number in held {
-        keys.add(&mut filter, form, commitment(number));
+        keys.add(&mut filter, form, number, commitment(number));
     }
     filter
 }
@@ -64,7 +64,7 @@ fn one_in_a_hundred_of_those_that_are_not_held_seems_held() {
         let keys = keys(witness);
         let filter = filter_of(&keys, form, 0..256);
         found += (1_000..2_000)
-            .filter(|n| keys.holds(&Filter::new(&filter), form, commitment(*n)))
+            .filter(|n| keys.holds(&Filter::new(&filter), form, *n, commitment(*n)))
             .count();
     }
     // 320 of 32,000 expected, 18 a standard deviation.
@@ -77,7 +77,7 @@ fn another_witness_cannot_use_a_filter() {
     let filter = filter_of(&keys(4), form, 0..256);
     let other = keys(5);
     let found = (0..256)
-        .filter(|n| other.holds(&Filter::new(&filter), form, commitment(*n)))
+        .filter(|n| other.holds(&Filter::new(&filter), form, *n, commitment(*n)))
         .count();
     assert!(found < 16, "{found}");
 }
@@ -98,7 +98,7 @@ proptest! {
     ) {
         let (keys, form) = (keys(witness), Form::new(count as u32, ppm));
         let filter = filter_of(&keys, form, 0..count);
-        prop_assert!((0..count).all(|n| keys.holds(&Filter::new(&filter), form, commitment(n))));
+        prop_assert!((0..count).all(|n| keys.holds(&Filter::new(&filter), form, n, commitment(n))));
         prop_assert!(count_bits(&filter) <= form.ones_max(count as u32));
     }
 
@@ -106,6 +106,6 @@ proptest! {
     fn no_filter_of_any_length_is_read_beyond_its_end(
         filter in proptest::collection::vec(any::<u8>(), 0..50), bits in any::<u32>(), n in any::<u64>()
     ) {
-        let _ = keys(0).holds(&Filter::new(&filter), Form { bits, keys: 32 }, commitment(n));
+        let _ = keys(0).holds(&Filter::new(&filter), Form { bits, keys: 32 }, n, commitment(n));
     }
 }
