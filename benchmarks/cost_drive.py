@@ -16,6 +16,7 @@ from psyche_sdk._generated.types import (
     AuditsDrawn,
     CaseClosed,
     CommitteeDrawn,
+    DigestAgreed,
     Dropped,
     EntropyStored,
     PhaseChanged,
@@ -117,6 +118,7 @@ class Metered(World):
             AuditsDrawn: "draw audits",
             CaseClosed: "decide cases",
             PointsCredited: "make a round final",
+            DigestAgreed: "decide a vote",
         }
         return next((name for kind, name in rest.items() if kind in by_type), "give shares back")
 

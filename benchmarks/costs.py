@@ -18,8 +18,10 @@ from functools import cache
 from benchmarks import cost_search, cost_verifying
 from benchmarks.cost_drive import Metered, filter_rate
 from psyche_sdk.instructions import (
+    AttestStateArgs,
     IssuePassArgs,
     MissingArgs,
+    RevealStateArgs,
     SetAuthorityArgs,
     SetCheckpointArgs,
     SetEndpointArgs,
@@ -33,6 +35,7 @@ from psyche_sdk.instructions import (
 )
 from psyche_sdk.views import Phase, witnesses
 from support.actors import ALICE, ERIN
+from support.program import sha
 from support.program_checkpoints import end_cooldown
 
 MEMBERS = (32, 256, 1_024)
@@ -99,6 +102,30 @@ def admissions(world: Metered) -> None:
     world.tick_once()
     world.pass_seconds(10**6)
     world.do("abort", ALICE)
+
+
+def snapshot(world: Metered) -> None:
+    """A snapshot that is agreed on only when its time is over, before a newcomer's round."""
+    last = world.count - 1
+    others, yes = list(range(last)), world.count // 2
+    world.open(last)
+    world.play(others)
+    world.play(others)
+    place = {"epoch": world.vote.epoch, "round": world.vote.round}
+    words = {slot: sha(b"yes" if slot <= yes else b"no") for slot in others}
+    for slot, word in words.items():
+        actor = world.members[slot]
+        args = AttestStateArgs(slot=slot, vote=sha(word, bytes(actor.wallet)), **place)
+        world.do("attest_state", actor, args)
+    world.play(others)
+    for slot, word in list(words.items())[: yes + last // 6]:
+        args = RevealStateArgs(slot=slot, digest=word, **place)
+        world.do("reveal_state", world.members[slot], args)
+    assert not world.vote.agreed
+    world.enter(last)
+    world.say_ready(last)
+    world.play(others)
+    assert world.run.snapshots
 
 
 def second_epoch(world: Metered) -> None:
@@ -201,6 +228,7 @@ def measured(count: int) -> tuple[dict[str, int], int]:
         (transitions, Metered(count)),
         # With rates, so that what is aborted is made final, too.
         (admissions, Metered(count, init_min_members=count - 1, misses_max=255, **RATES)),
+        (snapshot, Metered(count, init_min_members=count - 1, misses_max=255, snapshot_rounds=2)),
         (second_epoch, Metered(count, init_min_members=count - 1, epoch_rounds=1)),
         (farewells, Metered(count, bond_lamports=2_000_000)),
         (owners_checkpoint, Metered(count)),

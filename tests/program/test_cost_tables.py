@@ -33,6 +33,7 @@ TICKS = {
     "draw audits",
     "draw a committee",
     "decide cases",
+    "decide a vote",
 }
 #: Sent once in a run's life, if ever.
 ONCE = {"migrate", "migrate_participant"}

@@ -192,6 +192,25 @@ def test_who_follows_is_ready_by_the_chain_hash_before_a_kept_round(overlap: int
     must_have_met(sides, "ready: ok", "behind: ok")
 
 
+def test_a_snapshot_that_is_agreed_on_at_its_end_is_decided_before_the_round_that_ends_it() -> None:
+    sides = begun(snapshot_rounds=2, **LONG)
+    while sides.state.round < 2:
+        good(sides)
+    for actor in SIX:
+        sides.seal(actor, sha(b"yes"), 0)
+    while sides.state.round < 3:
+        good(sides)
+
+    for actor in SIX[:3]:
+        sides.reveal(actor, sha(b"yes"), 0)
+    assert not sides.state.snapshots
+    while sides.state.round < 4:
+        good(sides)
+
+    assert [one.digest for one in sides.state.snapshots] == [sha(b"yes")]
+    must_have_met(sides, "decide")
+
+
 def test_entropy_that_left_the_chain_is_noted_anew() -> None:
     sides = begun(**LONG)
     until(sides, Phase.WITNESS)

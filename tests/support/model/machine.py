@@ -9,7 +9,7 @@ from typing import Any
 
 from support.model import checkpoints, entropy, members, points, rounds, settle, verify, votes
 from support.model.state import State
-from support.model.words import MEMBERS, Moment, Phase, Place, Refused
+from support.model.words import MEMBERS, Kind, Moment, Phase, Place, Refused, Word
 
 Step = Callable[[State, Moment], None]
 #: Steps that a member's instruction makes in a row; and `tick`, where the run is small.
@@ -65,12 +65,22 @@ def _undecided(state: State) -> bool:
     return votes.is_open(state) and not (state.vote is not None and state.vote.agreed)
 
 
+def _snapshot_is_over(state: State) -> bool:
+    """Whether the next round ends the vote on a snapshot, of which a word was opened."""
+    vote = state.vote
+    if vote is None or vote.kind is not Kind.SNAPSHOT or not _undecided(state):
+        return False
+    return vote.count(Word.OPENED) > 0 and state.round + 1 >= vote.close_round
+
+
 def _due_in_witness(state: State, now: Moment) -> Step | None:
     target = state.target()
     if target is not None and target.settled:
         if target.to_return:
             return give_back
-        return go_on if points.oldest(state) is None else points.finalise_oldest
+        if points.oldest(state) is not None:
+            return points.finalise_oldest
+        return decide if _snapshot_is_over(state) else go_on
     before = state.record(state.round - 1)
     if before is not None and before.entropy is None:
         return None

@@ -2,7 +2,10 @@
 
 use anchor_lang::prelude::*;
 
-use super::{audits, checkpoint, finalise, judge, vote::vote_open};
+use super::{
+    audits, checkpoint, finalise, judge,
+    vote::{snapshot_ends, vote_open},
+};
 use crate::{
     machine::{
         config::RunConfig,
@@ -17,7 +20,7 @@ use crate::{
 pub enum Step {
     /// A row of the transition table.
     Table(Transition),
-    /// The phase is about to end: its vote is decided before it is counted who is Ready.
+    /// The phase, or a snapshot's time, is about to end: its vote is decided before anything else.
     CloseVote,
     /// It can be known who audits which payload.
     DrawTargets {
@@ -68,6 +71,7 @@ pub fn plan(world: &World) -> Result<Option<Step>> {
             let oldest = finalise::before_round(world)?;
             return Ok(Some(match oldest {
                 Some(round) => last_step(world, round)?,
+                None if snapshot_ends(world) => Step::CloseVote,
                 None => Step::Advance { failed },
             }));
         }

@@ -20,6 +20,18 @@ pub fn vote_open(world: &World) -> bool {
     world.run.vote.kind != VoteKind::None as u8 && world.run.vote.opened_slot != 0
 }
 
+/// Whether the round that comes next ends the vote on a snapshot, of which words are still to be
+/// counted: a step of its own, so that a round's beginning does not get dearer by it.
+#[must_use]
+pub fn snapshot_ends(world: &World) -> bool {
+    let vote = &world.run.vote;
+    vote.kind == VoteKind::Snapshot as u8
+        && vote_open(world)
+        && vote.agreed == 0
+        && vote.revealed > 0
+        && world.run.round.saturating_add(1) >= vote.close_round
+}
+
 /// Whether digests are being revealed: all have voted, or half of the time went by.
 #[must_use]
 pub fn reveals_open(world: &World) -> bool {
