@@ -57,7 +57,7 @@ class Filter:
     """What one witness's filter of one round is made with."""
 
     form: Form
-    keys: tuple[int, int, int, int]
+    keys: tuple[int, int, int]
 
     @classmethod
     def of(
@@ -70,13 +70,13 @@ class Filter:
         entropy: bytes,
         witness: int,
     ) -> "Filter":
-        """Keys from sha256(seed | witness): four words, the second and fourth made odd.
+        """Keys from sha256(seed | witness): its first three words, the last two made odd.
 
         ``entropy`` is that of the draw which elected the witness, ``witness`` its place in it.
         """
         seed = draw_seed(instance, epoch, round_, Purpose.BLOOM_KEYS, entropy)
-        a, b, c, d = _words(sha256(seed, bytes([witness])))
-        return cls(form, (a, b | 1, c, d | 1))
+        a, b, c, _ = _words(sha256(seed, bytes([witness])))
+        return cls(form, (a, b | 1, c | 1))
 
     def made_of(self, held: Iterable[tuple[int, bytes]]) -> bytes:
         """The filter that holds these slots' commitments.
@@ -105,9 +105,10 @@ class Filter:
         """The i-th place: the upper half of x + i * y, scaled to the filter's bits."""
         if len(commitment) != HASH_BYTES:
             raise ValueError("a commitment has 32 bytes")
-        a, b, c, d = self.keys
+        a, b, c = self.keys
         first, second, *_ = _words(commitment)
-        x, y = (first + a + slot) * b & _U64, (second + c + slot) * d & _U64
+        x = (first + a + slot) * b & _U64
+        y = (second ^ x) * c & _U64
         every = range(self.form.keys)
         return [((x + i * y & _U64) >> 32) * self.form.bits >> 32 for i in every]
 

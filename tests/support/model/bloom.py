@@ -47,17 +47,17 @@ def shape(count: int, ppm: int) -> Shape:
 
 
 class Keys(NamedTuple):
-    """a, b, c, d: whose filter it is."""
+    """a, b, c: whose filter it is."""
 
     a: int
     b: int
     c: int
-    d: int
 
     def places(self, form: Shape, slot: int, commitment: bytes) -> list[int]:
         """The bits that a slot's commitment sets."""
         p, q = (int.from_bytes(commitment[at : at + 8], "little") for at in (0, 8))
-        x, y = (p + self.a + slot) * self.b % WORD, (q + self.c + slot) * self.d % WORD
+        x = (p + self.a + slot) * self.b % WORD
+        y = (q ^ x) * self.c % WORD
         return [(x + i * y) % WORD // 2**32 * form.bits // 2**32 for i in range(form.keys)]
 
     def fill(self, form: Shape, held: Iterable[tuple[int, bytes]]) -> bytes:
@@ -74,5 +74,5 @@ def keys(instance: bytes, epoch: int, number: int, entropy: bytes, place: int) -
     """The keys of a witness, by its place among the witnesses and the entropy that elected it."""
     seed = draws.seed_of(instance, epoch, number, draws.BLOOM, entropy)
     drawn = sha(seed, bytes([place]))
-    a, b, c, d = (int.from_bytes(drawn[at : at + 8], "little") for at in range(0, 32, 8))
-    return Keys(a, b | 1, c, d | 1)
+    a, b, c = (int.from_bytes(drawn[at : at + 8], "little") for at in range(0, 24, 8))
+    return Keys(a, b | 1, c | 1)

@@ -163,22 +163,17 @@ fn count_filter(
     let mut slot = 0_u64;
     for ((byte, masks), commitments) in record.committed.iter().zip(masks).zip(commitments) {
         let mut rest = *byte;
-        let mut here = slot;
         for (voters, commitment) in masks.iter_mut().zip(commitments) {
-            if rest == 0 {
-                break;
-            }
             if rest & 1 == 1 {
                 let [first, second, ..] = *commitment;
                 let words = [u64::from_le(first), u64::from_le(second)];
-                if keys.holds(&filter, form, here, words) {
+                if keys.holds(&filter, form, slot, words) {
                     *voters |= mask;
                 }
             }
             rest >>= 1;
-            here = here.wrapping_add(1);
+            slot = slot.wrapping_add(1);
         }
-        slot = slot.wrapping_add(8);
     }
     record.header.attested |= mask;
     Ok(())

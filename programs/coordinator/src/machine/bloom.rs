@@ -96,18 +96,18 @@ fn log2(ppm: u32) -> u64 {
 /// The keys of one witness's filter of one round.
 #[derive(Clone, Copy, Debug)]
 pub struct Keys {
-    words: [u64; 4],
+    words: [u64; 3],
 }
 
 impl Keys {
     /// From sha256(seed | witness), where the seed is that of the round's Bloom keys and the witness
-    /// its place in the draw, a byte. Four words, little-endian; the second and fourth are made odd.
+    /// its place in the draw, a byte. Its first three words, little-endian; the last two are made odd.
     #[must_use]
     pub fn new(instance: &Hash, epoch: u32, round: u32, entropy: &Hash, witness: u8) -> Self {
         let seed = draw_seed(instance, epoch, round, Purpose::BloomKeys, entropy);
         let words = words_of(&sha256(&[&seed, &[witness]]));
         Self {
-            words: [words[0], words[1] | 1, words[2], words[3] | 1],
+            words: [words[0], words[1] | 1, words[2] | 1],
         }
     }
 
@@ -138,11 +138,9 @@ impl Keys {
     #[inline]
     const fn start(&self, slot: u64, commitment: [u64; 2]) -> (u64, u64) {
         let [first, second] = commitment;
-        let [a, b, c, d] = self.words;
-        (
-            first.wrapping_add(a).wrapping_add(slot).wrapping_mul(b),
-            second.wrapping_add(c).wrapping_add(slot).wrapping_mul(d),
-        )
+        let [a, b, c] = self.words;
+        let x = first.wrapping_add(a).wrapping_add(slot).wrapping_mul(b);
+        (x, (second ^ x).wrapping_mul(c))
     }
 }
 
