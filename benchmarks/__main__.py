@@ -12,7 +12,7 @@ import sys
 
 from benchmarks import page
 
-NAMES = ("codec", "transform", "aggregate", "decoding")
+NAMES = ("codec", "transform", "aggregate", "decoding", "wire", "loss")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 

@@ -63,6 +63,7 @@ class Server:
             return
         head = wire.encode(Answer(Status.OK, total, end - get.offset))
         await self._within(sender.write_all(head))
+        self._mesh.counters.sent(link.node, kind_name(get), len(head))
         with memoryview(blob) as view:
             for start in range(get.offset, end, CHUNK_BYTES):
                 chunk = bytes(view[start : min(start + CHUNK_BYTES, end)])

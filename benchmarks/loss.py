@@ -1,0 +1,114 @@
+"""Validation loss of the update rules, beside AdamW with dense gradients at equal tokens.
+
+Model, optimizer, data and gradients are the client's own; four workers in one process. Both sides
+sweep as many learning rates; seeds that are reported are not those tuned on, and are pairs: the
+same start, the same sequences in the same order. Held-out text is of whole files, without
+near-duplicates. The bound of the difference is one-sided, 95 %, Student's. Votes a coefficient:
+where they are near 1 the comparison says nothing about long runs.
+
+    python -m benchmarks.loss --smoke [--out DIR] [--json]    # at most ten minutes; says little
+    python -m benchmarks.loss [--out DIR] [--json]            # hours; may be ended at any time
+
+Each trial is kept in DIR as it ends, and is not trained again; DIR/results.json has the settings
+and all trials. `python -m benchmarks loss` prints what benchmarks/loss_*.json keep, which are such
+files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import rows
+from benchmarks.loss_plan import LONG, SMOKE, Setup, Variant
+from benchmarks.loss_rows import Outcomes
+from benchmarks.loss_rows import rows as rows_of
+from benchmarks.loss_trial import Outcome, corpus, run
+from benchmarks.rows import Row
+from psyche_client.store import write_durably
+
+KEPT = tuple(Path(__file__).with_name(f"loss_{name}.json") for name in ("smoke", "long"))
+
+
+class OtherSettings(Exception):  # noqa: N818 - it tells what happened
+    """The folder holds trials of other settings or of other text."""
+
+
+def table() -> Iterator[tuple[str, ...]]:
+    """The rows of the results that are kept."""
+    return rows.table(row for path in KEPT if path.exists() for row in rows_of(read(path)))
+
+
+def read(path: Path) -> Outcomes:
+    """What a results.json says."""
+    value = json.loads(path.read_text(encoding="ascii"))
+    numbers: dict[str, Any] = {
+        name: tuple(one) if isinstance(one, list) else one for name, one in value["setup"].items()
+    }
+    numbers["variants"] = {name: Variant(**one) for name, one in numbers["variants"].items()}
+    found = [Outcome(**one) for one in value["trials"]]
+    return Outcomes(Setup(**numbers), found, value["corpus"])
+
+
+def write(path: Path, outcomes: Outcomes) -> None:
+    """Settings and trials."""
+    value = {
+        "setup": asdict(outcomes.setup),
+        "parameters": outcomes.setup.parameters,
+        "tokens": outcomes.setup.tokens,
+        "corpus": outcomes.root,
+        "trials": [asdict(one) for one in outcomes.by_trial.values()],
+    }
+    write_durably(path, (json.dumps(value, indent=1) + "\n").encode("ascii"))
+
+
+def measure(setup: Setup, folder: Path) -> Iterator[Row]:
+    """Trains what the folder does not have yet.
+
+    Raises:
+        OtherSettings: what it has was trained with other settings, or on other text.
+    """
+    torch.set_num_threads(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "results.json"
+    outcomes = read(path) if path.exists() else Outcomes(setup, ())
+    if outcomes.setup != setup:
+        raise OtherSettings(f"{path} was made with other settings")
+    data = corpus(setup, folder / "corpus")
+    if outcomes.root not in ("", data.root):
+        raise OtherSettings(f"{path} was made with other text: another Python's library")
+    outcomes.root = data.root
+    while (trial := outcomes.missing()) is not None:
+        outcome = run(setup, data, trial)
+        outcomes.by_trial[trial] = outcome
+        write(path, outcomes)
+        line = f"{trial.side}, rate {trial.rate}, seed {trial.seed}: {outcome.loss}"
+        sys.stderr.write(f"{setup.name}: {line}, {outcome.seconds:.0f} s\n")
+    yield from rows_of(outcomes)
+
+
+def main() -> int:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.loss")
+    parser.add_argument("--smoke", action="store_true", help="the version of ten minutes")
+    parser.add_argument("--out", type=Path, help="folder that keeps the trials")
+    parser.add_argument("--json", action="store_true", help="rows as JSON")
+    given = parser.parse_args()
+    setup = SMOKE if given.smoke else LONG
+    folder = given.out or Path(f"loss-{setup.name}")
+    try:
+        return rows.main(lambda: measure(setup, folder))
+    except OtherSettings as error:
+        sys.stderr.write(f"error: {error}\n\nhint: name another folder with --out\n")
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
