@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -17,7 +17,12 @@ from psyche_client.options import Compute
 
 
 def gradients(
-    model: CausalLM, rule: UpdateRule, sequences: npt.NDArray[np.int64], compute: Compute
+    model: CausalLM,
+    rule: UpdateRule,
+    sequences: npt.NDArray[np.int64],
+    compute: Compute,
+    *,
+    backward: Callable[[npt.NDArray[np.int64]], float] | None = None,
 ) -> tuple[float, dict[str, torch.Tensor]]:
     """The mean loss of `sequences` in nats, and what `DisTrO.generate` takes.
 
@@ -29,16 +34,19 @@ def gradients(
         rule: of the run.
         sequences: token ids [n, tokens + 1].
         compute: how many sequences a pass, and in what numbers.
+        backward: leaves the gradient of the mean loss of some sequences in the model, and tells
+            the loss; where several processes compute it together.
     """
+    backward = backward or partial(_backward, model, compute)
     parameters = dict(model.named_parameters())
     if rule.local_steps == 1:
-        loss = _backward(model, sequences, compute)
+        loss = backward(sequences)
         return loss, {n: p.grad for n, p in parameters.items() if p.grad is not None}
     total = 0.0
 
     def step(part: npt.NDArray[np.int64]) -> None:
         nonlocal total
-        total += _backward(model, part, compute) * len(part)
+        total += backward(part) * len(part)
 
     parts = np.array_split(sequences, min(rule.local_steps, len(sequences)))
     change = pseudo_gradient(
@@ -50,7 +58,7 @@ def gradients(
     return total / len(sequences), change
 
 
-def _backward(model: CausalLM, sequences: npt.NDArray[np.int64], compute: Compute) -> float:
+def _backward(model: CausalLM, compute: Compute, sequences: npt.NDArray[np.int64]) -> float:
     """Leaves the gradient of the mean loss in the model, and nothing of an earlier one."""
     model.zero_grad(set_to_none=True)
     total = 0.0

@@ -31,6 +31,7 @@ from psyche_client.network import Endpoint, Exchange
 from psyche_client.node import Node
 from psyche_client.options import JoinOptions
 from psyche_client.provisions import node_seed, open_remote, open_shards, read_document
+from psyche_client.ranks import Ranks, lead
 from psyche_client.replica import Replica
 from psyche_client.resync import Resync
 from psyche_client.sighting import RunFacts, read_facts
@@ -58,12 +59,14 @@ def main(options: JoinOptions, wallet: Keypair, tell: Tell) -> None:
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM; the run was left cleanly. A second one ends the
             process where it stands.
+        RankError: another process of this client ended or hangs.
     """
-    if not asyncio.run(_join(options, wallet, tell)):
-        raise KeyboardInterrupt
+    with lead(options.ranks) as ranks:
+        if not asyncio.run(_join(options, wallet, tell, ranks)):
+            raise KeyboardInterrupt
 
 
-async def _join(options: JoinOptions, wallet: Keypair, tell: Tell) -> bool:
+async def _join(options: JoinOptions, wallet: Keypair, tell: Tell, ranks: Ranks | None) -> bool:
     """Whether the client stayed to the end."""
     address = pda.parse_run(options.run)
     with only_one(options.home), EventLog(options.home / "events.jsonl", tell=tell) as log:
@@ -84,7 +87,7 @@ async def _join(options: JoinOptions, wallet: Keypair, tell: Tell) -> bool:
             )
             try:
                 remote = open_remote(options, document, address)
-                session = Session(options, facts, document, endpoint, log, remote)
+                session = Session(options, facts, document, endpoint, log, remote, ranks)
                 return await session.run(coordinator, wallet)
             finally:
                 await endpoint.close()
@@ -100,6 +103,7 @@ class Session:
     endpoint: Endpoint
     log: EventLog
     remote: Remote | None
+    ranks: Ranks | None
 
     async def run(self, coordinator: Coordinator, wallet: Keypair) -> bool:
         """Takes part from joining to the end; whether nobody asked to leave before."""
@@ -113,6 +117,7 @@ class Session:
             members_max=self.facts.capacity,
             payload_bytes_max=self.facts.payload_bytes_max,
             compute=self.options.compute,
+            ranks=self.ranks,
         )
         chain = Chain(
             coordinator,

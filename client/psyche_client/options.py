@@ -38,11 +38,13 @@ class Compute:
         bfloat16: multiply matrices in bfloat16. Parameters and gradients stay float32.
         recompute: keep each layer's input alone for the gradient and compute the layer again; less
             memory, a third more time, the same bits.
+        shard: where several ranks compute, each holds a part of the model and not all of it.
     """
 
     micro_batch: int = 8
     bfloat16: bool = False
     recompute: bool = False
+    shard: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an empty pass.
@@ -70,6 +72,7 @@ class JoinOptions:
         validate: measure the loss on held-out text at the start and the end, and write a sample.
         bond_lamports_max: the largest bond that the wallet deposits.
         compute: how gradients are computed.
+        ranks: processes that `torchrun` started to compute them; this is rank 0.
     """
 
     run: str
@@ -83,3 +86,4 @@ class JoinOptions:
     validate: bool = False
     bond_lamports_max: int = 0
     compute: Compute = field(default_factory=Compute)
+    ranks: int = 1

@@ -28,6 +28,7 @@ from psyche_client.optim.layout import Layout
 from psyche_client.optim.rule import UpdateRule
 from psyche_client.options import Compute
 from psyche_client.payloads import PayloadKey, Trained
+from psyche_client.ranks import Ranks
 
 Parameters = dict[str, npt.NDArray[np.float32]]
 HASH_BYTES = 32
@@ -45,11 +46,13 @@ class Trainer:
         members_max: int,
         payload_bytes_max: int,
         compute: Compute | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
-        """Builds the model from the run's init seed.
+        """Builds the model from the run's init seed; `ranks` compute gradients with this process.
 
         Raises:
             ExactnessError: this machine does not compute the exact inverse transform.
+            RankError: a rank is gone.
         """
         selftest.check()
         self.rule = UpdateRule.from_value(
@@ -68,6 +71,9 @@ class Trainer:
         self._by_name = dict(self.model.named_parameters())
         self.compute = compute or Compute()
         self.model.model.recomputes = self.compute.recompute
+        self._gradients = gradients if ranks is None else ranks.gradients
+        if ranks is not None:
+            ranks.start(document, self.model, self.compute)
 
     @property
     def parameter_count(self) -> int:
@@ -136,7 +142,7 @@ class Trainer:
         The parameters do not change: `gradients` says what is sent of which loss.
         """
         started = time.perf_counter()
-        loss, found = gradients(self.model, self.rule, sequences, self.compute)
+        loss, found = self._gradients(self.model, self.rule, sequences, self.compute)
         self.optimizer.give_back(key.round_key)  # a share that is trained again after a restart
         selection = self.optimizer.generate(found, key.round_key, step=key.step)
         del found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,9 +20,11 @@ from psyche_client.cli.settings import (
     Bfloat16,
     MicroBatch,
     Recompute,
+    Shard,
     Url,
     WalletFile,
     endpoint,
+    rank,
     wallet_path,
 )
 from psyche_client.cli.words import words
@@ -191,6 +194,7 @@ def join(
     micro_batch: MicroBatch = 8,
     bf16: Bfloat16 = False,
     recompute: Recompute = False,
+    shard: Shard = False,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Train in a run until it is finished. Ctrl-C hands the batch back and leaves."""
@@ -198,6 +202,14 @@ def join(
         raise CommandError(f"no network is called `{network}`", hint="choose direct or n0")
     if parent is not None:
         die_with(parent)  # first of all: what follows takes its time to load
+    place = rank()
+    if place.count > 1:
+        die_with(os.getppid())  # torchrun: killed, it could not take its ranks along
+    if place.number:
+        from psyche_client.ranks import follow  # noqa: PLC0415 - it imports torch
+
+        follow()
+        return
     from psyche_client.joining import main  # noqa: PLC0415 - it imports torch
 
     # The client's own events say the same.
@@ -216,7 +228,10 @@ def join(
             keep_all=keep_all,
             validate=validate,
             bond_lamports_max=lamports_of(bond_max),
-            compute=Compute(micro_batch=micro_batch, bfloat16=bf16, recompute=recompute),
+            compute=Compute(
+                micro_batch=micro_batch, bfloat16=bf16, recompute=recompute, shard=shard
+            ),
+            ranks=place.count,
         ),
         load_key(key_file),
         (lambda _: None) if quiet else _tell,

@@ -40,6 +40,9 @@ Bfloat16 = Annotated[
 Recompute = Annotated[
     bool, typer.Option("--recompute", help="Compute layers twice: less memory, more time.")
 ]
+Shard = Annotated[
+    bool, typer.Option("--shard", help="With torchrun: a part of the model a rank (FSDP2).")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
@@ -100,3 +103,17 @@ def endpoint(url: str | None) -> str:
 def wallet_path(wallet: Path | None) -> Path:
     """The key file that an option or the Solana CLI's file names."""
     return wallet.expanduser() if wallet else solana_config().wallet
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Which of how many processes this is, as `torchrun` says: else the only one."""
+
+    number: int = 0
+    count: int = 1
+
+
+def rank() -> Rank:
+    """This process's rank."""
+    number, count = (os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE"))
+    return Rank(int(number), int(count)) if number.isdecimal() and count.isdecimal() else Rank()
