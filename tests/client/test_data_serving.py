@@ -15,6 +15,7 @@ from psyche_client.data.errors import ListenError
 from psyche_client.data.manifest import BLOCK_BYTES
 from psyche_client.data.mirrors import SourceError
 from psyche_client.data.serving import DataServer
+from psyche_client.data.tcp import SPAN, signed_text
 from psyche_client.serving import signed_by
 from support.corpus import write_corpus
 from support.places import MEMBER, RUN, knows_member, tcp_source
@@ -124,6 +125,32 @@ async def test_a_member_has_only_so_many_connections_and_gets_them_back(
         while server._of_member:  # it has yet to see that the first has gone
             await asyncio.sleep(0)
         assert len(await source.read(FILE, 0, 20)) == 20
+
+
+async def test_answers_that_nobody_takes_are_not_kept(corpus: Path) -> None:
+    async with served(corpus, seconds=0.05) as (_, port):
+        for writer in await _taking_nothing(port):
+            # It is told that the server hung up, though it takes none of what was sent before.
+            with pytest.raises(ConnectionError):
+                async with asyncio.timeout(10):
+                    while True:
+                        writer.write(b"\0")
+                        await writer.drain()
+                        await asyncio.sleep(0)
+
+
+async def _taking_nothing(port: int) -> list[asyncio.StreamWriter]:
+    """Connections of a member that asks for more than sockets hold, and reads none of it."""
+    ask = bytes([len(FILE)]) + FILE.encode() + SPAN.pack(0, BLOCK_BYTES)
+    writers = []
+    for _ in range(3):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=64)
+        nonce = (await reader.readexactly(40))[-32:]
+        signature = bytes(MEMBER.sign_message(signed_text(RUN, nonce)))
+        writer.transport.pause_reading()
+        writer.write(bytes(MEMBER.pubkey()) + signature + 20 * ask)
+        writers.append(writer)
+    return writers
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ class DataServer:
             pass  # it went away, or is too slow to be waited for
         finally:
             self._strangers.pop(writer, None)
-            writer.close()
+            _hang_up(writer)
 
     @contextlib.contextmanager
     def _place_of(self, key: bytes) -> Iterator[None]:
@@ -155,6 +155,18 @@ class DataServer:
             await writer.drain()
         self.served.answers += 1
         self.served.sent_bytes += len(data)
+
+
+def _hang_up(writer: asyncio.StreamWriter) -> None:
+    """Closes a connection; what the client has not taken is dropped.
+
+    `close` alone would keep it in memory for as long as the client takes nothing, and by then the
+    connection counts no more: a member could fill the memory with answers that it never reads.
+    """
+    if writer.transport.get_write_buffer_size():
+        writer.transport.abort()
+    else:
+        writer.close()
 
 
 def _read(path: Path, start: int, size: int) -> bytes:
