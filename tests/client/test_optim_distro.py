@@ -132,6 +132,24 @@ def test_a_missing_tensor_or_another_shape_is_refused() -> None:
         optimizer().generate(gradients, (0, 0))
 
 
+def test_float64_gradients_are_taken_as_float32() -> None:
+    gradients = {name: g.double() for name, g in random_tensors(1).items()}
+    first, second = optimizer(clip_micro=0), optimizer(clip_micro=0)
+    assert first.generate(gradients, (0, 0)).equals(second.generate(random_tensors(1), (0, 0)))
+
+
+def test_a_parameter_without_a_gradient_is_refused_by_its_name() -> None:
+    gradients = {**random_tensors(1), "lm_head.weight": None}
+    with pytest.raises(LayoutError, match=r"lm_head\.weight is None.*zeros"):
+        optimizer().generate(gradients, (0, 0))
+
+
+@pytest.mark.parametrize("members", [0, -4])
+def test_an_optimizer_needs_a_member(members: int) -> None:
+    with pytest.raises(ValueError, match="1 at least"):
+        DisTrO(Layout.from_shapes(TINY), small_rule(), members_max=members)
+
+
 def test_a_round_is_generated_once() -> None:
     trainer = optimizer()
     trainer.generate(random_tensors(1), (0, 0))

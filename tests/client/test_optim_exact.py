@@ -14,7 +14,7 @@ import torch
 from psyche_client.optim import DisTrO, ExactnessError, Layout, selftest, transform
 from psyche_client.optim.transform import Transform
 from support import exact
-from support.optim import TINY, random_selection, reference_signs, small_rule
+from support.optim import TINY, random_selection, random_tensors, reference_signs, small_rule
 
 PAYLOADS = 5
 #: torch's own kernels, and those of the library that multiplies matrices.
@@ -53,10 +53,51 @@ def test_threads_and_the_order_of_arrival_change_no_bit(count: int, agreed: str)
     assert exact.digest(PAYLOADS, reverse=count == 2) == agreed
 
 
+@pytest.fixture
+def precisions() -> Iterator[None]:
+    backends = (torch.backends.mkldnn.matmul, torch.backends.cuda.matmul)
+    before = [one.fp32_precision for one in backends]
+    yield
+    for one, precision in zip(backends, before, strict=True):
+        one.fp32_precision = precision
+
+
+@pytest.mark.usefixtures("precisions")
+@pytest.mark.parametrize(("backend", "precision"), [("mkldnn", "bf16"), ("cuda", "tf32")])
+def test_shorter_products_of_one_backend_change_no_bit(
+    backend: str, precision: str, agreed: str
+) -> None:
+    getattr(torch.backends, backend).matmul.fp32_precision = precision
+    selftest.check()
+    assert exact.digest(PAYLOADS) == agreed
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_finds_the_same_bits(agreed: str) -> None:
+    selftest.check(torch.device("cuda"))
     assert exact.digest(PAYLOADS, device="cuda") == agreed
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_a_gpu_signs_apply_and_state_comes_back() -> None:
+    device = torch.device("cuda")
+    first, second = (
+        DisTrO(Layout.from_shapes(TINY), small_rule(), device=device) for _ in range(2)
+    )
+    gradients = {name: one.to(device) for name, one in random_tensors(1, TINY).items()}
+    selections = [first.generate(gradients, (0, now)) for now in range(2)]
+    second.load_state_dict(first.state_dict())
+    for one in (first, second):
+        one.give_back((0, 0))
+    assert torch.equal(first.momentum, second.momentum)
+    once, twice = (
+        {name: one.to(device) for name, one in random_tensors(2, TINY).items()} for _ in range(2)
+    )
+    first.update(once, selections, first.rule.schedule.peak)
+    first.apply(twice, first.aggregate(selections), first.rule.schedule.peak)
+    assert all(torch.equal(once[name], twice[name]) for name in TINY)
 
 
 @pytest.mark.parametrize("compiled", [False, True])

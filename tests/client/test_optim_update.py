@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from psyche_client.optim import Layout, LayoutError, Selection, rate_float32
 from psyche_client.optim.distro import DisTrO, decay_factor
@@ -110,6 +113,65 @@ def test_parameters_that_are_not_float32_masters_are_refused() -> None:
     turned["lm_head.weight"] = torch.zeros(96, 130).T
     with pytest.raises(LayoutError, match="contiguous"):
         replica.apply(turned, signs, RATE)
+
+
+def _other(
+    good: Selection,
+    *,
+    counts: NDArray[np.uint16] | None = None,
+    indices: NDArray[np.uint16] | None = None,
+    values: NDArray[np.int16] | None = None,
+) -> Selection:
+    return Selection(
+        good.counts if counts is None else counts,
+        good.indices if indices is None else indices,
+        good.values if values is None else values,
+    )
+
+
+DAMAGE: dict[str, Callable[[Selection], Selection]] = {
+    "groups": lambda s: _other(s, counts=np.append(s.counts, np.uint16(0))),
+    "no groups": lambda s: _other(s, counts=s.counts[:0]),
+    "sum": lambda s: _other(s, indices=s.indices[:-1], values=s.values[:-1]),
+    "values": lambda s: _other(s, values=s.values[:-1]),
+    "index": lambda s: _other(s, indices=s.indices + np.uint16(4096)),
+    "index of the last group": lambda s: _other(
+        s, indices=np.where(np.arange(len(s.indices)) < len(s.indices) - 1, s.indices, 4_095)
+    ),
+    "large value": lambda s: _other(s, values=s.values * np.int16(300)),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_selection_of_another_layout_is_refused_and_moves_nothing(kind: str) -> None:
+    replica = DisTrO(Layout.from_shapes(SHAPES), small_rule(), compiled=False)
+    good = random_selection(1, replica.form_at(0))
+    parameters = random_tensors(1)
+    for call in (replica.aggregate, lambda some: replica.update(parameters, some, RATE)):
+        with pytest.raises(LayoutError, match="another layout"):
+            call([good, DAMAGE[kind](good)])
+    assert bits(parameters) == bits(random_tensors(1))
+
+
+@pytest.mark.parametrize("rate", [-1, (1 << 40) + 1])
+def test_a_rate_below_zero_or_above_one_is_refused(rate: int) -> None:
+    replica = optimizer()
+    selections, parameters = [random_selection(1, replica.form_at(0))], random_tensors(1)
+    signs = replica.aggregate(selections)
+    for call in (
+        lambda: replica.update(parameters, selections, rate),
+        lambda: replica.apply(parameters, signs, rate),
+    ):
+        with pytest.raises(ValueError, match="from 0 to 1"):
+            call()
+    assert bits(parameters) == bits(random_tensors(1))
+
+
+def test_signs_of_another_layout_move_nothing() -> None:
+    replica, parameters = optimizer(), random_tensors(1)
+    with pytest.raises(LayoutError, match="another layout"):
+        replica.apply(parameters, torch.zeros(5, dtype=torch.int8), RATE)
+    assert bits(parameters) == bits(random_tensors(1))
 
 
 def test_more_payloads_than_members_are_refused() -> None:

@@ -51,7 +51,10 @@ class DisTrO:
         Raises:
             LayoutError: the layout was not built with the rule's `embeddings`.
             ExactnessError: the votes of so many members could make sums that round.
+            ValueError: there is no member.
         """
+        if members_max < 1:
+            raise ValueError(f"members_max ({members_max}) must be 1 at least")
         if layout.embeddings != rule.embeddings:
             raise LayoutError(f"the layout has embeddings by {layout.embeddings}")
         check_exactness(members_max, layout, rule)
@@ -140,7 +143,11 @@ class DisTrO:
                 another order gives the same bits).
 
         Returns:
-            int8 [coefficients], each -1, 0 or +1, in block order of the layout.
+            int8 [coefficients] on the CPU, each -1, 0 or +1, in block order of the layout.
+
+        Raises:
+            LayoutError: a selection has another layout.
+            ValueError: there are more than `members_max`.
         """
         if not selections:
             return None
@@ -163,8 +170,12 @@ class DisTrO:
             rate: learning rate in units of 2^-40, from the schedule.
 
         Raises:
-            LayoutError: a parameter is missing, not float32, or has another shape.
+            LayoutError: a parameter is missing, not float32, or has another shape; or the signs
+                are of another layout.
+            ValueError: the rate is below 0 or above 1.
         """
+        if signs is not None and signs.shape != (self.layout.coefficients,):
+            raise LayoutError(f"signs of shape {tuple(signs.shape)} are of another layout")
         if signs is not None:
             parts = ((tile, signs[tile.start : tile.end]) for tile in self._tiled.tiles)
             self._tiled.move(self._masters(parameters), parts, self._step(rate))
@@ -173,7 +184,11 @@ class DisTrO:
     def update(
         self, parameters: Mapping[str, Tensor], selections: Sequence[Selection], rate: int
     ) -> None:
-        """`apply` of `aggregate`, a tile at a time: the same bits without a row of signs."""
+        """`apply` of `aggregate`, a tile at a time: the same bits without a row of signs.
+
+        Raises:
+            LayoutError, ValueError: as they do. Nothing has moved then.
+        """
         if not selections:
             return
         self._check_count(selections)
@@ -194,6 +209,8 @@ class DisTrO:
         return matrices
 
     def _step(self, rate: int) -> Step:
+        if not 0 <= rate <= RATE_MAX:
+            raise ValueError(f"a rate of {rate} units of 2^-40 is not from 0 to 1")
         shrink = decay_factor(rate, self.rule.weight_decay_micro)
         return Step(float(rate_float32(rate)), shrink)
 
@@ -209,7 +226,7 @@ class DisTrO:
         Raises:
             LayoutError: the state is another layout's, or damaged. Nothing is changed then.
         """
-        momentum, flights = unpack_state(state, self.layout)
+        momentum, flights = unpack_state(state, self.layout, self._momentum.device)
         self._momentum = momentum
         self._in_flight = flights
 
@@ -223,8 +240,11 @@ class DisTrO:
 
 def clip_scale(matrices: Mapping[str, Tensor], rule: UpdateRule) -> float:
     """What gradients are multiplied by: 1, the rule's norm over theirs, or 0 if not finite."""
-    norms = [torch.linalg.vector_norm(m, dtype=torch.float32) for m in matrices.values()]
-    norm = float(torch.stack(norms).double().norm())
+    norms = []
+    for one in matrices.values():
+        wide = torch.promote_types(one.dtype, torch.float32)
+        norms.append(torch.linalg.vector_norm(one, dtype=wide).double())
+    norm = float(torch.stack(norms).norm())
     if not math.isfinite(norm):
         return 0.0
     clip = rule.clip_micro / MICRO

@@ -38,23 +38,25 @@ class InFlight:
 def pack_state(
     momentum: Tensor, flights: Mapping[RoundKey, InFlight], layout_digest: bytes
 ) -> dict[str, Tensor]:
-    """All of it as tensors; copies, so that training may go on while they are written."""
+    """All of it as tensors on the CPU; copies: training may go on while they are written."""
     rounds = [[*key, flight.decays, len(flight.values)] for key, flight in flights.items()]
     return {
-        "momentum": momentum.clone(),
+        "momentum": momentum.to("cpu", copy=True),
         "layout_digest": torch.from_numpy(np.frombuffer(layout_digest, np.uint8).copy()),
         "in_flight.rounds": torch.tensor(rounds, dtype=torch.int64).view(-1, _COLUMNS),
         "in_flight.positions": torch.cat(
-            [torch.empty(0, dtype=torch.int64), *(f.positions for f in flights.values())]
+            [torch.empty(0, dtype=torch.int64), *(f.positions.cpu() for f in flights.values())]
         ),
-        "in_flight.values": torch.cat([torch.empty(0), *(f.values for f in flights.values())]),
+        "in_flight.values": torch.cat(
+            [torch.empty(0), *(f.values.cpu() for f in flights.values())]
+        ),
     }
 
 
 def unpack_state(
-    state: Mapping[str, Tensor], layout: Layout
+    state: Mapping[str, Tensor], layout: Layout, device: torch.device
 ) -> tuple[Tensor, dict[RoundKey, InFlight]]:
-    """Reads what `pack_state` wrote, and copies it.
+    """Reads what `pack_state` wrote, and copies it to a device.
 
     Raises:
         LayoutError: a tensor is missing, of another type or size, or of another layout.
@@ -73,9 +75,9 @@ def unpack_state(
     if not fits or ((positions < 0) | (positions >= layout.coefficients)).any():
         raise LayoutError("saved in-flight coefficients do not fit the layout")
     flights = {
-        (epoch, round_): InFlight(where.clone(), value.clone(), decays)
+        (epoch, round_): InFlight(where.to(device, copy=True), value.to(device, copy=True), decays)
         for (epoch, round_, decays, _), where, value in zip(
             rounds.tolist(), torch.split(positions, sizes), torch.split(values, sizes), strict=True
         )
     }
-    return momentum.clone(), flights
+    return momentum.to(device, copy=True), flights

@@ -1,8 +1,9 @@
 """Refuses to train on a machine whose arithmetic is not the agreed one.
 
-Run `check` once at start-up, on the threads that will train. It computes inverse transforms of
-fixed votes by the very code that `aggregate` and `update` use, the extension's included, and
-compares their sums, all bits of them, with sums of whole numbers, and those with committed hashes.
+Run `check` once at start-up, on the threads and the device that will train. It computes inverse
+transforms of fixed votes by the very code that `aggregate` and `update` use, the extension's
+included, and compares their sums, all bits of them, with sums of whole numbers, and those with
+committed hashes.
 """
 
 from __future__ import annotations
@@ -57,35 +58,40 @@ def digest(sums: NDArray[np.int64]) -> str:
     return hashlib.sha256(np.ascontiguousarray(sums, dtype="<i8").tobytes()).hexdigest()
 
 
-def check() -> None:
-    """Compares this machine's exact inverse transform with the golden sums.
+def check(device: torch.device | None = None) -> None:
+    """Compares the exact inverse transform here with the golden sums.
+
+    Args:
+        device: where parameters are moved, the CPU by default. A GPU's library may make float64 of
+            shorter numbers where its settings say so; that is found here and nowhere else.
 
     Raises:
         ExactnessError: any bit differs. Do not train on this machine with these settings.
     """
+    device = device or torch.device("cpu")
     for (rows, columns, peak), expected in GOLDEN.items():
         votes = golden_votes(rows, columns, peak)
-        flat = torch.from_numpy(votes.reshape(-1)).to(torch.float32)
-        sums = Transform(rows, columns).inverse_sums(flat, peak).numpy()
+        flat = torch.from_numpy(votes.reshape(-1)).to(device, torch.float32)
+        sums = Transform(rows, columns, device).inverse_sums(flat, peak).cpu().numpy()
         whole = sums.astype(np.int64)
         if not np.array_equal(whole, sums) or digest(whole) != expected:
             raise ExactnessError(
                 f"the exact inverse transform of {rows} x {columns} blocks differs here: "
                 "check the BLAS library, matmul precision settings and emulated float64"
             )
-        _check_signs(votes, peak)
+        _check_signs(votes, peak, device)
         if rows == columns:
             # Sums that are zero on the diagonals, where float32's are not.
-            _check_signs(votes - votes.transpose(0, 2, 1), 2 * peak)
+            _check_signs(votes - votes.transpose(0, 2, 1), 2 * peak, device)
 
 
-def _check_signs(votes: NDArray[np.int64], peak: int) -> None:
+def _check_signs(votes: NDArray[np.int64], peak: int, device: torch.device) -> None:
     _, rows, columns = votes.shape
-    flat = torch.from_numpy(votes.reshape(-1)).to(torch.float32)
-    mass, spare = int(np.abs(votes).sum((1, 2)).max()), torch.empty(2, len(flat))
-    signs = Transform(rows, columns).inverse_signs(flat, peak, mass, spare)
+    flat = torch.from_numpy(votes.reshape(-1)).to(device, torch.float32)
+    mass, spare = int(np.abs(votes).sum((1, 2)).max()), torch.empty(2, len(flat), device=device)
+    signs = Transform(rows, columns, device).inverse_signs(flat, peak, mass, spare)
     expected = np.sign(golden_sums(votes).reshape(-1))
-    if not np.array_equal(signs.numpy(), expected):
+    if not np.array_equal(signs.cpu().numpy(), expected):
         raise ExactnessError(
             f"signs of {rows} x {columns} blocks differ here: check the BLAS library and float32 "
             "matmul precision settings"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from psyche_client.optim.codec import GROUP_SIZE, Form, Selection
+from psyche_client.optim.errors import LayoutError
 from psyche_client.optim.layout import Layout
 from psyche_client.optim.momentum import InFlight
 from psyche_client.optim.rule import MICRO, UpdateRule
@@ -96,7 +97,13 @@ class Tiled:
     # Selections to moved parameters
 
     def signed(self, selections: Sequence[Selection]) -> Iterator[tuple[Tile, Tensor]]:
-        """Signs of the inverse transform of the clamped votes; the next tile overwrites them."""
+        """Signs of the inverse transform of the clamped votes; the next tile overwrites them.
+
+        Raises:
+            LayoutError: a selection has another layout; before the first tile.
+        """
+        for selection in selections:
+            self._check(selection)
         cap = self._rule.vote_cap
         whole = len(selections) * self._largest.value_max
         peak = min(cap, whole) if cap else whole
@@ -114,9 +121,21 @@ class Tiled:
             transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
             yield tile, transform.inverse_signs(tally, peak, mass, self._scratch[1:])
 
+    def _check(self, selection: Selection) -> None:
+        """What `decode` gave fits; what a caller made must, or votes would fall beside it."""
+        form, counts, values = self._largest, selection.counts, selection.values
+        sent, last = len(selection.indices), int(counts[-1]) if len(counts) else 0
+        fits = len(counts) == form.groups and sent == len(values) == int(counts.sum(dtype=np.int64))
+        if fits and sent:
+            ends = selection.indices[sent - last :].max(initial=0)
+            fits = selection.indices.max() < GROUP_SIZE and ends < form.sizes[-1]
+            fits &= -form.value_max <= values.min() and values.max() <= form.value_max
+        if not fits:
+            raise LayoutError("a payload's counts, indices and values are of another layout")
+
     def move(
         self, matrices: Mapping[str, Tensor], parts: Iterable[tuple[Tile, Tensor]], step: Step
     ) -> None:
         """Moves float32 parameters by the signs of every tile."""
         for tile, signs in parts:
-            move(signs.float(), matrices, tile, step)
+            move(signs.to(self._device, torch.float32), matrices, tile, step)

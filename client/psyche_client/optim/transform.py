@@ -84,8 +84,10 @@ def matrix(tensor: Tensor, place: Placement) -> Tensor:
     """The tensor as the matrix that its placement describes, sharing memory.
 
     Raises:
-        LayoutError: another shape, or not contiguous.
+        LayoutError: no tensor, another shape, or not contiguous.
     """
+    if not isinstance(tensor, Tensor):
+        raise LayoutError(f"{place.name} is {tensor!r}: a parameter without a gradient needs zeros")
     if tuple(tensor.shape) != place.shape:
         raise LayoutError(f"{place.name} has shape {tuple(tensor.shape)}, not {place.shape}")
     if not tensor.is_contiguous():
@@ -149,6 +151,15 @@ def _basis(points: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 
 def _peak(points: int) -> int:
     return int(np.abs(BASIS[points].astype(np.int64)).max())
+
+
+def whole_float32() -> bool:
+    """Whether products of float32 matrices are in float32, not in something shorter."""
+    try:
+        return torch.get_float32_matmul_precision() == "highest"
+    except RuntimeError:
+        # So torch answers where its backends were set apart: at least one is shorter.
+        return False
 
 
 class Transform:
@@ -238,7 +249,4 @@ class Transform:
 
     def _narrow(self, peak: int) -> bool:
         """Whether float32 adds the rows' half of the inverse exactly."""
-        return (
-            peak * self.columns * self._across_peak < EXACT_FLOAT32_BELOW
-            and torch.get_float32_matmul_precision() == "highest"
-        )
+        return peak * self.columns * self._across_peak < EXACT_FLOAT32_BELOW and whole_float32()
