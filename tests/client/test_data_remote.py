@@ -65,10 +65,12 @@ def source(request: pytest.FixtureRequest) -> Source:
 
 
 class Place:
-    """A place that spoils what an honest one gives."""
+    """A place that spoils what an honest one gives, or `blocks` alone."""
 
-    def __init__(self, inner: Source, spoil: Callable[[bytes], bytes]) -> None:
-        self.name, self._inner, self._spoil = "spoiler", inner, spoil
+    def __init__(
+        self, inner: Source, spoil: Callable[[bytes], bytes], *, blocks: bool = False
+    ) -> None:
+        self.name, self._inner, self._spoil, self._blocks = "spoiler", inner, spoil, blocks
         self.asked: list[str] = []
 
     async def read(self, file: str, start: int, size: int) -> bytes:
@@ -77,7 +79,8 @@ class Place:
 
     async def whole(self, file: str, bytes_max: int) -> bytes:
         self.asked.append(file)
-        return self._spoil(await self._inner.whole(file, bytes_max))
+        data = await self._inner.whole(file, bytes_max)
+        return data if self._blocks else self._spoil(data)
 
 
 def flipped(data: bytes) -> bytes:
@@ -157,13 +160,24 @@ def test_a_file_longer_than_allowed_is_refused(source: Source) -> None:
 # Mirrors
 
 
+@pytest.mark.parametrize("blocks", [False, True])
 @pytest.mark.parametrize("spoil", [flipped, stalled, lambda data: data[:-1]])
 def test_one_honest_place_among_bad_ones_is_enough(
-    source: Source, spoil: Callable[[bytes], bytes], tmp_path: Path
+    source: Source, spoil: Callable[[bytes], bytes], tmp_path: Path, *, blocks: bool
 ) -> None:
-    bad = Place(source, spoil)
+    bad = Place(source, spoil, blocks=blocks)
     fetched(tmp_path, bad, source).verify()
     Shards(tmp_path).verify()
+
+
+@pytest.mark.parametrize("spoil", [flipped, lambda data: data[:-1], lambda data: data + b"\0"])
+def test_a_wrong_block_of_the_only_place_is_an_error_and_is_not_kept(
+    web: Source, spoil: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    shards = fetched(tmp_path, Place(web, spoil, blocks=True))
+    with pytest.raises(DataError, match="spoiler: it sent other bytes"):
+        shards.sequences(np.array([0]))
+    assert not any((tmp_path / "train-00000.bin").read_bytes())
 
 
 def test_a_place_that_lied_once_is_never_asked_again(web: Source, tmp_path: Path) -> None:
