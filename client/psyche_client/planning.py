@@ -28,8 +28,8 @@ SCRATCH_BYTES = 64 << 20
 """Most that the transform takes besides, a tile at a time."""
 FLIGHT_BYTES = 8 + 4
 """Of a sent coefficient until its round settles: position and value."""
-VOTE_BYTES = 2 + 2 + 8 + 4
-"""Of a received coefficient while a round is applied: index and value, position and vote."""
+RECEIVED_BYTES = 2 + 2
+"""Of a received coefficient while a round is applied, beside its payload: index and value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,13 @@ class Line:
 
 
 def training_memory(
-    config: ModelConfig, *, topk: int, members: int, activations: int, in_flight: int = 2
+    config: ModelConfig,
+    *,
+    topk: int,
+    members: int,
+    activations: int,
+    value_bits: int = 1,
+    in_flight: int = 2,
 ) -> dict[str, int]:
     """Bytes in each phase of a round on a trainer.
 
@@ -75,10 +81,12 @@ def training_memory(
         topk: coefficients sent of each 4,096.
         members: whose payloads are applied together.
         activations: what a gradient keeps of its forward pass (`model.activations`).
+        value_bits: of a coefficient in a payload.
         in_flight: rounds whose own selection is not settled yet (overlap 1 has two).
     """
     layout = Layout.from_shapes(config.parameter_shapes())
     sent = layout.groups * allowed(topk, members)
+    payload = _longest(layout, allowed(topk, members), value_bits)
     parameters = config.parameter_count() * FLOAT32_BYTES
     momentum = layout.coefficients * FLOAT32_BYTES
     always = parameters + momentum + in_flight * sent * FLIGHT_BYTES
@@ -86,15 +94,15 @@ def training_memory(
         "always: parameters, momentum, what is in flight": always,
         "train: gradients and activations besides": always + parameters + activations,
         "generate: gradients and a tile besides": always + parameters + SCRATCH_BYTES,
-        "apply: received coefficients and a tile besides": always
-        + members * sent * VOTE_BYTES
+        "apply: received payloads and a tile besides": always
+        + members * (payload + sent * RECEIVED_BYTES)
         + SCRATCH_BYTES,
         "save: a copy of parameters and momentum besides": 2 * always,
     }
 
 
 def inference(config: ModelConfig) -> list[Card]:
-    """What one card of 24 GB holds at each of `QUANTIZED_BITS`."""
+    """What one card of 24 GiB holds at each of `QUANTIZED_BITS`."""
     shapes = config.parameter_shapes()
     matrices = sum(
         math.prod(shape)
@@ -122,10 +130,14 @@ def lines(config: ModelConfig, *, topk: int, value_bits: int = 1) -> list[Line]:
     found = []
     for members in MEMBERS:
         few = allowed(topk, members)
-        longest = replace(layout.form(few), value_bits=value_bits).bytes_max
+        longest = _longest(layout, few, value_bits)
         seconds = (members - 1) * longest * 8 / LINE_BITS_PER_SECOND
         found.append(Line(members, few, longest, least_bytes(layout, few, value_bits), seconds))
     return found
+
+
+def _longest(layout: Layout, topk: int, value_bits: int) -> int:
+    return replace(layout.form(topk), value_bits=value_bits).bytes_max
 
 
 def allowed(topk: int, members: int) -> int:

@@ -63,7 +63,8 @@ def test_training_needs_parameters_momentum_and_gradients_at_once() -> None:
     always, train, _, apply, save = phases.values()
     assert DEMO.parameter_count() // 4_096 + 1 == 288
     assert (always, train, save) == (2 * size, 3 * size + 1_000, 4 * size)
-    assert apply == 2 * size + 16 * sent * 16 + (64 << 20)
+    payload = Layout.from_shapes(DEMO.parameter_shapes()).form(32).bytes_max
+    assert apply == 2 * size + 16 * (payload + sent * 4) + (64 << 20)
 
 
 def test_forty_billion_parameters_fit_a_card_at_four_bits_and_not_at_eight() -> None:
@@ -89,10 +90,19 @@ def test_a_payload_lies_between_the_least_and_the_most() -> None:
     header = PayloadHeader(
         instance=bytes(32), epoch=0, round=0, slot=0, member_id=0, layout_digest=layout.digest()
     )
-    payload = encode(header, Selection(form.limits.astype(np.uint16), indices, signs), form)
+    selection = Selection(form.limits.astype(np.uint16), indices, signs)
+    payload = encode(header, selection, form)
 
     line = lines(DEMO, topk=32)[0]
+    one, two = (
+        training_memory(DEMO, topk=32, members=members, activations=0, in_flight=0)
+        for members in (1, 2)
+    )
+    arrays = (selection.counts, selection.indices, selection.values)
+    received = next(key for key in one if key.startswith("apply"))
 
+    held = len(payload) + sum(array.nbytes for array in arrays)
+    assert held <= two[received] - one[received] < 1.05 * held
     assert line.payload_least < len(payload) <= line.payload_max
     assert line.payload_max < 1.15 * line.payload_least
 

@@ -34,7 +34,9 @@ def make(
     training = {}
     for name, recomputes in (("whole", False), ("recomputed", True)):
         kept = kept_bytes(config, sequences, tokens, recomputes=recomputes)
-        training[name] = training_memory(config, topk=topk, members=members, activations=kept)
+        training[name] = training_memory(
+            config, topk=topk, value_bits=value_bits, members=members, activations=kept
+        )
     try:
         rounds = [asdict(line) for line in lines(config, topk=topk, value_bits=value_bits)]
     except ValueError as error:
@@ -69,7 +71,7 @@ def text(plan: dict[str, Any]) -> Iterator[str]:
         less = f"   layers recomputed: {count_bytes(again)}" if again != size else ""
         yield f"  {phase:<50} {count_bytes(size):>10}{less}"
     yield ""
-    yield "inference on one card of 24 GB"
+    yield f"inference on one card of 24 GiB ({count_bytes(plan['card_bytes'])})"
     for card in plan["inference"]:
         fits = f"{card['tokens']:,} tokens of text fit" if card["tokens"] else "does not fit"
         yield (
