@@ -1,7 +1,6 @@
 """A run's checkpoint annealed into a second, smoothed model, alone on this machine.
 
-AdamW does it, not the run's rule: nothing is sent here, so a dense gradient costs nothing, and
-That rule does it by which the run was trained, at the rate at which it was, so the new model.json
+The rule by which the run was trained does it, at the rate at which it was, so the new model.json
 says all of it. Alone nothing is sent, and nobody else votes: so each group gives many coefficients.
 docs/owner.md has what was measured, AdamW beside it.
 """
