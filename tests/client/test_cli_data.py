@@ -50,6 +50,15 @@ def data(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(("most", "said"), [(3_000, True), (1_000_000, False)])
+def test_text_that_is_left_out_is_told(
+    texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], most: int, *, said: bool
+) -> None:
+    line = ["data", "prepare", str(tmp_path / "out"), str(texts), "--tokenizer", "bytes"]
+    assert run([*line, "--bytes-max", str(most), "--sequence-tokens", "16"]) == Code.OK
+    assert (f"only the first {most:,} bytes of text" in capsys.readouterr().err) == said
+
+
 @pytest.fixture
 def model(data: Path, tmp_path: Path) -> tuple[Path, Path]:
     """A model.json and a checkpoint of its first parameters."""

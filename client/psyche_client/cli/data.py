@@ -162,7 +162,11 @@ def _prepare(names: list[str], out: Path, tokenizer: str, options: dict[str, Any
     elif tokenizer != BPE:
         options["tokenizer"] = Tokenizer.load(Path(tokenizer))
     with Progress() as bar:
-        return run(sources, out, progress=bar.report, **options)
+        return run(sources, out, progress=bar.report, notice=_say_cut, **options)
+
+
+def _say_cut(words: str) -> None:
+    say(f"{words}: raise --bytes-max, or `data.text_bytes_max` of a run.toml, for more")
 
 
 def _weighted(part: str) -> tuple[Path, int]:

@@ -27,6 +27,8 @@ from .tokenizer import Tokenizer
 from .writing import SHARD_TOKENS, SplitWriter, Tokens
 
 _BATCH_CHARACTERS: Final = 1 << 20
+#: Of a character; the last may be left out where the text is cut.
+_UTF8_BYTES_MAX: Final = 4
 #: Batches that become tokens while the next is read and the one before is written.
 _AHEAD: Final = 2
 
@@ -47,12 +49,14 @@ def prepare(
     tokenizer: Tokenizer | None = None,
     shard_tokens: int = SHARD_TOKENS,
     progress: Progress | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> Manifest:
     """Make a corpus in `out_dir` from the first `bytes_max` bytes of text in `sources`.
 
     `seed` chooses which whole documents are held out, at least `held_out_fraction` of the text
     (0 holds out none). `field` is where JSON lines and parquet keep the text. `tokenizer` None
-    trains one of `vocab_size` on the training text alone.
+    trains one of `vocab_size` on the training text alone. `notice` is told in words what a user
+    may not expect: that there is more text than was taken.
 
     A corpus is there only once its manifest is, which is written last. A preparation that was
     ended before goes on behind its last whole shard, and gives the same bytes; it needs the same
@@ -71,7 +75,9 @@ def prepare(
         "tokenizer": tokenizer.sha256.hex() if tokenizer else None,
         "vocab_size": vocab_size,
     }
-    work = _Preparation(listed, out_dir, arguments, bytes_max, field, seed, progress or _silent)
+    work = _Preparation(
+        listed, out_dir, arguments, bytes_max, field, seed, progress or _silent, notice or _mute
+    )
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         journal = Journal.read(out_dir, arguments)
@@ -120,6 +126,7 @@ class _Preparation:
     field: str
     seed: int
     report: Progress
+    notice: Callable[[str], None]
 
     def begin(
         self, tokenizer: Tokenizer | None, vocab_size: int, held_out_fraction: float
@@ -131,6 +138,8 @@ class _Preparation:
             surveyor.add(document)
             self.report("reading", min(surveyor.bytes_read, total), total)
         self.report("reading", total, total)
+        if surveyor.bytes_read > self.bytes_max - _UTF8_BYTES_MAX:
+            self.notice(f"only the first {self.bytes_max:,} bytes of text are taken")
         survey = surveyor.survey(held_out_fraction)
         self.report("tokenizer", 0, 1)
         if tokenizer is None:
@@ -207,6 +216,10 @@ def _in_order(
 
 def _silent(_what: str, _done: int, _total: int) -> None:
     """Report nothing."""
+
+
+def _mute(_words: str) -> None:
+    """Say nothing."""
 
 
 def _check_options(bytes_max: int, held_out_fraction: float, sequence_tokens: int) -> None:

@@ -41,8 +41,10 @@ class Tokenizer:
                 raise DataError(f"{path} is too long for a tokenizer")
             return cls(path.read_bytes().decode())
         except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not UTF-8"
             raise DataError(
-                f"{path}: cannot read the tokenizer", hint="prepare the data again"
+                f"{path}: cannot read the tokenizer ({reason})",
+                hint="name a tokenizer.json that is there, or prepare the data again",
             ) from error
 
     @classmethod
