@@ -96,8 +96,9 @@ def test_a_value_out_of_range_is_refused_by_its_name(field: str, value: object) 
     ids=str,
 )
 def test_a_hugging_face_model_of_another_kind_is_refused(change: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match=r"config\.json"):
+    with pytest.raises(ConfigError, match=r"config\.json") as caught:
         config_from_hf(config_to_hf(TINY) | change)
+    assert caught.value.hint
 
 
 def test_an_older_config_without_rope_parameters_is_read() -> None:

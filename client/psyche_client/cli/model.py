@@ -110,7 +110,11 @@ def generate(
     found = _document(document)
     codec = Tokenizer.load(tokenizer)
     if codec.sha256 != found.tokenizer_sha256:
-        raise CommandError(f"{tokenizer} is not the tokenizer of this model", code=Code.DATA)
+        raise CommandError(
+            f"{tokenizer} is not the tokenizer of this model",
+            hint="name the tokenizer.json of the data that it was trained on",
+            code=Code.DATA,
+        )
     model = build(found.architecture, load(checkpoint).parameters)
     put_text(write(model, codec, prompt, tokens, seed=seed, temperature=temperature))
 

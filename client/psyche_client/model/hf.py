@@ -51,7 +51,10 @@ def config_from_hf(values: Mapping[str, Any]) -> ModelConfig:
     refuse_unknown(values, {*own, *_FIXED, *_IGNORED, *_OWN}, "config.json")
     for key, allowed in _FIXED.items():
         if key in values and values[key] not in allowed:
-            raise ConfigError(f"config.json: {key} = {values[key]!r} is not supported")
+            raise ConfigError(
+                f"config.json: {key} = {values[key]!r} is not supported",
+                hint=f"only {' or '.join(map(repr, allowed))} is computed here",
+            )
     picked = {name: values[name] for name in own if name in values}
     picked["rope_theta"] = _rope_theta(values)
     if isinstance(picked.get("eos_token_id"), list):
@@ -113,5 +116,8 @@ def _rope_theta(values: Mapping[str, Any]) -> Any:
     if rope is None:
         return values.get("rope_theta", 10_000.0)
     if not isinstance(rope, Mapping) or rope.get("rope_type", "default") != "default":
-        raise ConfigError("config.json: only the default kind of rotary embedding is supported")
+        raise ConfigError(
+            f"config.json: rope_parameters = {rope!r} is not supported",
+            hint="only the default kind of rotary embedding is computed here",
+        )
     return rope.get("rope_theta", values.get("rope_theta", 10_000.0))
