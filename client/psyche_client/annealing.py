@@ -26,6 +26,7 @@ from psyche_client.model.errors import CheckpointError
 from psyche_client.model.lm import CausalLM, build, parameters_of
 from psyche_client.optim.distro import DisTrO
 from psyche_client.optim.layout import Layout
+from psyche_client.optim.local import Moments
 from psyche_client.optim.rule import MICRO, UpdateRule
 from psyche_client.options import Compute
 from psyche_client.store import write_durably
@@ -136,12 +137,20 @@ def _train(
     layout = Layout.from_shapes(model.config.parameter_shapes(), rule.embeddings)
     optimizer = DisTrO(layout, rule, members_max=1)
     parameters = {name: parameter.data for name, parameter in model.named_parameters()}
+    moments = Moments() if rule.local_state == "kept" else None
     for number in range(rule.schedule.decay_steps):
         positions = np.arange(plan.sequences, dtype=np.uint64) + np.uint64(number * plan.sequences)
         ids = sequences_at(start.digest, text.count, positions)
-        loss, found = gradients(model, rule, text.sequences(ids.astype(np.int64)), plan.compute)
+        loss, found = gradients(
+            model,
+            rule,
+            text.sequences(ids.astype(np.int64)),
+            plan.compute,
+            step=start.step + number,
+            moments=moments,
+        )
         yield loss
-        selection = optimizer.generate(found, (0, number))
+        selection = optimizer.generate(found, (0, number), step=start.step + number)
         optimizer.settled((0, number), accepted=True)
         optimizer.update(parameters, [selection], rule.schedule.lr_at(start.step + number))
 

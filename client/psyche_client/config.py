@@ -136,6 +136,7 @@ class Update:
     group_topk_max: int = whole(0, 4_096, "sent of one 4,096 at most, 0 for all alike", 0)
     energy_target: float = real(1e-6, 1.0, "share of its energy that is enough for a group", 1.0)
     beta: float = real(0.0, 0.999999, "momentum kept from round to round", 0.95)
+    rule: str = choice("sign", "mean")
     value_bits: int = whole(1, 12, "bits of a value sent, 1 for signs", 1)
     value_exponent: int = whole(-100, 100, "a value counts in 2 to this power; 0 for signs", 0)
     vote_cap: int = whole(0, 1 << 15, "votes that count for one coefficient, 0 for all", 1)
@@ -143,7 +144,8 @@ class Update:
     gradient_norm_max: float = real(0.0, 1e6, "largest gradient norm, 0 for any", 1.0)
     embeddings: str = choice("block", "row")
     local_steps: int = whole(1, 1 << 16, "AdamW steps of each trainer a round, 1 for a gradient", 1)
-    local_learning_rate: float = real(1e-9, 1.0, "learning rate of those, if more than one", 1e-3)
+    local_learning_rate: float = real(0.0, 1.0, "their learning rate, 0 for the schedule's", 1e-3)
+    local_state: str = choice("anew", "kept")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,6 +293,7 @@ def update_fields(config: Config) -> dict[str, object]:
         "topk_ramp_steps": update.topk_ramp_steps,
         "group_topk_max": update.group_topk_max,
         "energy_micro": _micro(update.energy_target),
+        "update": update.rule,
         "value_bits": update.value_bits,
         "value_exponent": update.value_exponent,
         "vote_cap": update.vote_cap,
@@ -298,6 +301,7 @@ def update_fields(config: Config) -> dict[str, object]:
         "weight_decay_micro": _micro(update.weight_decay),
         "local_steps": update.local_steps,
         "local_rate": _rate_units(update.local_learning_rate),
+        "local_state": update.local_state,
         "embeddings": update.embeddings,
         "schedule": {
             "kind": schedule.kind,

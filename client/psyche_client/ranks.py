@@ -25,6 +25,7 @@ from torch.nn.parallel import DistributedDataParallel
 from psyche_client.backward import gradients
 from psyche_client.model.document import ModelDocument
 from psyche_client.model.lm import CausalLM
+from psyche_client.optim.local import Moments
 from psyche_client.optim.rule import UpdateRule
 from psyche_client.options import Compute
 
@@ -79,7 +80,14 @@ class Ranks:
             self._build(document, compute, model)
 
     def gradients(
-        self, model: CausalLM, rule: UpdateRule, sequences: npt.NDArray[np.int64], compute: Compute
+        self,
+        model: CausalLM,
+        rule: UpdateRule,
+        sequences: npt.NDArray[np.int64],
+        compute: Compute,
+        *,
+        step: int = 0,
+        moments: Moments | None = None,
     ) -> tuple[float, dict[str, Tensor]]:
         """On rank 0: `backward.gradients`, computed by all ranks.
 
@@ -88,9 +96,10 @@ class Ranks:
         """
         del rule, compute  # those of `start`
         assert self._part is not None
+        assert moments is None
         with _told("the ranks did not compute a share"):
-            self._send(sequences)
-            return self._part.share(sequences, dict(model.named_parameters()))
+            self._send((sequences, step))
+            return self._part.share(sequences, step, dict(model.named_parameters()))
 
     def serve(self) -> None:
         """On another rank: computes until rank 0 says that it is enough.
@@ -100,12 +109,12 @@ class Ranks:
         """
         with _told("rank 0 gave no more work"):
             while (work := self._receive()) is not None:
-                if isinstance(work, np.ndarray):
+                first, second = work
+                if isinstance(first, np.ndarray):
                     assert self._part is not None
-                    self._part.share(work, None)
+                    self._part.share(first, second, None)
                 else:
-                    data, compute = work
-                    self._build(ModelDocument.decode(data), compute, None)
+                    self._build(ModelDocument.decode(first), second, None)
 
     def close(self) -> None:
         """On rank 0 the others are sent home first. A rank that is gone changes nothing here."""
@@ -160,12 +169,13 @@ class _Part:
     def share(
         self,
         sequences: npt.NDArray[np.int64],
+        step: int,
         master: dict[str, nn.Parameter] | None,
     ) -> tuple[float, dict[str, Tensor]]:
         """Mean loss of the share, and on rank 0 (where `master` is) what was found, on the CPU."""
         self._take(master)
         loss, found = gradients(
-            self._model, self._rule, sequences, self._compute, backward=self._backward
+            self._model, self._rule, sequences, self._compute, step=step, backward=self._backward
         )
         kept = {}
         for name in sorted(found):

@@ -25,10 +25,11 @@ from psyche_client.optim.codec import Expectation, PayloadHeader, Selection, dec
 from psyche_client.optim.distro import DisTrO
 from psyche_client.optim.errors import LayoutError, PayloadError
 from psyche_client.optim.layout import Layout
+from psyche_client.optim.local import Moments
 from psyche_client.optim.rule import UpdateRule
 from psyche_client.options import Compute
 from psyche_client.payloads import PayloadKey, Trained
-from psyche_client.ranks import Ranks
+from psyche_client.ranks import RankError, Ranks
 
 Parameters = dict[str, npt.NDArray[np.float32]]
 HASH_BYTES = 32
@@ -52,7 +53,7 @@ class Trainer:
 
         Raises:
             ExactnessError: this machine does not compute the exact inverse transform.
-            RankError: a rank is gone.
+            RankError: a rank is gone, or the run's rule is not for several.
         """
         selftest.check()
         self.rule = UpdateRule.from_value(
@@ -71,8 +72,14 @@ class Trainer:
         self._by_name = dict(self.model.named_parameters())
         self.compute = compute or Compute()
         self.model.model.recomputes = self.compute.recompute
+        self._moments = Moments() if self.rule.local_state == "kept" else None
         self._gradients = gradients if ranks is None else ranks.gradients
         if ranks is not None:
+            if self._moments is not None:
+                raise RankError(
+                    "the run keeps AdamW's moments from round to round (local_state), which "
+                    "several ranks do not share: join it with one process"
+                )
             ranks.start(document, self.model, self.compute)
 
     @property
@@ -91,14 +98,21 @@ class Trainer:
 
     def _forget_momentum(self) -> None:
         self.optimizer.reset()
+        if self._moments is not None:
+            self._moments.reset()
         self._sent = {}
 
     def momentum_state(self) -> dict[str, npt.NDArray[Any]]:
-        """A copy of the momentum, of what is in flight and of the payloads that carried it."""
+        """A copy of the momentum, of what is in flight and of the payloads that carried it.
+
+        And of AdamW's moments, where the rule keeps them.
+        """
         state = {name: tensor.numpy() for name, tensor in self.optimizer.state_dict().items()}
         # What never became a payload has a hash that no payload has.
         sent = [self._sent.get(key, bytes(HASH_BYTES)) for key in self.optimizer.in_flight]
         state[_COMMITMENTS] = np.frombuffer(b"".join(sent), np.uint8).reshape(-1, HASH_BYTES)
+        if self._moments is not None:
+            state |= {name: one.numpy() for name, one in self._moments.state_dict().items()}
         return state
 
     def take_momentum(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -111,10 +125,11 @@ class Trainer:
             LayoutError: it is another layout's, or damaged; the momentum is zero then.
         """
         self._forget_momentum()
-        rest = dict(state)
-        sent = rest.pop(_COMMITMENTS, None)
+        sent = state.get(_COMMITMENTS)
         try:
-            self.optimizer.load_state_dict({n: torch.from_numpy(a) for n, a in rest.items()})
+            self._take_tensors(
+                {n: torch.from_numpy(a) for n, a in state.items() if n != _COMMITMENTS}
+            )
         except TypeError as error:
             raise LayoutError(f"saved momentum has a type that none has: {error}") from error
         keys = self.optimizer.in_flight
@@ -122,6 +137,17 @@ class Trainer:
             self._forget_momentum()
             raise LayoutError("saved momentum needs one commitment for each round in flight")
         self._sent = {key: row.tobytes() for key, row in zip(keys, sent, strict=True)}
+
+    def _take_tensors(self, state: dict[str, torch.Tensor]) -> None:
+        moments = {name: state.pop(name) for name in list(state) if name.startswith("local.")}
+        if self._moments is not None:
+            shapes = {name: tuple(one.shape) for name, one in self._by_name.items()}
+            self._moments.load_state_dict(moments, shapes)
+        try:
+            self.optimizer.load_state_dict(state)
+        except LayoutError:
+            self._forget_momentum()
+            raise
 
     def load_initial(self) -> None:
         """Back to the parameters that the run's init seed gives."""
@@ -142,7 +168,14 @@ class Trainer:
         The parameters do not change: `gradients` says what is sent of which loss.
         """
         started = time.perf_counter()
-        loss, found = self._gradients(self.model, self.rule, sequences, self.compute)
+        loss, found = self._gradients(
+            self.model,
+            self.rule,
+            sequences,
+            self.compute,
+            step=key.step,
+            moments=self._moments,
+        )
         self.optimizer.give_back(key.round_key)  # a share that is trained again after a restart
         selection = self.optimizer.generate(found, key.round_key, step=key.step)
         del found

@@ -48,7 +48,9 @@ class Compiled:
         return self._rule.is_even and self._rule.value_bits == 1 and self._holds(tensors)
 
     def moves(self, selections: Sequence[Selection], *tensors: Tensor) -> bool:
-        """Whether it can move these tensors by so many payloads."""
+        """Whether it can move these tensors by so many payloads: by signs alone."""
+        if self._rule.update != "sign":
+            return False
         whole = len(selections) << (self._rule.value_bits - 1)
         return min(whole, self._rule.vote_cap or whole) <= self._vote_max and self._holds(tensors)
 
@@ -59,9 +61,14 @@ class Compiled:
         )
 
     def take(
-        self, momentum: Tensor, matrices: Mapping[str, Tensor], scale: float, form: Form
+        self,
+        momentum: Tensor,
+        matrices: Mapping[str, Tensor],
+        scale: float,
+        form: Form,
+        unit: float | None,
     ) -> tuple[Selection, InFlight]:
-        """M <- beta M + scale DCT(gradients); takes the largest of each group out of M."""
+        """As `Tiled.take`."""
         made = self._transform.generate(
             momentum.numpy(),
             self._arrays(matrices),
@@ -74,7 +81,11 @@ class Compiled:
         values = np.frombuffer(made[2], np.float32)
         selection = Selection(counts, indices, np.sign(values).astype(np.int16))
         positions = torch.from_numpy(selection.positions())
-        return selection, InFlight(positions, torch.from_numpy(values))
+        sent = torch.from_numpy(values)
+        if unit is not None:
+            sent = torch.from_numpy(selection.values.astype(np.float32) * np.float32(unit))
+            momentum[positions] = torch.from_numpy(values) - sent
+        return selection, InFlight(positions, sent)
 
     def move(
         self, matrices: Mapping[str, Tensor], selections: Sequence[Selection], step: Step

@@ -86,11 +86,13 @@ class DisTrO:
     ) -> Selection:
         """M <- beta M + DCT(gradients); takes the largest of each group out of M.
 
-        Where values have several bits, it takes what they say: a whole number of units each.
+        Where the rule gives values a unit, it takes what they say: a whole number of units each.
 
-        How many is the rule's to say; `step` matters where that changes with the run's steps.
+        How many, and of what unit, is the rule's to say; `step` matters where that changes with
+        the run's steps.
 
-        Gradients (or pseudo-gradients) are scaled down to the rule's norm first. Gradients that
+        Gradients are scaled down to the rule's norm first; a change that is to be averaged is
+        not, for its size is what is said. Gradients that
         hold a NaN or an infinity count as zero as a whole: one bad batch must not poison the
         momentum. Zeros and non-finite numbers are never selected.
 
@@ -101,11 +103,11 @@ class DisTrO:
         if round_key in self._in_flight:
             raise ValueError(f"round {round_key} is already in flight")
         matrices, form = self._matrices(gradients), self.form_at(step)
-        scale = clip_scale(matrices, self.rule)
+        scale, unit = clip_scale(matrices, self.rule), self.rule.unit_at(step)
         if self._compiled and self._compiled.takes(self._momentum, *matrices.values()):
-            selection, taken = self._compiled.take(self._momentum, matrices, scale, form)
+            selection, taken = self._compiled.take(self._momentum, matrices, scale, form, unit)
         else:
-            selection, taken = self._tiled.take(self._momentum, matrices, scale, form)
+            selection, taken = self._tiled.take(self._momentum, matrices, scale, form, unit)
         for flight in self._in_flight.values():
             flight.decays += 1
         self._in_flight[round_key] = taken
@@ -136,14 +138,17 @@ class DisTrO:
 
     @torch.no_grad()
     def aggregate(self, selections: Sequence[Selection]) -> Tensor | None:
-        """The sign of the inverse transform of the clamped votes; None without any payload.
+        """The inverse transform of the clamped votes; None without any payload.
+
+        Its sign, or with the rule's "mean" itself over the number of payloads.
 
         Args:
             selections: the accepted set's, decoded, in slot order (votes are whole numbers, so
                 another order gives the same bits).
 
         Returns:
-            int8 [coefficients] on the CPU, each -1, 0 or +1, in block order of the layout.
+            On the CPU, in block order of the layout: int8 [coefficients], each -1, 0 or +1, or
+            float32 means.
 
         Raises:
             LayoutError: a selection has another layout.
@@ -152,21 +157,23 @@ class DisTrO:
         if not selections:
             return None
         self._check_count(selections)
-        signs = torch.empty(self.layout.coefficients, dtype=torch.int8)
-        for tile, part in self._tiled.signed(selections):
-            signs[tile.start : tile.end] = part
-        return signs
+        dtype = torch.int8 if self.rule.update == "sign" else torch.float32
+        row = torch.empty(self.layout.coefficients, dtype=dtype)
+        for tile, part in self._tiled.aggregated(selections):
+            row[tile.start : tile.end] = part
+        return row
 
     @torch.no_grad()
     def apply(self, parameters: Mapping[str, Tensor], signs: Tensor | None, rate: int) -> None:
         """p <- fl(p * c), then p <- fl(p - lr * s), in place; no signs, no change.
 
-        c = fl(1 - lr * weight decay). The two steps are separate kernels on purpose: a fused
-        multiply-add rounds once and would not agree with machines that have none.
+        c = fl(1 - lr * weight decay). Means are multiplied by the learning rate and the rule's
+        2^value_exponent, and rounded, before they are subtracted. These are separate kernels on
+        purpose: a fused multiply-add rounds once and would not agree with machines that have none.
 
         Args:
             parameters: float32 masters by name.
-            signs: what `aggregate` gave.
+            signs: what `aggregate` gave, signs or means.
             rate: learning rate in units of 2^-40, from the schedule.
 
         Raises:
@@ -196,7 +203,7 @@ class DisTrO:
         if self._compiled and self._compiled.moves(selections, *masters.values()):
             self._compiled.move(masters, selections, step)
         else:
-            self._tiled.move(masters, self._tiled.signed(selections), step)
+            self._tiled.move(masters, self._tiled.aggregated(selections), step)
 
     def _check_count(self, selections: Sequence[Selection]) -> None:
         if len(selections) > self.members_max:
@@ -212,6 +219,8 @@ class DisTrO:
         if not 0 <= rate <= RATE_MAX:
             raise ValueError(f"a rate of {rate} units of 2^-40 is not from 0 to 1")
         shrink = decay_factor(rate, self.rule.weight_decay_micro)
+        if self.rule.update == "mean":
+            return Step(self.rule.mean_unit(rate), shrink)
         return Step(float(rate_float32(rate)), shrink)
 
     # State
@@ -247,7 +256,7 @@ def clip_scale(matrices: Mapping[str, Tensor], rule: UpdateRule) -> float:
     norm = float(torch.stack(norms).norm())
     if not math.isfinite(norm):
         return 0.0
-    clip = rule.clip_micro / MICRO
+    clip = 0.0 if rule.update == "mean" else rule.clip_micro / MICRO
     return clip / norm if clip and norm > clip else 1.0
 
 

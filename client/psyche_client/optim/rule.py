@@ -7,7 +7,14 @@ from dataclasses import dataclass, field, fields
 
 from psyche_client.optim.errors import RuleError
 from psyche_client.optim.form import GROUP_SIZE, VALUE_BITS_MAX, Form
-from psyche_client.optim.schedule import RATE_MAX, STEPS_MAX, Schedule, check_whole, exact_fields
+from psyche_client.optim.schedule import (
+    RATE_MAX,
+    STEPS_MAX,
+    Schedule,
+    check_whole,
+    exact_fields,
+    rate_float32,
+)
 
 MICRO = 1_000_000
 #: A group's indices never outnumber its coefficients.
@@ -16,7 +23,11 @@ TOPK_MAX = GROUP_SIZE
 LOCAL_STEPS_MAX = 1 << 16
 #: Far from where float32 ends, with any value.
 EXPONENT_MAX = 100
+#: A learning rate of 2^-40 times 2 to minus this is a normal float32 number yet.
+MEAN_EXPONENT_MAX = 64
 EMBEDDINGS = ("block", "row")
+UPDATES = ("sign", "mean")
+LOCAL_STATES = ("anew", "kept")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +51,13 @@ class UpdateRule:
     group_topk_max: int = 0
     #: Share of its energy with which a group has enough; 1_000_000: it takes what there is.
     energy_micro: int = MICRO
+    #: "sign": parameters move by the sign of the inverse transform of the votes. "mean": by the
+    #: mean of what members say that AdamW steps of their own changed.
+    update: str = "sign"
     #: Bits of a value: 1 is a sign; b is a whole number of magnitude 2^(b - 1) at most.
     value_bits: int = 1
-    #: What 1 stands for in the transformed gradient: 2 to this power. Signs have no such unit.
+    #: What 1 stands for in the momentum: 2 to this power; with "mean" so many learning rates. With
+    #: "sign" a sign has no such unit: it stands for all of its coefficient.
     value_exponent: int = 0
     #: Largest sum of values a coefficient, either way; 0 leaves sums as they are.
     vote_cap: int = 1
@@ -50,10 +65,13 @@ class UpdateRule:
     clip_micro: int = 1_000_000
     #: Parameters shrink by learning rate times this; 1-D tensors and embeddings do not.
     weight_decay_micro: int = 0
-    #: 1: a round is one gradient. More: so many local AdamW steps, whose change is sent instead.
+    #: 1: a round is one gradient. More: so many local AdamW steps, whose change is sent instead;
+    #: with "mean" that of one step, too.
     local_steps: int = 1
-    #: Learning rate of local steps in units of 2^-40; one gradient does not use it.
+    #: Learning rate of local steps in units of 2^-40; 0: the schedule's. A gradient has no use.
     local_rate: int = 1_099_511_628
+    #: Whether AdamW's moments are zero in each round ("anew"), or those of the last ("kept").
+    local_state: str = "anew"
     #: Transform shape of embedding and output head: "block" as any matrix, or "row".
     embeddings: str = "block"
     schedule: Schedule = field(default_factory=lambda: Schedule(peak=1_099_511_628))
@@ -78,21 +96,50 @@ class UpdateRule:
         check_whole("clip_micro", self.clip_micro, MICRO * MICRO)
         check_whole("weight_decay_micro", self.weight_decay_micro, MICRO)
         check_whole("local_steps", self.local_steps, LOCAL_STEPS_MAX, 1)
-        check_whole("local_rate", self.local_rate, RATE_MAX, 1)
-        if self.embeddings not in EMBEDDINGS:
-            raise RuleError(f"embeddings ({self.embeddings!r}) must be block or row")
+        check_whole("local_rate", self.local_rate, RATE_MAX)
+        _check_choice("embeddings", self.embeddings, EMBEDDINGS)
+        _check_choice("update", self.update, UPDATES)
+        _check_choice("local_state", self.local_state, LOCAL_STATES)
+        if self.local_state == "kept" and not self.is_local:
+            raise RuleError("local_state needs local steps: without them nothing is kept")
 
     def _check_values(self) -> None:
         check_whole("value_bits", self.value_bits, VALUE_BITS_MAX, 1)
         check_whole("value_exponent", self.value_exponent, EXPONENT_MAX, -EXPONENT_MAX)
-        if self.value_bits == 1 and self.value_exponent:
-            raise RuleError("value_exponent belongs to values of several bits: signs have none")
+        if self.update == "sign" and self.value_bits == 1 and self.value_exponent:
+            raise RuleError(
+                "value_exponent belongs to values of several bits, or to means: signs have none"
+            )
+        if self.update == "mean" and abs(self.value_exponent) > MEAN_EXPONENT_MAX:
+            raise RuleError(
+                f"value_exponent of a mean is from {-MEAN_EXPONENT_MAX} to "
+                f"{MEAN_EXPONENT_MAX}: other units are no float32"
+            )
         check_whole("vote_cap", self.vote_cap, 1 << 15)
         if 0 < self.vote_cap < 1 << (self.value_bits - 1):
             raise RuleError(
                 f"vote_cap ({self.vote_cap}) would cut single values of {self.value_bits} bits: "
                 f"write 0, or {1 << (self.value_bits - 1)} at least"
             )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether a round's gradient is the change that AdamW steps made."""
+        return self.local_steps > 1 or self.update == "mean"
+
+    def local_rate_at(self, step: int) -> int:
+        """Learning rate of the local steps of a round that begins at this step."""
+        return self.local_rate or self.schedule.lr_at(step)
+
+    def unit_at(self, step: int) -> float | None:
+        """What 1 stands for in the momentum; None: each sign for all of its coefficient."""
+        if self.update == "mean":
+            return self.mean_unit(self.schedule.lr_at(step))
+        return None if self.value_bits == 1 else 2.0**self.value_exponent
+
+    def mean_unit(self, rate: int) -> float:
+        """By what a mean of 1 moves parameters at a learning rate; float32 holds it exactly."""
+        return float(rate_float32(rate)) * 2.0**self.value_exponent
 
     @property
     def topk_max(self) -> int:
@@ -147,3 +194,8 @@ class UpdateRule:
     def to_json(self) -> str:
         """The rule in canonical JSON: sorted keys, no spaces, ASCII."""
         return json.dumps(self.to_value(), sort_keys=True, separators=(",", ":"))
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise RuleError(f"{name} ({value!r}) must be {' or '.join(choices)}")

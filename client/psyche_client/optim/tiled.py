@@ -38,9 +38,17 @@ class Tiled:
     # Gradients to a selection
 
     def take(
-        self, momentum: Tensor, matrices: Mapping[str, Tensor], scale: float, form: Form
+        self,
+        momentum: Tensor,
+        matrices: Mapping[str, Tensor],
+        scale: float,
+        form: Form,
+        unit: float | None,
     ) -> tuple[Selection, InFlight]:
-        """M <- beta M + scale DCT(gradients); takes what the form and the rule say out of M."""
+        """M <- beta M + scale DCT(gradients); takes what the form and the rule say out of M.
+
+        `unit` is what 1 stands for in M; without it a sign stands for all of its coefficient.
+        """
         ends = self.accumulate(momentum, matrices, scale)
         spare = self._scratch.view(-1)
         if self._rule.is_even:
@@ -48,7 +56,7 @@ class Tiled:
         else:
             energy = self._rule.energy_micro / MICRO
             positions, values = take_uneven(momentum, ends, form, spare, energy)
-        positions, values, whole = self._sendable(momentum, positions, values)
+        positions, values, whole = self._sendable(momentum, positions, values, unit)
         counts = torch.bincount(positions // GROUP_SIZE, minlength=form.groups)
         selection = Selection(
             counts.cpu().numpy().astype("u2"),
@@ -58,18 +66,19 @@ class Tiled:
         return selection, InFlight(positions, values)
 
     def _sendable(
-        self, momentum: Tensor, positions: Tensor, values: Tensor
+        self, momentum: Tensor, positions: Tensor, values: Tensor, unit: float | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Positions, what of the momentum goes there, and the whole numbers that say it.
 
-        With signs all of a coefficient goes. Whole numbers leave what they do not say.
+        Whole numbers leave what they do not say, and take back what they say too much.
         """
         finite = values.isfinite()
-        if self._rule.value_bits == 1:
+        if self._rule.value_bits == 1 or not unit:
             whole = values.sign()
         else:
-            unit, most = 2.0**self._rule.value_exponent, 1 << (self._rule.value_bits - 1)
+            most = 1 << (self._rule.value_bits - 1)
             whole = (values / unit).round_().clamp_(-most, most)
+        if unit is not None:
             rest = values - whole * unit
             momentum[positions[finite]] = rest[finite]
             values = whole * unit
@@ -96,19 +105,34 @@ class Tiled:
 
     # Selections to moved parameters
 
-    def signed(self, selections: Sequence[Selection]) -> Iterator[tuple[Tile, Tensor]]:
-        """Signs of the inverse transform of the clamped votes; the next tile overwrites them.
+    def aggregated(self, selections: Sequence[Selection]) -> Iterator[tuple[Tile, Tensor]]:
+        """Signs of the inverse transform of the clamped votes, or its means, as the rule has it.
+
+        A mean is fl32(fl64(sums * fl64(2^-28 / payloads))), 2^-14 for rows: roundings that every
+        machine makes alike. The next tile may overwrite a tile's.
 
         Raises:
             LayoutError: a selection has another layout; before the first tile.
         """
+        whole = len(selections) * self._largest.value_max
+        peak = min(self._rule.vote_cap, whole) if self._rule.vote_cap else whole
+        # A block of up to 4,096 coefficients meets two groups at most.
+        mass = 2 * self._largest.most * whole
+        for tile, tally in self._tallies(selections, whole):
+            transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
+            if self._rule.update == "mean":
+                sums = transform.inverse_sums(tally, peak)
+                yield tile, sums.mul_(transform.scale / len(selections)).to(torch.float32)
+            else:
+                yield tile, transform.inverse_signs(tally, peak, mass, self._scratch[1:])
+
+    def _tallies(
+        self, selections: Sequence[Selection], whole: int
+    ) -> Iterator[tuple[Tile, Tensor]]:
+        """The clamped votes of every tile; the next tile overwrites them."""
         for selection in selections:
             self._check(selection)
         cap = self._rule.vote_cap
-        whole = len(selections) * self._largest.value_max
-        peak = min(cap, whole) if cap else whole
-        # A block of up to 4,096 coefficients meets two groups at most.
-        mass = 2 * self._largest.most * whole
         before = [np.insert(np.cumsum(s.counts, dtype=np.int64), 0, 0) for s in selections]
         for tile in self.tiles:
             tally = self._scratch[0, : tile.end - tile.start].zero_()
@@ -118,8 +142,7 @@ class Tiled:
                 tally.index_add_(0, index, torch.from_numpy(values).to(self._device, torch.float32))
             if cap and whole > cap:
                 tally.clamp_(-cap, cap)
-            transform = self._transforms[tile.buffer.edge_rows, tile.buffer.edge_columns]
-            yield tile, transform.inverse_signs(tally, peak, mass, self._scratch[1:])
+            yield tile, tally
 
     def _check(self, selection: Selection) -> None:
         """What `decode` gave fits; what a caller made must, or votes would fall beside it."""
@@ -136,6 +159,12 @@ class Tiled:
     def move(
         self, matrices: Mapping[str, Tensor], parts: Iterable[tuple[Tile, Tensor]], step: Step
     ) -> None:
-        """Moves float32 parameters by the signs of every tile."""
-        for tile, signs in parts:
-            move(signs.to(self._device, torch.float32), matrices, tile, step)
+        """Moves float32 parameters by what was aggregated of every tile.
+
+        A mean is first rounded to what it moves by: only a sign times the rate is exact.
+        """
+        is_mean = self._rule.update == "mean"
+        rest = Step(1.0, step.shrink) if is_mean else step
+        for tile, part in parts:
+            row = part.to(self._device, torch.float32)
+            move(row * step.rate if is_mean else row, matrices, tile, rest)

@@ -51,7 +51,10 @@ class Tile:
 
 
 class Step(NamedTuple):
-    """How far parameters move: by `rate`, after those that decay were multiplied by `shrink`."""
+    """How far parameters move: by `rate`, after those that decay were multiplied by `shrink`.
+
+    The rate is what a sign, or a mean of 1, moves them by.
+    """
 
     rate: float
     shrink: float
@@ -126,9 +129,9 @@ def gather(tile_row: Tensor, matrices: Mapping[str, Tensor], tile: Tile) -> None
 def move(tile_row: Tensor, matrices: Mapping[str, Tensor], tile: Tile, step: Step) -> None:
     """p <- fl(p * shrink) where weight decay applies, then p <- fl(p - rate * s); drops padding.
 
-    `tile_row` holds signs: rate times -1, 0 or +1 is exact, so the subtraction rounds once whether
-    a machine fuses it with the product or not. The two steps stay two kernels: fused, they would
-    round once.
+    `tile_row` holds signs, or the rate is 1: such a product is exact, so the subtraction rounds
+    once whether a machine fuses it with the product or not. The two steps stay two kernels: fused,
+    they would round once.
     """
     for piece in tile.pieces:
         place = piece.place
@@ -170,6 +173,8 @@ class Transform:
         device = device or torch.device("cpu")
         self.rows, self.columns = rows, columns
         scale = 2.0**-SCALE_BITS
+        #: By which `inverse_sums` are too large.
+        self.scale = scale if rows == 1 else scale * scale
         self._down32 = _basis(rows, torch.float32, device)
         self._down64 = _basis(rows, torch.float64, device)
         self._across32 = _basis(columns, torch.float32, device)
