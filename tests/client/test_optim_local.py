@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
-from psyche_client.optim.local import pseudo_gradient
+from psyche_client.optim.errors import LayoutError
+from psyche_client.optim.local import Moments, pseudo_gradient
 
 RATE, CLIP = 0.01, 0.5
 
@@ -75,3 +77,80 @@ def test_gradients_that_are_not_finite_show_in_the_change(clip: float) -> None:
 
     change = pseudo_gradient(dict(model.named_parameters()), [poison], rate=RATE, clip=clip)
     assert not all(one.isfinite().all() for one in change.values())
+
+
+def test_kept_moments_go_on_where_the_last_round_ended() -> None:
+    model, anew, moments = make_model(), make_model(), Moments()
+    everything = [partial(backward, model, seed) for seed in range(4)]
+    named = dict(model.named_parameters())
+
+    first = pseudo_gradient(named, everything[:2], rate=RATE, clip=CLIP, moments=moments)
+    move(model, first)
+    second = pseudo_gradient(named, everything[2:], rate=RATE, clip=CLIP, moments=moments)
+
+    # One call over all four steps makes the same: in between, the parameters were moved as here.
+    steps = [partial(backward, anew, seed) for seed in range(4)]
+    whole = pseudo_gradient(dict(anew.named_parameters()), steps, rate=RATE, clip=CLIP)
+    assert moments.count == 4
+    for name, change in whole.items():
+        assert torch.allclose(change, first[name] + second[name], atol=1e-6)
+
+
+def move(model: nn.Linear, change: dict[str, torch.Tensor]) -> None:
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.sub_(change[name])
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_moments_are_zeros_again_after_a_round_that_failed_or_was_not_finite(fails: bool) -> None:
+    model, moments = make_model(), Moments()
+    parameters = dict(model.named_parameters())
+
+    def poison() -> None:
+        if fails:
+            raise RuntimeError("out of memory")
+        model(torch.full((1, 6), float("inf"))).sum().backward()
+
+    pseudo_gradient(
+        parameters, [partial(backward, model, 1)], rate=RATE, clip=CLIP, moments=moments
+    )
+    assert moments.count == 1
+    steps = [partial(backward, model, 2), poison]
+    with pytest.raises(RuntimeError) if fails else nullcontext():
+        pseudo_gradient(parameters, steps, rate=RATE, clip=CLIP, moments=moments)
+
+    assert moments.count == 0
+    assert moments.state_dict().keys() == {"local.count"}
+
+
+def test_moments_come_back_from_what_was_saved_and_from_nothing_else() -> None:
+    model, moments, other = make_model(), Moments(), Moments()
+    parameters = dict(model.named_parameters())
+    shapes = {name: tuple(one.shape) for name, one in parameters.items()}
+    other.load_state_dict(moments.state_dict(), shapes)
+    assert other.count == 0
+    steps = [partial(backward, model, seed) for seed in range(2)]
+    pseudo_gradient(parameters, steps, rate=RATE, clip=CLIP, moments=moments)
+    state = moments.state_dict()
+
+    other.load_state_dict(state, shapes)
+
+    kept = [
+        pseudo_gradient(parameters, steps, rate=RATE, clip=CLIP, moments=one)
+        for one in (moments, other)
+    ]
+    assert all(torch.equal(kept[0][name], kept[1][name]) for name in shapes)
+    for wrong in (
+        {},
+        {**state, "local.count": torch.tensor([0])},
+        {**state, "local.count": torch.tensor([-1])},
+        {**state, "local.count": torch.tensor([1.0])},
+        {**state, "local.mean.weight": torch.zeros(3, 5)},
+        {**state, "local.square.bias": torch.zeros(3, dtype=torch.float64)},
+        {**state, "local.mean.more": torch.zeros(3)},
+        {name: one for name, one in state.items() if name != "local.mean.bias"},
+    ):
+        with pytest.raises(LayoutError, match="moments"):
+            other.load_state_dict(wrong, shapes)
+    assert other.count == 4
