@@ -139,6 +139,7 @@ class Update:
     rule: str = choice("sign", "mean")
     value_bits: int = whole(1, 12, "bits of a value sent, 1 for signs", 1)
     value_exponent: int = whole(-100, 100, "a value counts in 2 to this power; 0 for signs", 0)
+    mean_gain: float = real(1e-6, 1024.0, "a mean moves parameters by so much of it", 1.0)
     vote_cap: int = whole(0, 1 << 15, "votes that count for one coefficient, 0 for all", 1)
     weight_decay: float = real(0.0, 1.0, "weight decay", 0.0)
     gradient_norm_max: float = real(0.0, 1e6, "largest gradient norm, 0 for any", 1.0)
@@ -296,6 +297,7 @@ def update_fields(config: Config) -> dict[str, object]:
         "update": update.rule,
         "value_bits": update.value_bits,
         "value_exponent": update.value_exponent,
+        "gain_micro": _micro(update.mean_gain),
         "vote_cap": update.vote_cap,
         "clip_micro": _micro(update.gradient_norm_max),
         "weight_decay_micro": _micro(update.weight_decay),

@@ -73,13 +73,13 @@ class Trainer:
         self.compute = compute or Compute()
         self.model.model.recomputes = self.compute.recompute
         self._moments = Moments() if self.rule.local_state == "kept" else None
+        if ranks is not None and self._moments is not None:
+            raise RankError(
+                "the run keeps AdamW's moments from round to round (local_state), which "
+                "several ranks do not share: join it with one process"
+            )
         self._gradients = gradients if ranks is None else ranks.gradients
         if ranks is not None:
-            if self._moments is not None:
-                raise RankError(
-                    "the run keeps AdamW's moments from round to round (local_state), which "
-                    "several ranks do not share: join it with one process"
-                )
             ranks.start(document, self.model, self.compute)
 
     @property
@@ -143,6 +143,8 @@ class Trainer:
         if self._moments is not None:
             shapes = {name: tuple(one.shape) for name, one in self._by_name.items()}
             self._moments.load_state_dict(moments, shapes)
+        elif moments:
+            raise LayoutError("saved moments of local steps are not for this run's rule")
         try:
             self.optimizer.load_state_dict(state)
         except LayoutError:

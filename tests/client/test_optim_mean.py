@@ -27,7 +27,7 @@ from support.optim import (
     small_rule,
 )
 
-MEAN = {"update": "mean", "value_exponent": 3, "vote_cap": 0}
+MEAN = {"update": "mean", "value_exponent": 3, "gain_micro": 1_300_000, "vote_cap": 0}
 RATE = 123_456_789
 
 
@@ -41,10 +41,12 @@ def test_a_sign_takes_its_unit_out_and_leaves_the_rest(compiled: bool) -> None:
 
     said = torch.zeros_like(trainer.momentum)
     said[torch.from_numpy(selection.positions())] = torch.from_numpy(selection.values) * unit
-    assert torch.equal(trainer.momentum, observer.momentum - said)
+    left = observer.momentum - said
+    assert torch.allclose(trainer.momentum, left, atol=1e-5)
+    assert compiled or torch.equal(trainer.momentum, left)
     assert len(selection.values) == trainer.form_at(0).sent_max
     trainer.give_back((0, 0))
-    assert torch.allclose(trainer.momentum, observer.momentum, atol=1e-6)
+    assert torch.allclose(trainer.momentum, observer.momentum, atol=1e-5)
 
 
 def test_a_change_is_not_scaled_down_to_the_norm_of_gradients() -> None:
@@ -66,7 +68,9 @@ def test_parameters_move_by_the_rounded_mean_of_exact_sums(bits: int, cap: int) 
     members[0].update(parameters, selections, RATE)
 
     row = reference_mean(members[0], selections, cap)
-    moves = (row * (np.float32(rate_float32(RATE)) * np.float32(8))).astype(np.float32)
+    step = np.float32(RATE * 1_300_000 / ((1 << 40) * 1_000_000)) * np.float32(8)
+    moves = row * step
+    assert moves.dtype == np.float32
     shrink = np.float32(1 - RATE * 100_000 / (1 << 40) / 1_000_000)
     for name, place in members[0].layout.placements.items():
         one = expected[name].numpy()
@@ -105,13 +109,13 @@ def test_compiled_and_torch_say_the_same_of_a_mean() -> None:
 
 def test_at_a_rate_of_zero_nothing_moves_and_nothing_leaves_the_momentum() -> None:
     for bits in (1, 6):
-        member = optimizer(**MEAN, value_bits=bits, schedule=falling())
-        observer = optimizer(**MEAN, value_bits=bits, schedule=falling())
+        trainer = member(False, **MEAN, value_bits=bits, schedule=falling())
+        observer = member(False, **MEAN, value_bits=bits, schedule=falling())
         accumulate(observer, random_tensors(2))
-        selection = member.generate(random_tensors(2), (0, 0), step=100)
+        selection = trainer.generate(random_tensors(2), (0, 0), step=100)
         parameters = random_tensors(9)
-        member.update(parameters, [selection], 0)
-        assert torch.equal(member.momentum, observer.momentum)
+        trainer.update(parameters, [selection], 0)
+        assert torch.equal(trainer.momentum, observer.momentum)
         assert np.isin(selection.values, (-1, 1)).all()
         assert all(torch.equal(one, random_tensors(9)[n]) for n, one in parameters.items())
 
@@ -134,6 +138,8 @@ def falling() -> Schedule:
         ({"value_exponent": 3}, "means"),
         ({"update": "mean", "value_exponent": 65}, "value_exponent"),
         ({"local_rate": -1}, "local_rate"),
+        ({"gain_micro": 2}, "gain_micro"),
+        ({"update": "mean", "gain_micro": 0}, "gain_micro"),
     ],
 )
 def test_what_a_rule_cannot_be_is_refused(numbers: dict[str, object], word: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ import torch
 from psyche_client import joining
 from psyche_client.cli.app import run
 from psyche_client.cli.errors import Code
+from psyche_client.optim import LayoutError
 from psyche_client.options import Compute, JoinOptions
+from psyche_client.ranks import RankError, Ranks
 from psyche_client.trainer import Trainer
 from support.client import CAPACITY, INSTANCE, PAYLOAD_BYTES_MAX, key, tiny_document, tokens
 
@@ -118,3 +121,44 @@ def test_the_flags_of_join_say_how_to_compute(
 def test_a_pass_without_a_sequence_is_refused() -> None:
     with pytest.raises(ValueError, match="micro_batch"):
         Compute(micro_batch=0)
+
+
+def keeping_trainer(ranks: Ranks | None = None) -> Trainer:
+    """Of a run of means whose trainers keep AdamW's moments."""
+    document = tiny_document()
+    rule = {"update": "mean", "local_steps": 2, "local_rate": 0, "local_state": "kept"}
+    return Trainer(
+        replace(document, update_rule={**document.update_rule, **rule}),
+        instance=INSTANCE,
+        members_max=CAPACITY,
+        payload_bytes_max=PAYLOAD_BYTES_MAX,
+        ranks=ranks,
+    )
+
+
+def test_a_trainer_goes_on_with_the_moments_that_it_saved() -> None:
+    first, second, anew = (keeping_trainer() for _ in range(3))
+    first.train(tokens(3, 4), key(0, 1))
+    saved = first.momentum_state()
+    second.take_momentum(saved)
+    anew.take_momentum(anew.momentum_state())
+
+    payloads = [t.train(tokens(5, 4), key(1, 1)).payload for t in (first, second, anew)]
+
+    assert payloads[0] == payloads[1] != payloads[2]
+    with pytest.raises(LayoutError, match="moments"):
+        second.take_momentum({n: one for n, one in saved.items() if not n.startswith("local.")})
+    assert not second.optimizer.momentum.any()
+    first.load_initial()
+    assert first.momentum_state()["local.count"].tolist() == [0]
+
+
+def test_moments_that_no_rule_keeps_are_refused() -> None:
+    saved = keeping_trainer().momentum_state()
+    with pytest.raises(LayoutError, match="moments"):
+        trainer_of().take_momentum(saved)
+
+
+def test_several_ranks_cannot_keep_moments() -> None:
+    with pytest.raises(RankError, match="one process"):
+        keeping_trainer(cast("Ranks", object()))

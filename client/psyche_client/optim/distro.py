@@ -220,7 +220,7 @@ class DisTrO:
             raise ValueError(f"a rate of {rate} units of 2^-40 is not from 0 to 1")
         shrink = decay_factor(rate, self.rule.weight_decay_micro)
         if self.rule.update == "mean":
-            return Step(self.rule.mean_unit(rate), shrink)
+            return Step(self.rule.mean_step(rate), shrink)
         return Step(float(rate_float32(rate)), shrink)
 
     # State

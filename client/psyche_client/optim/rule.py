@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, fields
 
+import numpy as np
+
 from psyche_client.optim.errors import RuleError
 from psyche_client.optim.form import GROUP_SIZE, VALUE_BITS_MAX, Form
 from psyche_client.optim.schedule import (
@@ -23,6 +25,7 @@ TOPK_MAX = GROUP_SIZE
 LOCAL_STEPS_MAX = 1 << 16
 #: Far from where float32 ends, with any value.
 EXPONENT_MAX = 100
+GAIN_MAX = 1024 * MICRO
 #: A learning rate of 2^-40 times 2 to minus this is a normal float32 number yet.
 MEAN_EXPONENT_MAX = 64
 EMBEDDINGS = ("block", "row")
@@ -59,6 +62,9 @@ class UpdateRule:
     #: What 1 stands for in the momentum: 2 to this power; with "mean" so many learning rates. With
     #: "sign" a sign has no such unit: it stands for all of its coefficient.
     value_exponent: int = 0
+    #: With "mean", parameters move by so many millionths of it. More than 1_000_000 makes up for
+    #: what few members say of what all of them want.
+    gain_micro: int = MICRO
     #: Largest sum of values a coefficient, either way; 0 leaves sums as they are.
     vote_cap: int = 1
     #: Gradients with a larger global norm are scaled down to it; 0 never scales.
@@ -110,6 +116,9 @@ class UpdateRule:
             raise RuleError(
                 "value_exponent belongs to values of several bits, or to means: signs have none"
             )
+        check_whole("gain_micro", self.gain_micro, GAIN_MAX, 1)
+        if self.update == "sign" and self.gain_micro != MICRO:
+            raise RuleError("gain_micro belongs to means: signs move by the learning rate")
         if self.update == "mean" and abs(self.value_exponent) > MEAN_EXPONENT_MAX:
             raise RuleError(
                 f"value_exponent of a mean is from {-MEAN_EXPONENT_MAX} to "
@@ -134,12 +143,17 @@ class UpdateRule:
     def unit_at(self, step: int) -> float | None:
         """What 1 stands for in the momentum; None: each sign for all of its coefficient."""
         if self.update == "mean":
-            return self.mean_unit(self.schedule.lr_at(step))
+            return float(rate_float32(self.schedule.lr_at(step))) * 2.0**self.value_exponent
         return None if self.value_bits == 1 else 2.0**self.value_exponent
 
-    def mean_unit(self, rate: int) -> float:
-        """By what a mean of 1 moves parameters at a learning rate; float32 holds it exactly."""
-        return float(rate_float32(rate)) * 2.0**self.value_exponent
+    def mean_step(self, rate: int) -> float:
+        """By what a mean of 1 moves parameters at a learning rate; float32 holds it exactly.
+
+        fl32(fl64(rate * gain)) * 2^exponent. Whole numbers divide by one rounding, the power adds
+        none.
+        """
+        quotient = rate * self.gain_micro / (RATE_MAX * MICRO)
+        return float(np.float32(quotient)) * 2.0**self.value_exponent
 
     @property
     def topk_max(self) -> int:
