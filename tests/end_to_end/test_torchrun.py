@@ -1,4 +1,4 @@
-"""Processes of `torchrun` are one member of a run: to its end, and when something goes wrong."""
+"""Processes of `torchrun` are one member of a run, to its end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pytest
 from psyche_sdk.localnet import LocalnetProcess, packaged_program
 from support.chains import SLOT_MS
 from support.small_run import assert_equal_bits, assert_nothing_lost, small_run
-
-RANKED = "support.torchrun"
+from support.torchrun import MODULE
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +26,8 @@ def test_clients_of_one_process_or_two_train_a_run_to_its_end_with_equal_bits(
         small_run(chain.url, tmp_path) as run,
     ):
         run.start(0)
-        run.start(1, module=RANKED)
-        run.start(2, module=RANKED, more=["--shard"])
+        run.start(1, module=MODULE)
+        run.start(2, module=MODULE, more=["--shard"])
         run.wait_finished()
 
         facts = run.facts()

@@ -43,6 +43,12 @@ Recompute = Annotated[
 Shard = Annotated[
     bool, typer.Option("--shard", help="With torchrun: a part of the model a rank (FSDP2).")
 ]
+RankSeconds = Annotated[
+    int,
+    typer.Option(
+        min=1, max=86_400, help="With torchrun: how long a rank may be silent within a share."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
