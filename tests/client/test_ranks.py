@@ -16,6 +16,7 @@ import pytest
 import torch.distributed as dist
 from solders.keypair import Keypair
 
+from psyche_client.cli.app import run
 from psyche_client.cli.errors import Code
 from psyche_client.demo.stage import write_key
 from psyche_client.optim.rule import UpdateRule
@@ -211,3 +212,30 @@ def test_another_rank_hears_sigterm_while_it_waits_for_rank_0() -> None:
     assert code == Code.INTERRUPTED
     assert words.endswith("interrupted\n")
     assert "Traceback" not in words
+
+
+@pytest.mark.parametrize(
+    ("world", "arguments", "message"),
+    [
+        ({}, ["--shard"], "--shard parts the model among the processes of torchrun"),
+        ({"RANK": "0", "WORLD_SIZE": "1"}, ["--shard"], "--shard parts the model"),
+        ({"RANK": "2", "WORLD_SIZE": "2"}, [], "RANK=2, WORLD_SIZE=2, MASTER_ADDR=(unset)"),
+        ({"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "x"}, [], "MASTER_PORT=(unset)"),
+    ],
+)
+def test_a_wrong_world_is_told_at_once(
+    world: dict[str, str],
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in world.items():
+        monkeypatch.setenv(name, value)
+
+    assert run(["join", "a/b", *arguments]) == Code.USAGE
+
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert message in told
+    assert "torchrun" in told.splitlines()[-1]

@@ -205,6 +205,11 @@ def join(
     if parent is not None:
         die_with(parent)  # first of all: what follows takes its time to load
     place = rank()
+    if shard and place.count == 1:
+        raise CommandError(
+            "--shard parts the model among the processes of torchrun, and here is one alone",
+            hint="start several with torchrun --nproc-per-node N, or leave --shard out",
+        )
     if place.count > 1:
         die_with(os.getppid())  # torchrun: killed, it could not take its ranks along
     if place.number:
