@@ -61,7 +61,7 @@ def main(options: JoinOptions, wallet: Keypair, tell: Tell) -> None:
             process where it stands.
         RankError: another process of this client ended or hangs.
     """
-    with lead(options.ranks) as ranks:
+    with lead(options.ranks, wait_seconds=options.rank_seconds) as ranks:
         if not asyncio.run(_join(options, wallet, tell, ranks)):
             raise KeyboardInterrupt
 

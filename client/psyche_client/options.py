@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+RANK_SECONDS = 600
+"""How long a process of a client waits for another. Within a share their parts are equal: it is
+slack alone, but as much as the slower of two unequal GPUs needs."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOptions:
@@ -73,6 +77,7 @@ class JoinOptions:
         bond_lamports_max: the largest bond that the wallet deposits.
         compute: how gradients are computed.
         ranks: processes that `torchrun` started to compute them; this is rank 0.
+        rank_seconds: how long one of these may be silent within a share.
     """
 
     run: str
@@ -87,3 +92,4 @@ class JoinOptions:
     bond_lamports_max: int = 0
     compute: Compute = field(default_factory=Compute)
     ranks: int = 1
+    rank_seconds: int = RANK_SECONDS

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,11 +106,13 @@ class SmallRun:
         self._tails: dict[int, Tail] = {}
         self._events: dict[int, list[Event]] = {}
 
-    def start(self, *numbers: int, module: str = "psyche_client.cli") -> None:
+    def start(
+        self, *numbers: int, module: str = "psyche_client.cli", more: Sequence[str] = ()
+    ) -> None:
         """Starts clients, or starts them again over what an earlier process left."""
         for number in numbers:
             self.clients[number] = self.stage.start_client(
-                number, parent=os.getpid(), module=module
+                number, parent=os.getpid(), module=module, more=more
             )
             if number not in self._tails:
                 self._tails[number] = Tail(self.stage.home(number) / "events.jsonl")

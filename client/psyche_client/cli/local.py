@@ -19,6 +19,7 @@ from psyche_client.cli.output import lamports_of, put_json, say
 from psyche_client.cli.settings import (
     Bfloat16,
     MicroBatch,
+    RankSeconds,
     Recompute,
     Shard,
     Url,
@@ -28,7 +29,7 @@ from psyche_client.cli.settings import (
     wallet_path,
 )
 from psyche_client.cli.words import words
-from psyche_client.options import Compute, DemoOptions, JoinOptions
+from psyche_client.options import RANK_SECONDS, Compute, DemoOptions, JoinOptions
 from psyche_client.orphan import die_with
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ def join(
     bf16: Bfloat16 = False,
     recompute: Recompute = False,
     shard: Shard = False,
+    rank_seconds: RankSeconds = RANK_SECONDS,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Train in a run until it is finished. Ctrl-C hands the batch back and leaves."""
@@ -203,12 +205,17 @@ def join(
     if parent is not None:
         die_with(parent)  # first of all: what follows takes its time to load
     place = rank()
+    if shard and place.count == 1:
+        raise CommandError(
+            "--shard parts the model among the processes of torchrun, and here is one alone",
+            hint="start several with torchrun --nproc-per-node N, or leave --shard out",
+        )
     if place.count > 1:
         die_with(os.getppid())  # torchrun: killed, it could not take its ranks along
     if place.number:
         from psyche_client.ranks import follow  # noqa: PLC0415 - it imports torch
 
-        follow()
+        follow(wait_seconds=rank_seconds)
         return
     from psyche_client.joining import main  # noqa: PLC0415 - it imports torch
 
@@ -232,6 +239,7 @@ def join(
                 micro_batch=micro_batch, bfloat16=bf16, recompute=recompute, shard=shard
             ),
             ranks=place.count,
+            rank_seconds=rank_seconds,
         ),
         load_key(key_file),
         (lambda _: None) if quiet else _tell,

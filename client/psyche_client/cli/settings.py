@@ -43,6 +43,12 @@ Recompute = Annotated[
 Shard = Annotated[
     bool, typer.Option("--shard", help="With torchrun: a part of the model a rank (FSDP2).")
 ]
+RankSeconds = Annotated[
+    int,
+    typer.Option(
+        min=1, max=86_400, help="With torchrun: how long a rank may be silent within a share."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
@@ -105,6 +111,9 @@ def wallet_path(wallet: Path | None) -> Path:
     return wallet.expanduser() if wallet else solana_config().wallet
 
 
+_TORCHRUN = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
 @dataclass(frozen=True, slots=True)
 class Rank:
     """Which of how many processes this is, as `torchrun` says: else the only one."""
@@ -114,6 +123,19 @@ class Rank:
 
 
 def rank() -> Rank:
-    """This process's rank."""
-    number, count = (os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE"))
-    return Rank(int(number), int(count)) if number.isdecimal() and count.isdecimal() else Rank()
+    """This process's rank.
+
+    Raises:
+        CommandError: the variables of `torchrun` contradict each other, or some are missing.
+    """
+    found = {name: os.environ.get(name, "") for name in _TORCHRUN}
+    number, count, *place = found.values()
+    if not (number.isdecimal() and count.isdecimal()):
+        return Rank()
+    if int(number) >= int(count) or (int(count) > 1 and not all(place)):
+        told = ", ".join(f"{name}={value or '(unset)'}" for name, value in found.items())
+        raise CommandError(
+            f"{told} name no rank",
+            hint="let torchrun start the ranks; for a client of one process unset these variables",
+        )
+    return Rank(int(number), int(count))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -54,9 +55,21 @@ class Stage:
         return self.work / f"client-{number}"
 
     def start_client(
-        self, number: int, *, parent: int, module: str = "psyche_client.cli"
+        self,
+        number: int,
+        *,
+        parent: int,
+        module: str = "psyche_client.cli",
+        more: Sequence[str] = (),
     ) -> ClientProcess:
-        """Starts a client with its own wallet and folder; `module` is run as `psyche` is."""
+        """Starts a client with its own wallet and folder.
+
+        Args:
+            number: which one.
+            parent: the process that it ends with.
+            module: is run as `psyche` is.
+            more: options of `psyche join`.
+        """
         home = self.home(number)
         home.mkdir(parents=True, exist_ok=True)
         wallet = home / "wallet.json"
@@ -65,7 +78,7 @@ class Stage:
         arguments = [
             "join", self.run, "--url", self.url, "--wallet", str(wallet), "--home", str(home),
             "--data", str(self.work / "data"), "--network", "direct",
-            "--name", f"client-{number}", "--parent", str(parent), "--keep-all",
+            "--name", f"client-{number}", "--parent", str(parent), "--keep-all", *more,
         ]  # fmt: skip
         bond = self.config.rewards.bond_lamports
         if bond:
