@@ -10,16 +10,18 @@ where they are near 1 the comparison says nothing about long runs.
     python -m benchmarks.loss [--out DIR] [--json]            # hours; may be ended at any time
 
 Each trial is kept in DIR as it ends, and is not trained again; DIR/results.json has the settings
-and all trials. `python -m benchmarks loss` prints what benchmarks/loss_*.json keep, which are such
-files.
+and all trials, and begins with those that benchmarks/loss_*.json keep, which are such files.
+`python -m benchmarks loss` prints what these say. `--jobs N` trains N at a time, a core each.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import sys
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ from benchmarks import rows
 from benchmarks.loss_plan import LONG, SMOKE, Setup, Variant
 from benchmarks.loss_rows import Outcomes
 from benchmarks.loss_rows import rows as rows_of
-from benchmarks.loss_trial import Outcome, corpus, run
+from benchmarks.loss_trial import Corpus, Outcome, Trial, corpus, run
 from benchmarks.rows import Row
 from psyche_client.store import write_durably
 
@@ -69,8 +71,8 @@ def write(path: Path, outcomes: Outcomes) -> None:
     write_durably(path, (json.dumps(value, indent=1) + "\n").encode("ascii"))
 
 
-def measure(setup: Setup, folder: Path) -> Iterator[Row]:
-    """Trains what the folder does not have yet.
+def measure(setup: Setup, folder: Path, jobs: int = 1) -> Iterator[Row]:
+    """Trains what the folder does not have yet, so many trials at a time.
 
     Raises:
         OtherSettings: what it has was trained with other settings, or on other text.
@@ -78,20 +80,47 @@ def measure(setup: Setup, folder: Path) -> Iterator[Row]:
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.json"
-    outcomes = read(path) if path.exists() else Outcomes(setup, ())
+    outcomes = read(path) if path.exists() else begun(setup)
     if outcomes.setup != setup:
         raise OtherSettings(f"{path} was made with other settings")
     data = corpus(setup, folder / "corpus")
     if outcomes.root not in ("", data.root):
         raise OtherSettings(f"{path} was made with other text: another Python's library")
     outcomes.root = data.root
-    while (trial := outcomes.missing()) is not None:
-        outcome = run(setup, data, trial)
-        outcomes.by_trial[trial] = outcome
+    for outcome in trained(outcomes, data, jobs):
         write(path, outcomes)
-        line = f"{trial.side}, rate {trial.rate}, seed {trial.seed}: {outcome.loss}"
+        line = f"{outcome.side}, rate {outcome.rate}, seed {outcome.seed}: {outcome.loss}"
         sys.stderr.write(f"{setup.name}: {line}, {outcome.seconds:.0f} s\n")
     yield from rows_of(outcomes)
+
+
+def begun(setup: Setup) -> Outcomes:
+    """The trials that are kept of this setup, if any are."""
+    kept = [
+        outcomes for outcomes in map(read, filter(Path.exists, KEPT)) if outcomes.setup == setup
+    ]
+    return kept[0] if kept else Outcomes(setup, ())
+
+
+def trained(outcomes: Outcomes, data: Corpus, jobs: int) -> Iterator[Outcome]:
+    """Each outcome that is not there yet, as it comes; it is there then."""
+    if jobs == 1:
+        while due := outcomes.due():
+            yield outcomes.add(run(outcomes.setup, data, due[0]))
+        return
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, fresh, torch.set_num_threads, (1,)) as pool:
+        under_way: dict[Future[Outcome], Trial] = {}
+        while True:
+            busy = set(under_way.values())
+            free = [trial for trial in outcomes.due() if trial not in busy]
+            for trial in free[: jobs - len(busy)]:
+                under_way[pool.submit(run, outcomes.setup, data, trial)] = trial
+            if not under_way:
+                return
+            for done in wait(under_way, return_when=FIRST_COMPLETED).done:
+                del under_way[done]
+                yield outcomes.add(done.result())
 
 
 def main() -> int:
@@ -100,11 +129,12 @@ def main() -> int:
     parser.add_argument("--smoke", action="store_true", help="the version of ten minutes")
     parser.add_argument("--out", type=Path, help="folder that keeps the trials")
     parser.add_argument("--json", action="store_true", help="rows as JSON")
+    parser.add_argument("--jobs", type=int, default=1, help="trials at a time (default: 1)")
     given = parser.parse_args()
     setup = SMOKE if given.smoke else LONG
     folder = given.out or Path(f"loss-{setup.name}")
     try:
-        return rows.main(lambda: measure(setup, folder))
+        return rows.main(lambda: measure(setup, folder, max(1, given.jobs)))
     except OtherSettings as error:
         sys.stderr.write(f"error: {error}\n\nhint: name another folder with --out\n")
         return 2

@@ -37,21 +37,26 @@ class Outcomes:
         self.setup, self.root = setup, root
         self.by_trial = {Trial(side=o.side, rate=o.rate, seed=o.seed): o for o in found}
 
-    def missing(self) -> Trial | None:
-        """The next trial: sweeps first, then the best rate of each side with the other seeds."""
+    def due(self) -> list[Trial]:
+        """What can be trained next, side by side: sweep, then other seeds."""
+        found = []
         for side in (ADAMW, *self.setup.variants):
-            for trial in self._sweep(side):
-                if trial not in self.by_trial:
-                    return trial
-        for side in (ADAMW, *self.setup.variants):
-            for trial in self._reported(side):
-                if trial not in self.by_trial:
-                    return trial
-        return None
+            trials = self._sweep(side)
+            if all(trial in self.by_trial for trial in trials):
+                trials = self._reported(side)
+            found += [trial for trial in trials if trial not in self.by_trial]
+        return found
+
+    def add(self, outcome: Outcome) -> Outcome:
+        """Takes it in."""
+        trial = Trial(side=outcome.side, rate=outcome.rate, seed=outcome.seed)
+        self.by_trial[trial] = outcome
+        return outcome
 
     def rates(self, side: str) -> tuple[str, ...]:
         """What is swept."""
-        return self.setup.rates if side == ADAMW else self.setup.rule_rates
+        adamw = side == ADAMW or self.setup.variants[side].update == "mean"
+        return self.setup.rates if adamw else self.setup.rule_rates
 
     def best_rate(self, side: str) -> str:
         """The rate with the least mean loss over the seeds tuned on."""

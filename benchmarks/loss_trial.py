@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.loss_plan import ADAMW, MICRO, WEIGHT_DECAY_MICRO, Setup, Variant
-from benchmarks.loss_update import OtherUpdate
+from benchmarks.loss_update import KINDS, OtherUpdate
 from psyche_client.backward import gradients, mean_loss
 from psyche_client.data.prepare import prepare
 from psyche_client.data.shards import Shards
@@ -30,6 +30,7 @@ from psyche_client.model.lm import CausalLM, build
 from psyche_client.model.presets import preset
 from psyche_client.optim import DisTrO, Layout, PayloadHeader, Selection, encode
 from psyche_client.optim.adamw import train_dense
+from psyche_client.optim.local import Moments
 from psyche_client.options import Compute
 
 Sequences = npt.NDArray[np.int64]
@@ -180,15 +181,17 @@ def train_rule(
     layout = Layout.from_shapes(shapes, embeddings=rule.embeddings)
     workers = [DisTrO(layout, rule, members_max=setup.workers) for _ in range(setup.workers)]
     moving: DisTrO | OtherUpdate = workers[0]
-    if variant.update != "sign":
+    if variant.update in KINDS:
         moving = OtherUpdate(layout, rule, variant.update)
+    keeps = rule.local_state == "kept"
+    moments = [Moments() if keeps else None for _ in workers]
     sent, late = Sent(), list[tuple[int, list[Selection]]]()
     digest = layout.digest()
     everything = batches(setup, train, trial.seed, variant.local_steps)
     for now, batch in enumerate(everything):
         selections = []
         for slot, share in enumerate(shares(batch, setup.workers, variant.local_steps)):
-            _, found = gradients(model, rule, share, _COMPUTE)
+            _, found = gradients(model, rule, share, _COMPUTE, step=now, moments=moments[slot])
             selections.append(workers[slot].generate(found, (0, now), step=now))
             workers[slot].settled((0, now), accepted=True)
             header = PayloadHeader(
