@@ -11,8 +11,10 @@ from psyche_client.model.errors import ModelError
 from psyche_client.model.presets import preset
 
 if TYPE_CHECKING:
-    from psyche_client.config import Config
+    from psyche_client.config import Config, Update
 
+MEAN_EXPONENT_MAX = 64
+"""As the rule has it, which this module would need numpy to read."""
 COEFFICIENTS_MAX = 1_024 * 32
 """What a client may have to receive in a round, coefficients for each 4,096 of the model: some two
 dense float32 gradients, however many members a run has."""
@@ -122,10 +124,22 @@ def _check_budget(config: Config, *, source: str) -> None:
 
 def _check_values(config: Config, *, source: str) -> None:
     update, path = config.training.update, "training.update"
-    if update.value_bits == 1 and update.value_exponent:
+    if update.rule == "mean":
+        _check_mean(update, f"{source}: `{path}")
+    elif update.value_bits == 1 and update.value_exponent:
         raise ConfigError(
             f"{source}: `{path}.value_exponent` is {update.value_exponent} with `value_bits` 1",
-            "signs have no unit: write 0, or more bits",
+            'signs have no unit: write 0, or more bits, or `rule = "mean"`',
+        )
+    elif update.mean_gain != 1.0:
+        raise ConfigError(
+            f'{source}: `{path}.mean_gain` is {update.mean_gain:g} with `rule` "sign"',
+            "signs move by the learning rate: write 1.0",
+        )
+    if update.local_state == "kept" and update.rule == "sign" and update.local_steps == 1:
+        raise ConfigError(
+            f'{source}: `{path}.local_state` is "kept" without local steps',
+            'write "anew", or more `local_steps`',
         )
     least = 1 << (update.value_bits - 1)
     if 0 < update.vote_cap < least:
@@ -133,6 +147,14 @@ def _check_values(config: Config, *, source: str) -> None:
             f"{source}: `{path}.vote_cap` ({update.vote_cap}) would cut single values of "
             f"`value_bits` ({update.value_bits})",
             f"write 0, or {least} at least",
+        )
+
+
+def _check_mean(update: Update, where: str) -> None:
+    if abs(update.value_exponent) > MEAN_EXPONENT_MAX:
+        raise ConfigError(
+            f'{where}.value_exponent` is {update.value_exponent} with `rule` "mean"',
+            f"write one from {-MEAN_EXPONENT_MAX} to {MEAN_EXPONENT_MAX}",
         )
 
 

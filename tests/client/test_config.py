@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from psyche_client import _sums
 from psyche_client.config import (
     ConfigError,
     chain_fields,
@@ -20,6 +21,7 @@ from psyche_client.config import (
     update_fields,
 )
 from psyche_client.optim import UpdateRule, rate_units
+from psyche_client.optim.rule import MEAN_EXPONENT_MAX
 
 SMALLEST = """
 [run]
@@ -221,6 +223,13 @@ def test_numbers_of_a_changing_k_fit_one_another(lines: str, problem: str) -> No
             "`training.update.value_exponent` is -9 with `value_bits` 1",
             "no unit",
         ),
+        (
+            'rule = "mean"\nvalue_exponent = 65',
+            '`training.update.value_exponent` is 65 with `rule` "mean"',
+            "from -64 to 64",
+        ),
+        ("mean_gain = 2.0", "`training.update.mean_gain` is 2 with", "write 1.0"),
+        ('local_state = "kept"', "`training.update.local_state` is", "local_steps"),
     ],
 )
 def test_numbers_of_values_fit_one_another(lines: str, problem: str, hint: str) -> None:
@@ -233,6 +242,21 @@ def test_whole_numbers_reach_the_rule() -> None:
     lines = "value_bits = 12\nvalue_exponent = -14\nvote_cap = 0"
     rule = UpdateRule.from_value(update_fields(parse(with_line("training.update", lines))))
     assert (rule.value_bits, rule.value_exponent, rule.vote_cap) == (12, -14, 0)
+
+
+def test_a_rule_of_means_reaches_the_rule() -> None:
+    lines = """
+rule = "mean"
+value_exponent = 64
+mean_gain = 1.5
+local_steps = 5
+local_learning_rate = 0.0
+local_state = "kept"
+"""
+    rule = UpdateRule.from_value(update_fields(parse(with_line("training.update", lines))))
+    assert (rule.update, rule.value_exponent, rule.gain_micro) == ("mean", 64, 1_500_000)
+    assert (rule.local_steps, rule.local_rate, rule.local_state) == (5, 0, "kept")
+    assert _sums.MEAN_EXPONENT_MAX == MEAN_EXPONENT_MAX
 
 
 def test_a_changing_k_reaches_the_rule() -> None:

@@ -118,7 +118,7 @@ def _changed(change: dict) -> dict:
         {"vote_cap": -1},
         {"local_steps": 0},
         {"local_steps": 65_537},
-        {"local_rate": 0},
+        {"local_rate": -1},
         {"embeddings": "diagonal"},
         {"schedule": None},
         {"schedule": {"kind": "constant"}},

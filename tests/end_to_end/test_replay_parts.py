@@ -17,7 +17,7 @@ from psyche_client.optim.table import TABLE_SHA256
 from support.coders import any_counts, form_of
 from support.optim import SHAPES, expectation_for, header_for, random_selection
 from support.replay import Expected, Layout, RefusedError, Rule, decode, digest, learning_rate
-from support.replay.update import inverse_signs, table_digest, votes
+from support.replay.update import inverse, table_digest, votes
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SCHEDULES = json.loads((GOLDEN / "schedule.json").read_text())
@@ -139,13 +139,13 @@ def test_a_layout_has_the_clients_digest(embeddings: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_float64_gives_the_signs_of_whole_numbers(name: str) -> None:
+def test_float64_gives_the_sums_of_whole_numbers(name: str) -> None:
     layout = Layout(SHAPES, "block")
     rng = np.random.default_rng(3)
     tally = votes([], layout.coefficients, 0) + rng.integers(-2, 3, layout.coefficients)
     place = layout.places[name]
-    exact = inverse_signs(tally, place, np.int64)
-    assert (inverse_signs(tally, place) == exact).all()
+    exact = inverse(tally, place, np.int64)
+    assert (inverse(tally, place) == exact).all()
     assert exact.any()
 
 

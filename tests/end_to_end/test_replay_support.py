@@ -14,7 +14,7 @@ import pytest
 import support.replay
 from psyche_client.trainer import Trainer
 from support.replay import ReplayError, check_folder, replay
-from support.replay_sample import CLIENTS, ROUNDS, SNAPSHOT_STEP, write_run
+from support.replay_sample import CLIENTS, MEANS, ROUNDS, SNAPSHOT_STEP, write_run
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,14 @@ def test_a_replay_ends_with_the_bits_of_every_client(out: Path) -> None:
     assert report.clients == ("client-0", "client-1", "client-2")
     assert (report.rounds, report.step, report.refused) == (ROUNDS, ROUNDS, 1)
     assert report.accepted == 5 * CLIENTS + 2 + 1 - 1
+
+
+def test_a_replay_of_means_ends_with_the_bits_of_every_client(tmp_path: Path) -> None:
+    trainers = write_run(tmp_path / "means", MEANS)
+    report = check_folder(tmp_path / "means")
+    assert report.clients == ("client-0", "client-1", "client-2")
+    assert report.step == ROUNDS
+    assert trainers[0].momentum_state()["local.count"].tolist() == [2 * ROUNDS]
 
 
 def test_a_replay_meets_every_state_that_the_members_agreed_on(out: Path) -> None:

@@ -1,9 +1,11 @@
 """A run of the client's own parts, in one process, written as the demo writes its folder."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -27,7 +29,19 @@ BROKEN = (6, 1)
 """Round and slot of an accepted payload that breaks the format."""
 
 
-def document() -> ModelDocument:
+#: A rule of means in place of the sample's signs.
+MEANS = {
+    "update": "mean",
+    "value_bits": 2,
+    "value_exponent": 2,
+    "gain_micro": 1_300_000,
+    "local_steps": 2,
+    "local_rate": 0,
+    "local_state": "kept",
+}
+
+
+def document(changes: Mapping[str, object]) -> ModelDocument:
     sizes = {"vocab_size": 64, "hidden_size": 64, "intermediate_size": 100, "num_hidden_layers": 1}
     schedule = optim.Schedule(
         kind="cosine", peak=optim.rate_units("0.004"), warmup_steps=2, total_steps=ROUNDS
@@ -49,7 +63,7 @@ def document() -> ModelDocument:
     return ModelDocument(
         architecture=MlaConfig.from_dict(preset("demo").to_dict() | sizes),
         init_seed=bytes(32),
-        update_rule=rule,
+        update_rule=rule | changes,
         schedule=schedule.to_value(),
         tokenizer_sha256=bytes(32),
         data=DataSection(sequence_tokens=32, sequences=1000, merkle_root=bytes(32)),
@@ -115,13 +129,13 @@ def state(trainer: Trainer, step: int, chain_hash: bytes) -> bytes:
     return account("StateRecord", values)
 
 
-def run_account(chain_hash: bytes, agreed: bytes, snapshot: bytes) -> bytes:
+def run_account(model: ModelDocument, chain_hash: bytes, agreed: bytes, snapshot: bytes) -> bytes:
     at, size = config_field("payload_bytes_max")
     values = {
         "capacity": CAPACITY.to_bytes(2, "little"),
         "instance": INSTANCE,
         "config": bytes(at) + BYTES_MAX.to_bytes(size, "little"),
-        "model_hash": document().sha256(),
+        "model_hash": model.sha256(),
         "step": ROUNDS.to_bytes(8, "little"),
         "chain_hash": chain_hash,
         "agreed": agreed,
@@ -130,10 +144,11 @@ def run_account(chain_hash: bytes, agreed: bytes, snapshot: bytes) -> bytes:
     return account("Run", values)
 
 
-def write_run(out: Path) -> list[Trainer]:
+def write_run(out: Path, changes: Mapping[str, object] = MappingProxyType({})) -> list[Trainer]:
     """Trains and writes the folder; returns the trainers at their end."""
+    model = document(changes)
     trainers = [
-        Trainer(document(), instance=INSTANCE, members_max=CAPACITY, payload_bytes_max=BYTES_MAX)
+        Trainer(model, instance=INSTANCE, members_max=CAPACITY, payload_bytes_max=BYTES_MAX)
         for _ in range(CLIENTS)
     ]
     store, rng = Store(out), np.random.default_rng(7)
@@ -153,8 +168,8 @@ def write_run(out: Path) -> list[Trainer]:
         made_digest = save(path, trainer.parameters(), step=ROUNDS, chain_hash=chain_hash)
         stop = {"t": 0.0, "event": "stop", "digest": made_digest.hex()}
         (home / "events.jsonl").write_text(json.dumps(stop) + "\n")
-    (out / "model.json").write_bytes(document().encode())
+    (out / "model.json").write_bytes(model.encode())
     (out / "accounts").mkdir()
     agreed = state(trainers[0], ROUNDS, chain_hash)
-    (out / "accounts" / "run.bin").write_bytes(run_account(chain_hash, agreed, snapshot))
+    (out / "accounts" / "run.bin").write_bytes(run_account(model, chain_hash, agreed, snapshot))
     return trainers

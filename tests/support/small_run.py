@@ -68,6 +68,7 @@ preset = "tiny"
 
 [training.update]
 topk = 64
+{update}
 
 [training.schedule]
 learning_rate = 0.002
@@ -85,11 +86,11 @@ bond_lamports = {bond}
 """
 
 
-def run_toml(**changes: int) -> str:
+def run_toml(update: str = "", **changes: int) -> str:
     """The small run's file; `steps`, `epoch_rounds`, `members`, `overlap`, `train_seconds`, ..."""
     values = {"steps": 6, "epoch_rounds": 6, "members": 3, "overlap": 1, "train_seconds": 60}
     others = {"misses_max": 3, "witnesses": 3, "bond": 0}
-    return RUN_TOML.format(**(values | others | changes))
+    return RUN_TOML.format(update=update, **(values | others | changes))
 
 
 class SmallRun:
@@ -204,9 +205,11 @@ class SmallRun:
 
 
 @contextmanager
-def small_run(url: str, work: Path, *, wallets: int = 3, **changes: int) -> Iterator[SmallRun]:
+def small_run(
+    url: str, work: Path, *, wallets: int = 3, update: str = "", **changes: int
+) -> Iterator[SmallRun]:
     """A run that waits for members; every client that is left is stopped at the end."""
-    run = SmallRun(found_small(url, work, wallets=wallets, **changes))
+    run = SmallRun(found_small(url, work, wallets=wallets, update=update, **changes))
     asyncio.run(_create(run.stage))
     try:
         yield run
@@ -214,9 +217,11 @@ def small_run(url: str, work: Path, *, wallets: int = 3, **changes: int) -> Iter
         stop_all(list(run.clients.values()))
 
 
-def found_small(url: str, work: Path, *, wallets: int = 3, **changes: int) -> Stage:
+def found_small(
+    url: str, work: Path, *, wallets: int = 3, update: str = "", **changes: int
+) -> Stage:
     """Corpus, model.json and wallets; nothing on chain yet."""
-    config = files.parse(run_toml(**changes))
+    config = files.parse(run_toml(update, **changes))
     manifest = prepare_corpus(config, work / "data", 0)
     stage = Stage(
         work=work,

@@ -33,7 +33,10 @@ class Rule:
     topk_end: int
     topk_ramp_steps: int
     group_topk_max: int
+    update: str
     value_bits: int
+    value_exponent: int
+    gain_micro: int
     vote_cap: int
     weight_decay_micro: int
     embeddings: str
@@ -48,7 +51,10 @@ class Rule:
             topk_end=rule["topk_end"],
             topk_ramp_steps=rule["topk_ramp_steps"],
             group_topk_max=rule["group_topk_max"],
+            update=rule["update"],
             value_bits=rule["value_bits"],
+            value_exponent=rule["value_exponent"],
+            gain_micro=rule["gain_micro"],
             vote_cap=rule["vote_cap"],
             weight_decay_micro=rule["weight_decay_micro"],
             embeddings=rule["embeddings"],
@@ -191,10 +197,10 @@ def votes(selections: Sequence[Selection], coefficients: int, cap: int) -> NDArr
     return np.clip(sums, -cap, cap) if cap else sums
 
 
-def inverse_signs(
+def inverse(
     tally: NDArray[np.int64], place: Place, arithmetic: type[np.number[Any]] = np.float64
-) -> NDArray[np.int8]:
-    """Signs [shape of the parameter] of D_a^T V D_b, cut to the parameter.
+) -> NDArray[Any]:
+    """D_a^T V D_b [shape of the parameter], cut to the parameter; without D_a for rows.
 
     With float64 every product and partial sum is a whole number of at most sum|V| * 2^28 in size,
     which is checked to stay below 2^53; so no addition rounds, in whatever order it is made.
@@ -203,12 +209,21 @@ def inverse_signs(
     blocks = tally[place.start : place.start + place.coefficients].reshape(-1, a, b)
     largest = int(np.abs(blocks).sum(axis=(1, 2)).max())
     demand(largest << 28 < 1 << 53, f"sums of {largest} votes are not exact in float64")
-    left, right = dct(a).T.astype(arithmetic), dct(b).astype(arithmetic)
-    whole = left @ (blocks.astype(arithmetic) @ right)
-    signs = (whole > 0).astype(np.int8) - (whole < 0)
-    grid = signs.reshape(place.down, place.across, a, b).transpose(0, 2, 1, 3)
+    whole = blocks.astype(arithmetic) @ dct(b).astype(arithmetic)
+    if a > 1:
+        whole = dct(a).T.astype(arithmetic) @ whole
+    grid = whole.reshape(place.down, place.across, a, b).transpose(0, 2, 1, 3)
     matrix = grid.reshape(place.down * a, place.across * b)[: place.rows, : place.columns]
-    return np.asarray(matrix.reshape(place.shape), np.int8)
+    return matrix.reshape(place.shape)
+
+
+def step_of(sums: NDArray[np.float64], place: Place, rule: Rule, units: int, count: int) -> Any:
+    """What is subtracted, float32: the rate's sign of the sums, or of `count` payloads' mean."""
+    if rule.update == "sign":
+        return np.float32(units * 2.0**-RATE_BITS) * np.sign(sums).astype(np.float32)
+    means = (sums * (2.0 ** (-28 if place.block[0] > 1 else -14) / count)).astype(np.float32)
+    unit = np.float32(units * rule.gain_micro / (10**6 << RATE_BITS))
+    return means * (unit * np.float32(2.0**rule.value_exponent))
 
 
 def apply(
@@ -219,11 +234,10 @@ def apply(
         return
     tally = votes(selections, layout.coefficients, rule.vote_cap)
     units = learning_rate(rule.schedule, step)
-    rate = np.float32(units * 2.0**-RATE_BITS)  # exact in float64, rounded once
     shrink = 1 - Fraction(units * rule.weight_decay_micro, 10**6 << RATE_BITS)
     factor = np.float32(float(shrink))
     for name, place in layout.places.items():
         value = parameters[name]
         if place.decays:
             value *= factor
-        value -= rate * inverse_signs(tally, place).astype(np.float32)
+        value -= step_of(inverse(tally, place), place, rule, units, len(selections))
