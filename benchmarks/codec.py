@@ -70,6 +70,18 @@ def size_row(name: str, form: Form, selection: Selection) -> Row:
     )
 
 
+def rice_bits() -> dict[int, float]:
+    """Bits a uniform coefficient, by k, of the coder of version 1, with the header of today."""
+    found = {}
+    for topk in TOPKS:
+        form = Form(coefficients=-(-PROMISED_FROM // topk) * GROUP, topk=topk)
+        selection = random_selection(form)
+        header = len(encode(HEADER, selection, form)) - len(body.encode(selection, form))
+        sent = len(selection.indices)
+        found[topk] = 8 * (header + len(rice.encode(selection, form))) / sent
+    return found
+
+
 def random_selection(form: Form) -> Selection:
     """Every group at its limit, indices and signs by chance."""
     rng = np.random.default_rng(1)

@@ -60,12 +60,12 @@ class Outcomes:
 
     def best_rate(self, side: str) -> str:
         """The rate with the least mean loss over the seeds tuned on."""
+        return min(self.rates(side), key=lambda rate: self.swept(side, rate))
 
-        def mean(rate: str) -> float:
-            seeds = self.setup.tuning_seeds
-            return fmean(self._loss(Trial(side=side, rate=rate, seed=seed)) for seed in seeds)
-
-        return min(self.rates(side), key=mean)
+    def swept(self, side: str, rate: str) -> float:
+        """The mean loss over the seeds tuned on; infinite if one of them diverged."""
+        seeds = self.setup.tuning_seeds
+        return fmean(self._loss(Trial(side=side, rate=rate, seed=seed)) for seed in seeds)
 
     def losses(self, side: str) -> list[float]:
         """At the best rate, of each seed that is reported, in their order."""
