@@ -15,7 +15,12 @@ from benchmarks.loss_trial import Outcome
 
 PAGE = page.PAGE.read_text(encoding="utf-8")
 RICE = dict.fromkeys((2, 4, 8, 16, 32, 64), 13.0)
-SETUP = replace(SMOKE, variants={BASE: Variant(), "other": Variant(topk=8)})
+SETUP = replace(
+    SMOKE,
+    rates=("0.004", "0.008", "0.016"),
+    rule_rates=("0.002", "0.004", "0.008"),
+    variants={BASE: Variant(), "other": Variant(topk=8)},
+)
 
 
 def filled(setup: Setup = SETUP) -> Outcomes:
