@@ -73,6 +73,7 @@ def training_memory(
     activations: int,
     value_bits: int = 1,
     in_flight: int = 2,
+    moments: str = "",
 ) -> dict[str, int]:
     """Bytes in each phase of a round on a trainer.
 
@@ -83,16 +84,20 @@ def training_memory(
         activations: what a gradient keeps of its forward pass (`model.activations`).
         value_bits: of a coefficient in a payload.
         in_flight: rounds whose own selection is not settled yet (overlap 1 has two).
+        moments: of local steps, "anew" or "kept" as the rule has them; empty without such steps.
     """
     layout = Layout.from_shapes(config.parameter_shapes())
     sent = layout.groups * allowed(topk, members)
     payload = _longest(layout, allowed(topk, members), value_bits)
     parameters = config.parameter_count() * FLOAT32_BYTES
     momentum = layout.coefficients * FLOAT32_BYTES
-    always = parameters + momentum + in_flight * sent * FLIGHT_BYTES
+    kept = 2 * parameters if moments == "kept" else 0
+    # The parameters as they were, and AdamW's two moments.
+    steps = 3 * parameters - kept if moments else 0
+    always = parameters + momentum + kept + in_flight * sent * FLIGHT_BYTES
     return {
         "always: parameters, momentum, what is in flight": always,
-        "train: gradients and activations besides": always + parameters + activations,
+        "train: gradients and activations besides": always + steps + parameters + activations,
         "generate: gradients and a tile besides": always + parameters + SCRATCH_BYTES,
         "apply: received payloads and a tile besides": always
         + members * (payload + sent * RECEIVED_BYTES)

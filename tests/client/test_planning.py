@@ -67,6 +67,17 @@ def test_training_needs_parameters_momentum_and_gradients_at_once() -> None:
     assert apply == 2 * size + 16 * (payload + sent * 4) + (64 << 20)
 
 
+@pytest.mark.parametrize(("moments", "more"), [("anew", (0, 3)), ("kept", (2, 3))])
+def test_local_steps_need_the_moments_and_the_parameters_before(
+    moments: str, more: tuple[int, int]
+) -> None:
+    given = {"topk": 32, "members": 16, "activations": 1_000}
+    plain = list(training_memory(DEMO, **given).values())
+    local = list(training_memory(DEMO, **given, moments=moments).values())
+    size = 4 * DEMO.parameter_count()
+    assert [a - b for a, b in zip(local[:2], plain[:2], strict=True)] == [n * size for n in more]
+
+
 def test_forty_billion_parameters_fit_a_card_at_four_bits_and_not_at_eight() -> None:
     four, eight = inference(preset("40b"))
 
@@ -144,7 +155,13 @@ def test_a_plan_counts_the_largest_k_and_the_bits_of_values(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, document = tmp_path / "model.json", tiny_document()
-    rule = {**document.update_rule, "topk_end": 40, "topk_ramp_steps": 9, "value_bits": 4}
+    rule = {
+        **document.update_rule,
+        "topk_end": 40,
+        "topk_ramp_steps": 9,
+        "vote_cap": 0,
+        "value_bits": 4,
+    }
     path.write_bytes(replace(document, update_rule=rule).encode())
 
     assert run(["model", "plan", str(path), "--tokens", "16", "--json"]) == Code.OK

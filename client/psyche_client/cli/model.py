@@ -74,11 +74,12 @@ def plan(
     """Say what a model needs: memory to train and to run it, bytes and seconds a round."""
     from psyche_client.cli import plan as pages  # noqa: PLC0415 - it imports torch
 
-    config, own_topk, value_bits = _planned(model)
+    config, own_topk, value_bits, moments = _planned(model)
     found = pages.make(
         config,
         topk=topk or own_topk,
         value_bits=value_bits,
+        moments=moments,
         members=members,
         sequences=sequences,
         tokens=tokens or config.max_position_embeddings,
@@ -204,19 +205,24 @@ def restamp(
     put(save(out, found.parameters, step=step, chain_hash=found.chain_hash).hex())
 
 
-def _planned(model: str) -> tuple[ModelConfig, int, int]:
-    """The configuration that a name or a file gives, what is sent of 4,096, and bits of each."""
+def _planned(model: str) -> tuple[ModelConfig, int, int, str]:
+    """The configuration that a name or a file gives, and three numbers of its rule.
+
+    They are what is sent of 4,096, the bits of each, and what becomes of local steps' moments.
+    """
     from psyche_client.model.presets import PRESETS, preset  # noqa: PLC0415 - a page of help is light
+    from psyche_client.optim.rule import UpdateRule  # noqa: PLC0415 - so is this
 
     if model in PRESETS:
-        return preset(model), TOPK, 1
+        return preset(model), TOPK, 1, ""
     if not Path(model).is_file():
         raise CommandError(
             f"`{model}` is neither a preset nor a file", hint=f"a preset is {', '.join(PRESETS)}"
         )
     found = _document(Path(model))
-    sizes = [int(found.update_rule.get(name, 0)) for name in ("topk", "topk_end")]
-    return found.architecture, max(sizes) or TOPK, int(found.update_rule.get("value_bits", 1))
+    rule = UpdateRule.from_value({**found.update_rule, "schedule": dict(found.schedule)})
+    moments = rule.local_state if rule.is_local else ""
+    return found.architecture, rule.topk_max, rule.value_bits, moments
 
 
 def _document(path: Path) -> ModelDocument:

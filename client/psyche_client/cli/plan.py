@@ -26,6 +26,7 @@ def make(
     *,
     topk: int,
     value_bits: int,
+    moments: str,
     members: int,
     sequences: int,
     tokens: int,
@@ -35,7 +36,12 @@ def make(
     for name, recomputes in (("whole", False), ("recomputed", True)):
         kept = kept_bytes(config, sequences, tokens, recomputes=recomputes)
         training[name] = training_memory(
-            config, topk=topk, value_bits=value_bits, members=members, activations=kept
+            config,
+            topk=topk,
+            value_bits=value_bits,
+            moments=moments,
+            members=members,
+            activations=kept,
         )
     try:
         rounds = [asdict(line) for line in lines(config, topk=topk, value_bits=value_bits)]
