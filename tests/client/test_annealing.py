@@ -164,7 +164,7 @@ def test_a_run_at_a_constant_rate_can_be_annealed_from_any_step_after_its_warm_u
 def test_a_loss_that_is_no_number_leaves_nothing(
     trained: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(annealing, "gradients", lambda *_: (math.nan, {}))
+    monkeypatch.setattr(annealing, "gradients", lambda *_, **__: (math.nan, {}))
     with pytest.raises(CheckpointError, match="the loss is nan at step 0 of 2"):
         anneal(trained, tmp_path, data, Plan(steps=2))
     assert list(tmp_path.iterdir()) == []
@@ -199,5 +199,5 @@ def test_weight_decay_skips_vectors_and_embeddings(
     assert moved == {name for name in matrices if "embed" not in name and "lm_head" not in name}
 
 
-def _no_gradient(model: torch.nn.Module, *_: object) -> tuple[float, dict[str, torch.Tensor]]:
+def _no_gradient(model: torch.nn.Module, *_: object, **__: object) -> tuple[float, dict[str, torch.Tensor]]:
     return 0.0, {name: torch.zeros_like(one) for name, one in model.named_parameters()}
