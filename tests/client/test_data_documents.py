@@ -85,7 +85,9 @@ def test_a_bad_line_is_named_with_its_file_and_what_to_do(
     assert not list((tmp_path / "out").iterdir())
 
 
-@pytest.mark.parametrize("raw", [b"no gzip", gzip.compress(lines({"text": "a"}) * 99)[:-20]])
+@pytest.mark.parametrize(
+    "raw", [b"no gzip", gzip.compress(lines({"text": "a"}) * 99)[:-20]], ids=["no gzip", "cut"]
+)
 def test_a_damaged_file_is_named(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "a.jsonl.gz").write_bytes(raw)
     with pytest.raises(DataError, match=r"a\.jsonl\.gz: cannot read it"):
