@@ -199,5 +199,7 @@ def test_weight_decay_skips_vectors_and_embeddings(
     assert moved == {name for name in matrices if "embed" not in name and "lm_head" not in name}
 
 
-def _no_gradient(model: torch.nn.Module, *_: object, **__: object) -> tuple[float, dict[str, torch.Tensor]]:
+def _no_gradient(
+    model: torch.nn.Module, *_: object, **__: object
+) -> tuple[float, dict[str, torch.Tensor]]:
     return 0.0, {name: torch.zeros_like(one) for name, one in model.named_parameters()}

@@ -56,12 +56,15 @@ def place() -> Iterator[int]:
 @contextlib.contextmanager
 def started(rank: int, arguments: list[str]) -> Iterator[subprocess.Popen[str]]:
     """A process that is a rank of two."""
+    # A child of a shell's background job would ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     child = subprocess.Popen(
         [sys.executable, *arguments],
         env=dict(os.environ) | {"RANK": str(rank), "OMP_NUM_THREADS": "1"},
         stderr=subprocess.PIPE,
         text=True,
     )
+    signal.signal(signal.SIGINT, before)
     try:
         yield child
     finally:
