@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
 from benchmarks import loss
@@ -44,9 +45,10 @@ class Shown:
 
 
 def kept() -> Shown | None:
-    """Of the longest version that is kept."""
-    found = [path for path in loss.KEPT if path.exists()]
-    return shown(loss.read(found[-1])) if found else None
+    """Of the longest version that is kept with a rule's trials whole."""
+    found = map(loss.read, filter(Path.exists, loss.KEPT))
+    whole = [one for one in found if any(map(one.is_whole, one.setup.variants))]
+    return shown(whole[-1]) if whole else None
 
 
 def shown(outcomes: Outcomes) -> Shown:
