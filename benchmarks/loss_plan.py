@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks.loss_sides import Peer
 from psyche_client.model.presets import preset
 from psyche_client.optim import Schedule, UpdateRule, rate_units
 
@@ -74,7 +75,7 @@ class Setup:
     rule_rates: tuple[str, ...]
     tuning_seeds: tuple[int, ...]
     seeds: tuple[int, ...]
-    variants: dict[str, Variant]
+    variants: dict[str, Variant | Peer]
 
     def __post_init__(self) -> None:
         """Refuse what would compare unequal things."""
