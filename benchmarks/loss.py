@@ -32,6 +32,7 @@ from benchmarks import rows
 from benchmarks.loss_plan import LONG, SMOKE, Setup, Variant
 from benchmarks.loss_rows import Outcomes
 from benchmarks.loss_rows import rows as rows_of
+from benchmarks.loss_sides import Peer
 from benchmarks.loss_trial import Corpus, Outcome, Trial, corpus, run
 from benchmarks.rows import Row
 from psyche_client.store import write_durably
@@ -41,6 +42,10 @@ KEPT = tuple(Path(__file__).with_name(f"loss_{name}.json") for name in ("smoke",
 
 class OtherSettings(Exception):  # noqa: N818 - it tells what happened
     """The folder holds trials of other settings or of other text."""
+
+
+class LibraryMissing(Exception):  # noqa: N818 - it tells what happened
+    """A side cannot be trained here. It names what `pip install` takes."""
 
 
 def table() -> Iterator[tuple[str, ...]]:
@@ -54,9 +59,13 @@ def read(path: Path) -> Outcomes:
     numbers: dict[str, Any] = {
         name: tuple(one) if isinstance(one, list) else one for name, one in value["setup"].items()
     }
-    numbers["variants"] = {name: Variant(**one) for name, one in numbers["variants"].items()}
+    numbers["variants"] = {name: _side(one) for name, one in numbers["variants"].items()}
     found = [Outcome(**one) for one in value["trials"]]
     return Outcomes(Setup(**numbers), found, value["corpus"])
+
+
+def _side(numbers: dict[str, Any]) -> Variant | Peer:
+    return Peer(**numbers) if "library" in numbers else Variant(**numbers)
 
 
 def write(path: Path, outcomes: Outcomes) -> None:
@@ -76,7 +85,11 @@ def measure(setup: Setup, folder: Path, jobs: int = 1) -> Iterator[Row]:
 
     Raises:
         OtherSettings: what it has was trained with other settings, or on other text.
+        LibraryMissing: a peer's library is not installed; nothing was trained.
     """
+    peers = [side for side in setup.variants.values() if isinstance(side, Peer)]
+    if absent := sorted({package for peer in peers for package in peer.absent()}):
+        raise LibraryMissing(" ".join(absent))
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.json"
@@ -137,6 +150,10 @@ def main() -> int:
         return rows.main(lambda: measure(setup, folder, max(1, given.jobs)))
     except OtherSettings as error:
         sys.stderr.write(f"error: {error}\n\nhint: name another folder with --out\n")
+        return 2
+    except LibraryMissing as error:
+        sys.stderr.write(f"error: peers are not installed: {error}\n\n")
+        sys.stderr.write(f"hint: .venv/bin/uv pip install {error}\n")
         return 2
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks.loss_sides import Peer
 from psyche_client.model.presets import preset
 from psyche_client.optim import Schedule, UpdateRule, rate_units
 
@@ -38,6 +39,11 @@ class Variant:
     vote_cap: int = 1
     against: str = ADAMW
     limit: float = 0.01
+
+    @property
+    def moves_as_adamw(self) -> bool:
+        """Whether its rate is AdamW's, so that it sweeps the same ones."""
+        return self.update == "mean"
 
     def rule(self, schedule: Schedule) -> UpdateRule:
         """The client's own rule with these numbers."""
@@ -83,7 +89,7 @@ class Setup:
     rule_rates: tuple[str, ...]
     tuning_seeds: tuple[int, ...]
     seeds: tuple[int, ...]
-    variants: dict[str, Variant]
+    variants: dict[str, Variant | Peer]
 
     def __post_init__(self) -> None:
         """Refuse what would compare unequal things."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean, stdev
 
 from benchmarks.loss_plan import ADAMW, Setup
+from benchmarks.loss_sides import Peer
 from benchmarks.loss_trial import Outcome, Trial
 from benchmarks.rows import Row
 
@@ -55,8 +56,9 @@ class Outcomes:
 
     def rates(self, side: str) -> tuple[str, ...]:
         """What is swept."""
-        adamw = side == ADAMW or self.setup.variants[side].update == "mean"
-        return self.setup.rates if adamw else self.setup.rule_rates
+        if side == ADAMW or self.setup.variants[side].moves_as_adamw:
+            return self.setup.rates
+        return self.setup.rule_rates
 
     def best_rate(self, side: str) -> str:
         """The rate with the least mean loss over the seeds tuned on."""
@@ -102,7 +104,8 @@ def rows(outcomes: Outcomes) -> Iterator[Row]:
 
 def _rows_of(outcomes: Outcomes, side: str) -> Iterator[Row]:
     setup = outcomes.setup
-    variant, judged = setup.variants[side], setup.name == "long"
+    variant = setup.variants[side]
+    judged = setup.name == "long" and not isinstance(variant, Peer)  # goals are ours
     ours, theirs = outcomes.losses(side), outcomes.losses(variant.against)
     name = f"{setup.name}: {side}"
     other = f"{variant.against}, {_rate(outcomes, variant.against)}"

@@ -19,7 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from benchmarks import loss_peers
 from benchmarks.loss_plan import ADAMW, MICRO, WEIGHT_DECAY_MICRO, Setup, Variant
+from benchmarks.loss_sides import Peer
 from benchmarks.loss_update import KINDS, OtherUpdate
 from psyche_client.backward import gradients, mean_loss
 from psyche_client.data.prepare import prepare
@@ -130,8 +132,14 @@ def run(setup: Setup, data: Corpus, trial: Trial) -> Outcome:
             weight_decay=WEIGHT_DECAY_MICRO / MICRO,
         )
         sent = Sent(bytes=4.0 * setup.parameters * setup.steps, votes=float(setup.steps))
+    elif isinstance(side := setup.variants[trial.side], Peer):
+        everything = (
+            shares(one, setup.workers, 1) for one in batches(setup, data.train, trial.seed)
+        )
+        schedule = setup.schedule(trial.rate)
+        sent = Sent(*loss_peers.train(model, side, everything, schedule, setup.workers))
     else:
-        sent = train_rule(model, setup, data.train, setup.variants[trial.side], trial)
+        sent = train_rule(model, setup, data.train, side, trial)
     loss = mean_loss(model, data.validation, _COMPUTE)
     return Outcome(
         side=trial.side,

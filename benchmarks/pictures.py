@@ -74,7 +74,7 @@ def draw(page: str, rice: Mapping[int, float], folder: Path = FOLDER) -> None:
     size = {"figsize": (8.4, 3.6), "layout": "constrained"}
 
     def save(name: str, fill: Callable[[Any], None], panels: int = 1, **other: object) -> None:
-        figure = Figure(**{**size, **other})  # type: ignore[arg-type]  # its own
+        figure = Figure(**{**size, **other})  # type: ignore[arg-type]  # names of its own
         fill(figure.subplots(1, panels))
         figure.savefig(folder / name, metadata={"Date": None, "Creator": None})
 

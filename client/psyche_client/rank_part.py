@@ -135,8 +135,8 @@ class _Loss(nn.Module):
 def _shard(model: CausalLM, device: torch.device) -> None:
     """Every layer in shards, and what is outside of layers: FSDP2."""
     # As late as this, for it takes seconds to load.
-    from torch.distributed.device_mesh import init_device_mesh  # noqa: PLC0415
-    from torch.distributed.fsdp import fully_shard  # noqa: PLC0415
+    from torch.distributed.device_mesh import init_device_mesh  # noqa: PLC0415 - only --shard needs it
+    from torch.distributed.fsdp import fully_shard  # noqa: PLC0415 - only --shard needs it
 
     mesh = init_device_mesh(device.type, (dist.get_world_size(),))
     for layer in model.model.layers:
@@ -145,7 +145,7 @@ def _shard(model: CausalLM, device: torch.device) -> None:
 
 
 def _scatter(own: Any, whole: Tensor | None) -> None:
-    from torch.distributed.tensor import distribute_tensor  # noqa: PLC0415
+    from torch.distributed.tensor import distribute_tensor  # noqa: PLC0415 - only --shard needs it
 
     sent = torch.empty(own.shape, device=own.device) if whole is None else whole
     mine = distribute_tensor(sent, own.device_mesh, own.placements)
